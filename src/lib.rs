@@ -1,1 +1,3 @@
 //! Greenlets for Rust.
+
+mod arch;
