@@ -25,7 +25,7 @@ const PIDFD_SELF: c_int = -10_000;
 pub(super) const BATCH: usize = 64;
 
 /// Whether the kernel is still believed to take vectors. Valgrind knows the call only as a warning.
-static VECTORS: AtomicBool = AtomicBool::new(!cfg!(feature = "valgrind"));
+pub(super) static VECTORS: AtomicBool = AtomicBool::new(!cfg!(feature = "valgrind"));
 
 /// The size of a page.
 pub(super) fn page_bytes() -> usize {

@@ -97,7 +97,11 @@ mod tests {
             let registered = current().unwrap();
             assert!(registered.ss_size >= HANDLER_BYTES + libc::SIGSTKSZ);
             let second = AlternateStack::install().unwrap();
-            assert_eq!(current().unwrap().ss_sp, registered.ss_sp, "a sufficient one is left alone");
+            assert_eq!(
+                current().unwrap().ss_sp,
+                registered.ss_sp,
+                "a sufficient one is left alone"
+            );
             drop(second);
             assert_eq!(current().unwrap().ss_sp, registered.ss_sp);
             drop(ours);

@@ -27,7 +27,7 @@ pub(super) fn run(name: &str, variables: &[(&str, &str)]) -> Option<Output> {
 }
 
 fn child(mut command: Command, name: &str, variables: &[(&str, &str)]) -> Command {
-    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    command.args([name, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]);
     command.env(MARK, "1").env_remove("GREENLET_GUARD").envs(variables.iter().copied());
     command
 }

@@ -39,7 +39,10 @@ impl fmt::Display for StackError {
                  vm.max_map_count; Linux 6.13 and memory that is not locked lift this limit)"
             ),
             StackError::Size { what, asked_bytes, least_bytes, most_bytes } => {
-                write!(f, "{what} of {asked_bytes} bytes is outside {least_bytes}..={most_bytes} bytes")
+                write!(
+                    f,
+                    "{what} of {asked_bytes} bytes is outside {least_bytes}..={most_bytes} bytes"
+                )
             }
             StackError::Os(error) => write!(f, "no memory for a stack: {error}"),
         }

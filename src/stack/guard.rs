@@ -66,7 +66,9 @@ pub(super) unsafe fn build(
         // SAFETY: the caller's promise.
         match unsafe { by_madvise(fence, verify) } {
             Ok(()) => return Ok((fence.count, GuardKind::Madvise)),
-            Err(error) if forced() == Some(GuardKind::Madvise) => return Err(StackError::Os(error)),
+            Err(error) if forced() == Some(GuardKind::Madvise) => {
+                return Err(StackError::Os(error));
+            }
             // EINVAL before Linux 6.13 and in locked memory; a lie under emulators. All the same from here.
             Err(_) => {}
         }
@@ -92,7 +94,8 @@ unsafe fn by_madvise(fence: &Fence, verify: bool) -> io::Result<()> {
         index += count;
     }
     // SAFETY: the last page of the last guard belongs to us, and what is in it does not matter (caller).
-    if verify && !unsafe { holds(fence.guard(fence.count - 1).wrapping_add(fence.guard_bytes - 1)) } {
+    if verify && !unsafe { holds(fence.guard(fence.count - 1).wrapping_add(fence.guard_bytes - 1)) }
+    {
         return Err(io::Error::from(io::ErrorKind::Unsupported));
     }
     Ok(())
@@ -164,4 +167,56 @@ fn budget() -> usize {
 /// Rounds a guard up to whole pages, at least one.
 pub(super) fn round_up(guard_bytes: usize) -> Option<usize> {
     guard_bytes.max(1).checked_next_multiple_of(page_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT_BYTES: usize = 128 << 10;
+    const GUARD_BYTES: usize = 64 << 10;
+
+    /// Builds guards in a new mapping and asks the kernel which bytes it may write.
+    fn built_guards_hold_and_stacks_do_not(kind: GuardKind) -> GuardKind {
+        const COUNT: usize = 100;
+        let mut mapping = memmap2::MmapOptions::new().len(COUNT * SLOT_BYTES).map_anon().unwrap();
+        let first = mapping.as_mut_ptr();
+        let fence =
+            Fence { first, stride_bytes: SLOT_BYTES, guard_bytes: GUARD_BYTES, count: COUNT };
+        // SAFETY: the mapping is ours, and empty.
+        let (built, kind) = unsafe { build(&fence, kind, true) }.unwrap();
+        assert_eq!(built, COUNT);
+        for slot in 0..COUNT {
+            for (offset, guarded) in [
+                (0, true),
+                (GUARD_BYTES / 2, true),
+                (GUARD_BYTES - 1, true),
+                (GUARD_BYTES, false),
+                (SLOT_BYTES - 1, false),
+            ] {
+                let byte = first.wrapping_add(slot * SLOT_BYTES + offset);
+                // SAFETY: the mapping is ours, and empty.
+                assert_eq!(unsafe { holds(byte) }, guarded, "slot {slot}, byte {offset}");
+            }
+        }
+        kind
+    }
+
+    #[test]
+    fn guards_by_madvise_or_what_replaces_it_hold() {
+        built_guards_hold_and_stacks_do_not(GuardKind::Madvise);
+    }
+
+    #[test]
+    fn guards_by_mprotect_hold() {
+        let kind = built_guards_hold_and_stacks_do_not(GuardKind::Mprotect);
+        assert_eq!(kind, GuardKind::Mprotect);
+    }
+
+    #[test]
+    fn budget_stays_below_the_kernels_limit() {
+        let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+        let limit: usize = limit.trim().parse().unwrap();
+        assert!(budget() <= 25_000 && budget() * 2 <= limit * 3 / 4);
+    }
 }

@@ -32,7 +32,7 @@ mod valgrind;
 #[cfg(test)]
 mod child;
 #[cfg(test)]
-mod tests;
+mod measure;
 
 pub(crate) use alternate::AlternateStack;
 pub(crate) use cache::Cache;

@@ -235,7 +235,8 @@ impl Region {
     pub(super) fn pages(&self, label: *const Label) -> (*mut u8, usize) {
         let bottom = self.slot_start(label).wrapping_add(self.guard_bytes);
         let bytes = self.stride_bytes.get() - self.guard_bytes;
-        let region = self.base.get().addr()..self.base.get().addr() + self.slots * self.stride_bytes.get();
+        let region =
+            self.base.get().addr()..self.base.get().addr() + self.slots * self.stride_bytes.get();
         assert!(
             region.start < bottom.addr()
                 && bottom.addr() + bytes <= region.end
@@ -263,5 +264,63 @@ impl Region {
     /// Whether both hold stacks of one size.
     pub(super) fn fits(&self, shape: Shape) -> bool {
         self.guard_bytes == shape.guard_bytes && self.stack_bytes() == shape.stack_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tops_are_aligned_and_staggered() {
+        let region = Region::map(Shape::DEFAULT, 40).unwrap();
+        let stride = Shape::DEFAULT.stride_bytes();
+        for index in 0..40 {
+            let label = region.carve().unwrap().unwrap();
+            let bounds = region.bounds(label.as_ptr());
+            let end = region.base.get().addr() + (index + 1) * stride;
+            assert_eq!(bounds.end, end - index % 16 * 64);
+            assert_eq!(bounds.start, end - Shape::DEFAULT.stack_bytes);
+            assert_eq!(bounds.end % 64, 0);
+            assert_eq!(label.as_ptr().addr() + size_of::<Label>(), bounds.end);
+            let (pages, bytes) = region.pages(label.as_ptr());
+            assert_eq!((pages.addr(), bytes), (bounds.start, Shape::DEFAULT.stack_bytes));
+        }
+        assert!(region.carve().unwrap().is_none());
+    }
+
+    fn tests_are_code() {}
+
+    #[test]
+    fn guard_hits_are_found_and_nothing_else() {
+        let region = Region::map(Shape::DEFAULT, 20).unwrap();
+        let label = region.carve().unwrap().unwrap();
+        let bottom = region.bounds(label.as_ptr()).start;
+        let hit = |address| Region::guard_hit(address).map(|(_, label)| label);
+        assert_eq!(hit(bottom - 1), Some(label));
+        assert_eq!(hit(bottom - region.guard_bytes()), Some(label));
+        assert_eq!(hit(bottom), None);
+        assert_eq!(hit(label.as_ptr().addr()), None);
+        let no_guard_yet = region.base.get().addr() + 16 * Shape::DEFAULT.stride_bytes();
+        assert_eq!(hit(no_guard_yet), None);
+        for elsewhere in
+            [0, 8, usize::MAX, &raw const bottom as usize, tests_are_code as *const () as usize]
+        {
+            assert_eq!(hit(elsewhere), None);
+        }
+    }
+
+    #[test]
+    fn untaken_slots_are_not_touched() {
+        let region = Region::map(Shape::DEFAULT, 64).unwrap();
+        let first = region.carve().unwrap().unwrap();
+        let bytes = 64 * Shape::DEFAULT.stride_bytes();
+        let mut pages = vec![0u8; bytes / page_bytes()];
+        // SAFETY: the region is mapped and `pages` has a byte for each of its pages.
+        let asked = unsafe { libc::mincore(region.base.get().cast(), bytes, pages.as_mut_ptr()) };
+        assert_eq!(asked, 0);
+        let resident = pages.iter().filter(|&&page| page & 1 != 0).count();
+        // An emulator that lies about guards has one byte written by the proof that they do not hold.
+        assert!(resident <= 1, "{resident} pages, label at {first:?}");
     }
 }

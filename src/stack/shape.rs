@@ -79,7 +79,9 @@ mod tests {
         assert_eq!(shape(64 << 10, 64 << 10).unwrap(), Shape::DEFAULT);
         assert_eq!(shape((64 << 10) + 1, 1).unwrap().stack_bytes, 128 << 10);
         assert_eq!(shape(32 << 10, 0).unwrap().guard_bytes, page_bytes());
-        for (stack, guard) in [(0, 0), ((32 << 10) - 1, 0), ((8 << 20) + 1, 0), (32 << 10, usize::MAX)] {
+        for (stack, guard) in
+            [(0, 0), ((32 << 10) - 1, 0), ((8 << 20) + 1, 0), (32 << 10, usize::MAX)]
+        {
             let error = shape(stack, guard).unwrap_err();
             assert!(matches!(error, StackError::Size { .. }));
             assert!(error.to_string().contains("is outside"), "{error}");

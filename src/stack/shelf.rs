@@ -156,8 +156,8 @@ impl Shelf {
         };
         let split = bytes - kept;
         // SAFETY: the pages are those of one free slot of ours (asserted by `pages`).
-        let discarded = split == 0
-            || unsafe { advise::discard(&[advise::range(bottom, split)]) }.is_ok();
+        let discarded =
+            split == 0 || unsafe { advise::discard(&[advise::range(bottom, split)]) }.is_ok();
         let from = if discarded { split } else { 0 };
         // SAFETY: as above; `from..bytes` lies inside of the slot.
         unsafe { ptr::write_bytes(bottom.add(from), 0, bytes - from) };
