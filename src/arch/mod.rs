@@ -40,20 +40,20 @@ pub(crate) use native::Frame;
 pub type Word = MaybeUninit<*mut u8>;
 
 /// What a body is entered with; see [`Body`].
-pub type Run =
+pub(crate) type Run =
     unsafe extern "C" fn(payload: Word, tag: usize, from: *const Header, me: *const Header) -> !;
 
 /// How a context starts: the first word is read by `entry.s`, the rest belongs to the owner.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Body {
+pub(crate) struct Body {
     pub(crate) run: Run,
 }
 
 /// The part of a context that the assembly reads.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Header {
+pub(crate) struct Header {
     /// Stack pointer while suspended; stale while running.
     pub(crate) saved_sp: Cell<*mut Frame>,
     /// Where a stack walk goes on above the first frame. Never null.
@@ -65,7 +65,7 @@ pub struct Header {
 /// A place in the chain that stack walks follow.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// Null: this one's stack is gone, go on at `up`.
     pub(crate) header: Cell<*const Header>,
     pub(crate) up: Cell<*const Link>,
@@ -73,13 +73,13 @@ pub struct Link {
 
 /// What arrives when a context is resumed.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// The word that the other side sent.
-    pub payload: Word,
+    pub(crate) payload: Word,
     /// The tag that the other side sent.
-    pub tag: usize,
+    pub(crate) tag: usize,
     /// The header that the other side gave as its own.
-    pub from: *const Header,
+    pub(crate) from: *const Header,
 }
 
 const _: () = assert!(std::mem::offset_of!(Header, saved_sp) == 0); // .Lheader_saved_sp
@@ -111,9 +111,7 @@ static END: End = End {
 };
 
 /// The link at which every stack walk ends.
-pub(crate) fn end_of_walk() -> *const Link {
-    &raw const END.link
-}
+pub(crate) const END_OF_WALK: *const Link = &raw const END.link;
 
 /// Writes the first frame of a new context on the stack that ends at `below`, and saves its place
 /// in `header`: the first [`switch`] to it runs `header.body`.

@@ -14,7 +14,7 @@ fn pair(run: Run) -> Box<Pair> {
     let pair = Box::new(Pair {
         header: Header {
             saved_sp: Cell::new(std::ptr::null_mut()),
-            up: Cell::new(end_of_walk()),
+            up: Cell::new(END_OF_WALK),
             body: Cell::new(std::ptr::null()),
         },
         body: Body { run },
@@ -29,7 +29,7 @@ fn pair(run: Run) -> Box<Pair> {
 fn here() -> Header {
     Header {
         saved_sp: Cell::new(std::ptr::null_mut()),
-        up: Cell::new(end_of_walk()),
+        up: Cell::new(END_OF_WALK),
         body: Cell::new(std::ptr::null()),
     }
 }
@@ -43,7 +43,12 @@ fn number(word: Word) -> usize {
     unsafe { word.assume_init() }.addr()
 }
 
-unsafe extern "C" fn count(mut payload: Word, mut tag: usize, from: *const Header, me: *const Header) -> ! {
+unsafe extern "C" fn count(
+    mut payload: Word,
+    mut tag: usize,
+    from: *const Header,
+    me: *const Header,
+) -> ! {
     loop {
         // SAFETY: `from` waits in its switch, and gets back what it sent, each plus one.
         let back = unsafe { switch(me, from, word(number(payload) + 1), tag + 1) };
@@ -107,7 +112,7 @@ fn a_walk_ends_at_the_first_frame_of_an_unlinked_stack() {
 fn a_walk_goes_on_in_the_linked_stack_past_retired_links() {
     let other = pair(capture);
     let root = here();
-    let alive = Link { header: Cell::new(&root), up: Cell::new(end_of_walk()) };
+    let alive = Link { header: Cell::new(&root), up: Cell::new(END_OF_WALK) };
     let retired = Link { header: Cell::new(std::ptr::null()), up: Cell::new(&alive) };
     other.header.up.set(&retired);
     // SAFETY: `other` is prepared.
