@@ -5,7 +5,7 @@ use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread};
 use super::death;
 use super::handle::Greenlet;
-use super::switch::{Cargo, Raised, received};
+use super::switch::{Cargo, Raised, received, received_slowly};
 use super::value::{ValueType, pack};
 use crate::arch::{self, Arrival, Body, Header, Word};
 use crate::stack::Label;
@@ -163,8 +163,9 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me.set(STARTED);
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
+    let arrival = Arrival { payload, tag, from };
     // SAFETY: an unstarted greenlet awaits an `A`.
-    let first = unsafe { received::<A>(thread, Arrival { payload, tag, from }) };
+    let first = unsafe { received::<A, _>(arrival, Ok, received_slowly::<A>) };
     let ended = match first {
         // **No unwinding through assembly**: caught here, crosses as a value.
         Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument))),

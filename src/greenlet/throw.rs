@@ -8,9 +8,10 @@ use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, Payload, Why};
 use super::park;
 use super::report;
-use super::switch::{Cargo, Raised, allowed, depart, take};
+use super::switch::{Cargo, Raised, allowed, depart, received_slowly, take};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
+use crate::arch::Word;
 use std::any::{Any, type_name};
 use std::mem::MaybeUninit;
 
@@ -124,11 +125,46 @@ unsafe fn raise_here(
     }
 }
 
+impl<A> SwitchError<A> {
+    pub(super) fn from_raised(raised: Raised) -> SwitchError<A> {
+        match raised {
+            Raised::Throw(payload) => SwitchError::Thrown(payload),
+            Raised::Exit(exit) => SwitchError::ChildExited(exit),
+        }
+    }
+}
+
 fn flatten(back: Result<(), Raised>) -> Result<(), SwitchError<Payload>> {
-    back.map_err(|raised| match raised {
-        Raised::Throw(payload) => SwitchError::Thrown(payload),
-        Raised::Exit(exit) => SwitchError::ChildExited(exit),
-    })
+    back.map_err(SwitchError::from_raised)
+}
+
+/// What [`received`](super::switch::received) needs of one that raises what it did not await.
+///
+/// # Safety
+/// As [`received_slowly`].
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
+    // SAFETY: forwarded.
+    match unsafe { received_slowly(payload, tag) } {
+        Ok(value) => value,
+        Err(raised) => raise::<B>(raised),
+    }
+}
+
+/// What [`received`](super::switch::received) needs of one that takes errors as values.
+///
+/// # Safety
+/// As [`received_slowly`].
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn value_or_error<A, B: 'static>(
+    payload: Word,
+    tag: usize,
+) -> Result<B, SwitchError<A>> {
+    // SAFETY: forwarded.
+    unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
 }
 
 /// Raises in the current greenlet, which waited for a `B`, what came instead.
