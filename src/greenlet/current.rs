@@ -196,7 +196,7 @@ fn create_state<'a>() -> &'a Thread {
     node.id.set(thread.fresh_id());
     node.set_block(root);
     node.set_parent(arch::END_OF_WALK);
-    node.handles.set(1);
+    node.handles().set(1);
     root.header.up.set(arch::END_OF_WALK);
     root.node.set(node);
     root.parent.set(super::control::nowhere());

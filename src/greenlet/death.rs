@@ -170,7 +170,7 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     thread.clear(ORPHAN);
     // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
     unsafe { thread.stacks.put(NonNull::from(&me.label)) };
-    if node.handles.get() == 0 {
+    if node.handles().get() == 0 {
         release(thread, node);
     }
 }
@@ -178,7 +178,7 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
 /// Cuts a block from its node, leaving a **Clean slot**.
 #[inline(always)]
 pub(super) fn forget_block(block: &Block) {
-    block.record().set_block(null());
+    block.record().retire();
     block.node.set(null());
     block.expect.set(null());
     block.killer.set(null());
@@ -210,11 +210,11 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
 #[inline]
 pub(super) fn release(thread: &Thread, node: &Node) {
     let mut node = node;
-    while node.handles.get() == 0 && node.edges.get() == 0 && node.block().is_none() {
+    while node.handles().get() == 0 && node.edges().get() == 0 && node.block().is_none() {
         let parent = node.parent();
         thread.put_node(node);
         let Some(parent) = parent else { return };
-        parent.edges.set(parent.edges.get() - 1);
+        parent.edges().set(parent.edges().get() - 1);
         node = parent;
     }
 }

@@ -66,10 +66,10 @@ fn occupy<'a>(
     let parent = thread.current();
     let parent_node = parent.record();
     let id = thread.fresh_id();
-    parent_node.edges.set(parent_node.edges.get() + 1);
+    parent_node.edges().set(parent_node.edges().get() + 1);
     node.set_block(block);
     node.set_parent(parent_node.as_link());
-    node.handles.set(1);
+    node.handles().set(1);
     node.id.set(id);
     block.header.up.set(parent_node.as_link());
     block.node.set(node);

@@ -297,13 +297,13 @@ impl Greenlet {
             above = one.parent();
         }
         let new = parent.node();
-        new.edges.set(new.edges.get() + 1);
+        new.edges().set(new.edges().get() + 1);
         node.set_parent(new.as_link());
         if let Some(block) = self.alive() {
             block.header.up.set(new.as_link());
             block.parent.set(new.block().map_or(nowhere(), |parent| parent));
         }
-        old.edges.set(old.edges.get() - 1);
+        old.edges().set(old.edges().get() - 1);
         super::death::release(thread(), old);
         Ok(())
     }
@@ -474,9 +474,9 @@ impl Drop for TakesThrows<'_> {
 
 #[inline(always)]
 fn count_handle(node: &Node) {
-    let handles = node.handles.get();
+    let handles = node.handles().get();
     assert!(handles < u32::MAX, "too many handles of one greenlet");
-    node.handles.set(handles + 1);
+    node.handles().set(handles + 1);
 }
 
 impl Clone for Greenlet {
@@ -491,8 +491,8 @@ impl Drop for Greenlet {
     #[inline]
     fn drop(&mut self) {
         let node = self.node();
-        let handles = node.handles.get() - 1;
-        node.handles.set(handles);
+        let handles = node.handles().get() - 1;
+        node.handles().set(handles);
         if handles == 0 {
             kill::last_handle_dropped(node);
         }
