@@ -125,6 +125,7 @@ pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);
+    victim.expect.set(std::ptr::null());
     death::release(thread, node);
 }
 
