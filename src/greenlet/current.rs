@@ -206,7 +206,9 @@ fn create_state<'a>() -> &'a Thread {
     THREAD.set(state);
     // SAFETY: the key exists for ever; its destructor gets this pointer back.
     unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
-    NOTICE.with(|_| ());
+    if NOTICE.try_with(|_| ()).is_err() {
+        thread.set(EXITING); // first used, or used again, by what runs after all thread-locals
+    }
     thread
 }
 
