@@ -114,6 +114,7 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
         report::fatal(format_args!("{} does not die: its drop goes on switching", Called(me)));
     }
     let nested = me.has(NESTED_KILL);
+    thread.clear(ORPHAN); // that was about the victim
     leak(thread, me, "it swallows its exit and goes on switching");
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }

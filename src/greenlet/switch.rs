@@ -124,7 +124,9 @@ pub(super) unsafe fn depart(
 ) -> Result<(), Raised> {
     let me = thread.current();
     me.expect.set(awaited);
-    let orphan = if thread.has(ORPHAN) { &raw const *me } else { null() };
+    // It may have found itself again in the meantime, by way of a child or a list.
+    let is_orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
+    let orphan = if is_orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
     let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
     // SAFETY: `me` runs; `target` is as the caller promises.
