@@ -72,7 +72,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     let end = unsafe {
         depart(thread, victim, cargo, ValueType::of::<Killed>(), (&raw mut killed).cast())
     };
-    if me.record().handles.get() == 0 {
+    if me.record().handles().get() == 0 {
         thread.set(ORPHAN);
     }
     if let Err(super::switch::Raised::Throw(payload)) = end {
@@ -125,6 +125,7 @@ pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);
+    victim.expect.set(std::ptr::null());
     death::release(thread, node);
 }
 

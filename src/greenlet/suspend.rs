@@ -7,7 +7,7 @@
 use super::control::Block;
 use super::current::{Thread, thread_or_none};
 use super::handle::{Greenlet, current};
-use super::switch::cross;
+use super::switch::{cross, received};
 use super::value::Received;
 use super::{SwitchError, throw};
 
@@ -32,10 +32,9 @@ use super::{SwitchError, throw};
 pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread_or_none();
     if let Some(parent) = plain_parent::<A>(thread) {
-        // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`.
-        return match unsafe { cross(thread, parent, value) } {
-            Ok(value) => value,
-            Err(raised) => throw::raise::<B>(raised),
+        // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
+        return unsafe {
+            received(cross::<A, B>(thread, parent, value), |v| v, throw::value_or_raise::<B>)
         };
     }
     suspend_slowly(value)
