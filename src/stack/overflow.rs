@@ -2,7 +2,8 @@
 //!
 //! A handler for `SIGSEGV` and `SIGBUS`, installed with the first region and never taken out. The handler that
 //! was there before (that of std, or of the host) hears of every fault: unchanged of what is not a guard of
-//! ours, after our report of what is, and then the process ends whatever that handler does. All here is async-signal-safe: no allocation, no lock, no panic, one `write`.
+//! ours, after our report of what is, and then the process ends whatever that handler does. All here is
+//! async-signal-safe: no allocation, no lock, no panic, one `write`.
 //!
 //! The handler needs somewhere to run, since the stack at hand is full: see `alternate.rs`.
 
