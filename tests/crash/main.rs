@@ -10,8 +10,12 @@ mod in_child;
 mod native;
 
 mod c_frames;
-
+mod cleanup;
+mod cpp;
 mod faults;
-
+mod limit;
 mod overflow;
 mod recursion;
+mod signals;
+mod thread_end;
+mod uncaught;
