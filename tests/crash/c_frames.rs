@@ -2,7 +2,7 @@
 //! guard; larger ones need `-fstack-clash-protection` or a larger guard (`Builder::guard_size`).
 
 use crate::in_child::{
-    Outcome, cases_in_children_with, faults_are_seen, in_child_with, tell, this_test,
+    Case, Outcome, cases_in_children_with, faults_are_seen, in_child_with, tell, this_test,
 };
 use crate::native::{CODE, Language, Library, compile};
 use crate::recursion::{assert_overflow, tell_victim};
@@ -63,7 +63,7 @@ fn c_frames_below_the_guards_size_are_stopped_without_probes() {
         return;
     }
     let Some(code) = compile(Language::C, "unprobed", SOURCE, &[WITHOUT_PROBES]) else { return };
-    let cases: [(&str, fn(&str)); 4] = [
+    let cases: [Case<'_>; 4] = [
         ("1", recurse_in_c),
         ("100", recurse_in_c),
         ("4096", recurse_in_c),
@@ -79,7 +79,7 @@ fn c_frames_of_every_size_are_stopped_with_probes() {
         return;
     }
     let Some(code) = compile(Language::C, "probed", SOURCE, &[WITH_PROBES]) else { return };
-    let cases: [(&str, fn(&str)); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("1", recurse_in_c),
         ("100", recurse_in_c),
         ("4096", recurse_in_c),

@@ -1,6 +1,6 @@
 //! Destructors that panic, refuse to end, or switch while a greenlet is being ended.
 
-use crate::in_child::{Outcome, cases_in_children, in_child, tell, this_test};
+use crate::in_child::{Case, Outcome, cases_in_children, in_child, tell, this_test};
 use greenlet::{Greenlet, GreenletExit, Why, suspend, try_suspend};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
@@ -41,7 +41,7 @@ fn drop_that_panics_while_a_kill_unwinds_aborts() {
         let _guard = OnDrop(|| panic!("from a destructor"));
         suspend::<(), ()>(());
     }
-    let cases: [(&str, fn(&str)); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("by drop", |_| drop(suspended(panics_while_unwinding))),
         ("by kill", |_| _ = suspended(panics_while_unwinding).kill()),
         ("by run", |_| {
@@ -134,7 +134,7 @@ fn refuses_to_die() {
 
 #[test]
 fn body_that_refuses_to_die_is_leaked_reported_and_the_process_goes_on() {
-    let cases: [(&str, fn(&str)); 2] = [
+    let cases: [Case<'_>; 2] = [
         ("try_suspend in a loop", |_| drop(suspended(refuses_to_die))),
         ("suspend, caught in a loop", |_| {
             // Each of its suspensions panics, and prints that.
@@ -171,7 +171,7 @@ fn greenlets_work_after_one_was_leaked() {
 /// Leaving it would leave the thread's panic count raised for good.
 #[test]
 fn one_that_switches_for_ever_while_the_thread_unwinds_aborts_with_its_name() {
-    let cases: [(&str, fn(&str)); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("a drop of the killed one's own", |_| {
             let g = suspended(|| {
                 let _guard = OnDrop(refuses_to_die);
@@ -207,7 +207,7 @@ fn switch_in_a_drop_that_runs_while_unwinding_aborts_and_says_why() {
     fn other() -> Greenlet {
         Greenlet::builder().name("other").create(|()| suspend::<(), ()>(())).unwrap()
     }
-    let cases: [(&str, fn(&str)); 5] = [
+    let cases: [Case<'_>; 5] = [
         ("this thread is unwinding from a panic", |_| {
             let other = other();
             let _guard = OnDrop(move || _ = other.switch_any(()));

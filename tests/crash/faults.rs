@@ -1,6 +1,6 @@
 //! What is not a greenlet's overflow goes where it would have gone without greenlets.
 
-use crate::in_child::{cases_in_children, faults_are_seen, in_child, this_test};
+use crate::in_child::{Case, cases_in_children, faults_are_seen, in_child, this_test};
 use crate::recursion::recurse;
 use greenlet::{Greenlet, suspend};
 
@@ -14,7 +14,7 @@ fn null_dereference_in_a_greenlet_is_a_plain_segmentation_fault() {
     if !faults_are_seen(this_test!()) {
         return;
     }
-    let cases: [(&str, fn(&str)); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("in a greenlet", |_| _ = Greenlet::new(|()| touch(0)).switch_any(())),
         ("in a greenlet of a thread", |_| {
             let fault = || _ = Greenlet::new(|()| touch(8)).switch_any(());

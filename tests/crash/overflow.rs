@@ -1,8 +1,8 @@
 //! A greenlet's overflow ends the process by `SIGSEGV`, with a line that names the greenlet.
 
 use crate::in_child::{
-    Outcome, cases_in_children, cases_in_children_with, faults_are_seen, in_child, in_child_with,
-    numbers_in_children, tell, this_test,
+    Case, Outcome, cases_in_children, cases_in_children_with, faults_are_seen, in_child,
+    in_child_with, numbers_in_children, tell, this_test,
 };
 use crate::recursion::{assert_overflow, mix, recurse, recurse_at_random, tell_victim};
 use greenlet::context::{Context, Stack, Word, switch};
@@ -30,7 +30,7 @@ fn rust_frames_of_every_size_are_stopped_by_the_guard() {
     if !faults_are_seen(this_test!()) {
         return;
     }
-    let cases: [(&str, fn(&str)); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("1 B", recurse_in_a_greenlet::<1>),
         ("100 B", recurse_in_a_greenlet::<100>),
         ("4 KiB", recurse_in_a_greenlet::<4096>),
@@ -47,7 +47,7 @@ fn overflow_into_an_mprotect_guard_is_named_too() {
     if !faults_are_seen(this_test!()) {
         return;
     }
-    let cases: [(&str, fn(&str)); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("1 B", recurse_in_a_greenlet::<1>),
         ("60 KiB", recurse_in_a_greenlet::<61_440>),
         ("1 MiB", recurse_in_a_greenlet::<{ 1 << 20 }>),
@@ -131,7 +131,7 @@ fn overflow_on_another_thread_is_named() {
     if !faults_are_seen(this_test!()) {
         return;
     }
-    let cases: [(&str, fn(&str)); 2] = [
+    let cases: [Case<'_>; 2] = [
         ("as the only thread with greenlets", |_| {
             let overflow = || _ = victim(|| _ = recurse::<100>(0)).switch_any(());
             std::thread::spawn(overflow).join().unwrap();
@@ -158,7 +158,7 @@ fn overflow_in_cleanup_is_named() {
     if !faults_are_seen(this_test!()) {
         return;
     }
-    let cases: [(&str, fn(&str)); 2] = [
+    let cases: [Case<'_>; 2] = [
         ("killed by drop", |_| {
             let g = victim(|| {
                 let _deep = Deep;

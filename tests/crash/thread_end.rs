@@ -1,6 +1,6 @@
 //! Greenlets that are left when their thread ends.
 
-use crate::in_child::{Outcome, cases_in_children, in_child, tell, this_test};
+use crate::in_child::{Case, Outcome, cases_in_children, in_child, tell, this_test};
 use greenlet::{Greenlet, suspend};
 use std::cell::RefCell;
 use std::mem::forget;
@@ -36,7 +36,7 @@ fn unwound(outcome: &Outcome) -> usize {
 
 #[test]
 fn thread_that_leaves_suspended_greenlets_says_so_and_leaks_them() {
-    let cases: [(&str, fn(&str)); 3] = [
+    let cases: [Case<'_>; 3] = [
         ("1 unfinished greenlet", |_| on_a_thread(|| leave(1))),
         ("3 unfinished greenlets", |_| on_a_thread(|| leave(3))),
         ("2 unfinished greenlets", |_| {

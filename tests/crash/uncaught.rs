@@ -2,7 +2,7 @@
 //!
 //! libtest, which catches it here, exits with 101 as the end of `main` does.
 
-use crate::in_child::{Outcome, cases_in_children, in_child, tell, this_test};
+use crate::in_child::{Case, Outcome, cases_in_children, in_child, tell, this_test};
 use greenlet::{Greenlet, GreenletExit, current, root, suspend};
 use std::panic::{catch_unwind, resume_unwind};
 
@@ -23,7 +23,7 @@ struct OutOfCheese;
 
 #[test]
 fn uncaught_throw_at_the_root_leaves_one_line_and_exits_with_101() {
-    let cases: [(&str, fn(&str)); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("at a suspended child", |_| _ = suspended().throw_any(OutOfCheese)),
         ("at an unstarted child", |_| _ = Greenlet::new(|()| ()).throw_any(OutOfCheese)),
         ("at a dead child", |_| {
@@ -73,7 +73,7 @@ fn uncaught_throw_is_noted_although_another_was_thrown_since() {
 
 #[test]
 fn uncaught_panic_of_a_child_is_printed_once_and_exits_with_101() {
-    let cases: [(&str, fn(&str)); 4] = [
+    let cases: [Case<'_>; 4] = [
         ("of a child", |_| _ = Greenlet::new(|()| panic!("no cheese")).switch_any(())),
         ("of a great-grandchild", |_| {
             fn nest(levels: u32) {
@@ -105,7 +105,7 @@ fn uncaught_panic_of_a_child_is_printed_once_and_exits_with_101() {
 #[test]
 fn panic_is_not_called_a_throw_because_something_was_thrown_before() {
     struct Nothing;
-    let cases: [(&str, fn(&str)); 2] = [
+    let cases: [Case<'_>; 2] = [
         ("payloads without bytes", |_| {
             suspended().kill();
             Greenlet::new(|()| std::panic::panic_any(Nothing)).switch_any(());
