@@ -72,8 +72,6 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     let end = unsafe {
         depart(thread, victim, cargo, ValueType::of::<Killed>(), (&raw mut killed).cast())
     };
-    // The victim's own: a leaked one leaves it as it was when it wanted to switch.
-    thread.clear(ORPHAN);
     if me.record().handles().get() == 0 {
         thread.set(ORPHAN);
     }
