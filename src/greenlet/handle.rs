@@ -169,7 +169,8 @@ impl Greenlet {
     #[inline(never)]
     #[track_caller]
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
-        throw::value_or_panic(switch_slowly(thread(), self.node(), value), self)
+        let result = switch_slowly(thread(), self.node(), value);
+        throw::value_or_panic(result, format_args!("switch to {self}"))
     }
 
     /// As [`switch`](Greenlet::switch), and waits for a value of any type.
@@ -222,7 +223,7 @@ impl Greenlet {
     /// As [`switch`](Greenlet::switch).
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
-        throw::value_or_panic(self.try_throw(payload), self)
+        throw::value_or_panic(self.try_throw(payload), format_args!("throw at {self}"))
     }
 
     /// As [`throw`](Greenlet::throw), and waits for a value of any type.

@@ -44,7 +44,8 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 #[track_caller]
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread();
-    throw::value_or_panic(switch_slowly(thread, parent_of_current(thread), value), "the parent")
+    let result = switch_slowly(thread, parent_of_current(thread), value);
+    throw::value_or_panic(result, format_args!("switch to the parent"))
 }
 
 /// As [`suspend`], and waits for a value of any type.

@@ -167,17 +167,18 @@ pub(super) unsafe fn value_or_error<A, B: 'static>(
     unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
 }
 
-/// The value, or what [`switch`](crate::Greenlet::switch) does without one.
+/// The value, or what [`switch`](crate::Greenlet::switch) does without one; `attempt` says what was
+/// refused.
 #[track_caller]
 pub(super) fn value_or_panic<A, B>(
     result: Result<B, SwitchError<A>>,
-    target: impl std::fmt::Display,
+    attempt: std::fmt::Arguments<'_>,
 ) -> B {
     match result {
         Ok(value) => value,
         Err(SwitchError::Thrown(payload)) => raise::<B>(Raised::Throw(payload)),
         Err(SwitchError::ChildExited(exit)) => raise::<B>(Raised::Exit(exit)),
-        Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {target}: {why}"),
+        Err(SwitchError::Refused { why, .. }) => panic!("cannot {attempt}: {why}"),
     }
 }
 
