@@ -168,6 +168,24 @@ fn uncaught_refusal_names_both_types_and_the_callers_line() {
 }
 
 #[test]
+fn uncaught_refusal_says_what_was_refused() {
+    let cases: [Case<'_>; 3] = [
+        ("cannot switch to greenlet # 'shop': it has no body yet, bind one first", |_| {
+            Greenlet::builder().name("shop").create_unbound().unwrap().switch_any(());
+        }),
+        ("cannot throw at greenlet # 'shop': it has no body yet, bind one first", |_| {
+            Greenlet::builder().name("shop").create_unbound().unwrap().throw_any(());
+        }),
+        ("cannot switch to the parent: sent i32, awaited ()", |_| {
+            let () = Greenlet::new(|()| suspend::<i32, ()>(42)).switch(());
+        }),
+    ];
+    cases_in_children(this_test!(), &cases, |text, outcome| {
+        outcome.exited_with(101).says("uncaught.rs:").says_line(text);
+    });
+}
+
+#[test]
 fn uncaught_end_of_a_child_names_both_types() {
     let outcome = in_child(this_test!(), || {
         let g = Greenlet::builder().name("shop").create(|()| "cheese").unwrap();

@@ -184,6 +184,14 @@ impl Outcome {
         self
     }
 
+    /// Standard error has exactly this line, in which `#` stands for any number.
+    #[track_caller]
+    pub(crate) fn says_line(&self, line: &str) -> &Outcome {
+        let said = self.stderr.lines().any(|said| without_numbers(said) == without_numbers(line));
+        assert!(said, "standard error lacks the line {line:?}\n{self}");
+        self
+    }
+
     /// What the child told under this name.
     #[track_caller]
     pub(crate) fn numbers(&self, name: &str) -> Vec<usize> {
