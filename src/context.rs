@@ -83,7 +83,7 @@ impl Context {
                 up: Cell::new(arch::END_OF_WALK),
                 body: Cell::new(null()),
             },
-            link: Link { header: Cell::new(null()), up: Cell::new(arch::END_OF_WALK) },
+            link: Link::new(),
             body: Body { run },
         }
     }
@@ -105,7 +105,7 @@ impl Context {
         // SAFETY: just written.
         let context = unsafe { &*place };
         context.header.body.set(&raw const context.body);
-        context.link.header.set(&raw const context.header);
+        context.link.set_header(&context.header);
         // SAFETY: the header is complete and stays; below it the stack is unused.
         unsafe { arch::prepare(&context.header, place.cast()) };
         context
@@ -121,7 +121,7 @@ impl Context {
     pub unsafe fn set_parent(&self, parent: *const Context) {
         // SAFETY: the caller's promise.
         let parent = unsafe { &*parent };
-        parent.link.header.set(&raw const parent.header);
+        parent.link.set_header(&parent.header);
         self.header.up.set(&raw const parent.link);
         self.link.up.set(&raw const parent.link);
     }

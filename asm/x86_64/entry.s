@@ -21,6 +21,7 @@
     .equ HEADER_UP, 8
     .equ HEADER_BODY, 16
     .equ BODY_RUN, 0
+    .equ LINK_HEADER, 24
     .equ FRAME_SIZE, 24
     .equ FRAME_RBP, 16
     .equ FRAME_RBX, 8
@@ -36,20 +37,15 @@ greenlet_entry:
     // Marked as a signal frame: gdb accepts a caller's frame at any address, and unwinders look
     // the caller up at its exact address (the landing label of switch.s, or greenlet_entry).
     .cfi_signal_frame
-    // The caller is the saved frame of the nearest ancestor whose link still has a header:
-    // CFA = its saved_sp + FRAME_SIZE.
-    .cfi_escape 0x0f, 19            // DW_CFA_def_cfa_expression, 19 bytes
-    .cfi_escape 0x73, HEADER_UP     //     breg3 (rbx) HEADER_UP
+    // The caller is the saved frame to which the link above leads: CFA = its sp + FRAME_SIZE. No
+    // branch for links whose stack is gone: they lead to a frame of their own, which is walked
+    // through (valgrind's reader refuses expressions with branches).
+    .cfi_escape 0x0f, 9             // DW_CFA_def_cfa_expression, 9 bytes
+    .cfi_escape 0x73, HEADER_UP     //     breg (rbx) HEADER_UP
     .cfi_escape 0x06                //     deref                   link
-    .cfi_escape 0x12                // L:  dup                     link link
-    .cfi_escape 0x06                //     deref                   link header
-    .cfi_escape 0x12                //     dup                     link header header
-    .cfi_escape 0x28, 7, 0          //     bra H                   link header
-    .cfi_escape 0x13                //     drop                    link
-    .cfi_escape 0x23, 8             //     plus_uconst 8 (LINK_UP)
-    .cfi_escape 0x06                //     deref                   the link above
-    .cfi_escape 0x2f, 0xf3, 0xff    //     skip L
-    .cfi_escape 0x06                // H:  deref                   link saved_sp
+    .cfi_escape 0x23, LINK_HEADER   //     plus_uconst LINK_HEADER
+    .cfi_escape 0x06                //     deref                   header
+    .cfi_escape 0x06                //     deref                   saved_sp
     .cfi_escape 0x23, FRAME_SIZE    //     plus_uconst FRAME_SIZE
     .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
     .cfi_offset rbx, FRAME_RBX - FRAME_SIZE

@@ -2,7 +2,9 @@
 
 use super::{Arrival, Header, Word};
 use std::arch::{asm, global_asm};
+use std::cell::Cell;
 use std::mem::offset_of;
+use std::ptr::{null, null_mut};
 
 global_asm!(include_str!("../../asm/aarch64/entry.s"), options(raw));
 
@@ -26,18 +28,62 @@ const _: () = assert!(offset_of!(Frame, x19) == 0); // FRAME_X19
 const _: () = assert!(offset_of!(Frame, x29) == 8); // FRAME_X29
 const _: () = assert!(offset_of!(Frame, resume) == 16); // FRAME_RESUME, .Lframe_resume
 
-impl Frame {
-    pub(super) const ZERO: Frame = Frame {
-        x19: std::ptr::null(),
-        x29: std::ptr::null(),
-        resume: std::ptr::null(),
-        padding: 0,
-    };
+/// A place in the chain that stack walks follow; see [`super`].
+///
+/// The words are placed so that a retired link is the header and the frame of a stack without calls.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// As [`Header::saved_sp`]: the address of `header`, once retired.
+    pub(super) saved_sp: Cell<*mut Frame>,
+    /// As [`Header::up`].
+    pub(crate) up: Cell<*const Link>,
+    /// Also the frame's `x19`: this link itself, once retired.
+    pub(super) header: Cell<*const Header>,
+    /// The owner's; walks take it for a frame pointer that they do not follow.
+    pub(crate) counts: [Cell<u32>; 2],
+    resume: *const (),
+}
 
+const _: () = assert!(offset_of!(Link, saved_sp) == offset_of!(Header, saved_sp));
+const _: () = assert!(offset_of!(Link, up) == offset_of!(Header, up));
+const _: () = assert!(offset_of!(Link, header) == 16); // LINK_HEADER
+const _: () = assert!(offset_of!(Link, resume) - offset_of!(Link, header) == 16); // FRAME_RESUME
+
+impl Link {
+    /// A link that is not in use.
+    pub(crate) const fn new() -> Link {
+        Link {
+            saved_sp: Cell::new(null_mut()),
+            up: Cell::new(super::END_OF_WALK),
+            header: Cell::new(null()),
+            counts: [const { Cell::new(0) }; 2],
+            resume: greenlet_entry as *const (),
+        }
+    }
+
+    /// The last link of all chains, which lies at `this`.
+    pub(super) const fn end(this: *const Link) -> Link {
+        Link {
+            saved_sp: Cell::new(this.wrapping_byte_add(offset_of!(Link, header)).cast_mut().cast()),
+            up: Cell::new(this),
+            header: Cell::new(this.cast()),
+            counts: [const { Cell::new(0) }; 2],
+            resume: null(),
+        }
+    }
+
+    /// The frame that a retired link is.
+    pub(super) fn own_frame(&self) -> *mut Frame {
+        (&raw const *self).wrapping_byte_add(offset_of!(Link, header)).cast_mut().cast()
+    }
+}
+
+impl Frame {
     /// Starts in `greenlet_entry` with its header at hand and the chain of frame pointers ended.
     #[inline(always)]
     pub(super) fn first(header: *const Header) -> Frame {
-        Frame { x19: header.cast(), resume: greenlet_entry as *const (), ..Frame::ZERO }
+        Frame { x19: header.cast(), x29: null(), resume: greenlet_entry as *const (), padding: 0 }
     }
 
     /// The registers that are saved here and nowhere else on the suspended stack.

@@ -4,19 +4,20 @@
 //!
 //! ```text
 //!   Header (at a stack's top)          Link (side table, outlives the stack)
-//!   ┌───────────┐                      ┌────────┐
-//!   │ saved_sp ─┼─▶ Frame              │ header ┼─▶ Header, null once the stack is retired
-//!   │ up ───────┼────────────────────▶ │ up ────┼─▶ Link of the parent
-//!   │ body ─────┼─▶ Body.run           └────────┘
-//!   └───────────┘
+//!   ┌───────────┐                      ┌──────────┐
+//!   │ saved_sp ─┼─▶ Frame              │ header ──┼─▶ Header; its own once the stack is retired
+//!   │ up ───────┼────────────────────▶ │ up ──────┼─▶ Link of the parent
+//!   │ body ─────┼─▶ Body.run           │ (a frame)│   walked through in the place of the stack
+//!   └───────────┘                      └──────────┘
 //! ```
 //!
 //! - **Saved frame**: the saved stack pointer of a suspended context addresses one complete
 //!   [`Frame`]; nobody writes below it until the context is resumed.
 //! - **No unwinding through assembly**: what is thrown at a context crosses as a value; `Body::run`
 //!   is a plain `extern "C"` function, so a panic that reached it would abort.
-//! - A walk through the first frame of a stack goes to the saved frame of the nearest link above
-//!   whose header is not null; the chain of links ends in [`END`], whose frame is all zero.
+//! - A walk through the first frame of a stack goes to the saved frame of the link above. A retired
+//!   link stands in for its stack: its first words are a header and a frame, from which the walk goes
+//!   on one link further. The chain ends in [`END`], whose frame has no resume address.
 //!
 //! The register tables, frame drawings and unwind rules stand in `asm/<arch>/`.
 #![expect(unsafe_code, reason = "inline and global assembly, and the frame that they read")]
@@ -34,7 +35,7 @@ mod native;
 #[cfg(feature = "fpenv")]
 mod fpenv;
 
-pub(crate) use native::Frame;
+pub(crate) use native::{Frame, Link};
 
 /// One machine word that need not be initialised: a pointer, or a small value's bytes.
 pub type Word = MaybeUninit<*mut u8>;
@@ -62,15 +63,6 @@ pub(crate) struct Header {
     pub(crate) body: Cell<*const Body>,
 }
 
-/// A place in the chain that stack walks follow.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Link {
-    /// Null: this one's stack is gone, go on at `up`.
-    pub(crate) header: Cell<*const Header>,
-    pub(crate) up: Cell<*const Link>,
-}
-
 /// What arrives when a context is resumed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
@@ -85,33 +77,40 @@ pub(crate) struct Arrival {
 const _: () = assert!(std::mem::offset_of!(Header, saved_sp) == 0); // .Lheader_saved_sp
 const _: () = assert!(std::mem::offset_of!(Header, up) == 8); // HEADER_UP
 const _: () = assert!(std::mem::offset_of!(Header, body) == 16); // HEADER_BODY
-const _: () = assert!(std::mem::offset_of!(Link, header) == 0);
-const _: () = assert!(std::mem::offset_of!(Link, up) == 8); // LINK_UP in the walk expression
 const _: () = assert!(std::mem::offset_of!(Body, run) == 0); // BODY_RUN
 
-/// The end of every chain of links: one zero frame, at which every unwinder stops.
-#[repr(C)]
-struct End {
-    frame: Frame,
-    header: Header,
-    link: Link,
-}
+/// The end of every chain of links: a frame without resume address, at which every unwinder stops.
+struct End(Link);
 
 // SAFETY: never written after construction, and holds no pointer to thread-bound data.
 unsafe impl Sync for End {}
 
-static END: End = End {
-    frame: Frame::ZERO,
-    header: Header {
-        saved_sp: Cell::new((&raw const END.frame).cast_mut()),
-        up: Cell::new(&raw const END.link),
-        body: Cell::new(std::ptr::null()),
-    },
-    link: Link { header: Cell::new(&raw const END.header), up: Cell::new(&raw const END.link) },
-};
+static END: End = End(Link::end(&raw const END.0));
 
 /// The link at which every stack walk ends.
-pub(crate) const END_OF_WALK: *const Link = &raw const END.link;
+pub(crate) const END_OF_WALK: *const Link = &raw const END.0;
+
+impl Link {
+    /// Says whose stack this link stands for.
+    #[inline(always)]
+    pub(crate) fn set_header(&self, header: *const Header) {
+        self.header.set(header);
+    }
+
+    /// The stack is gone: walks pass through this link itself from here on.
+    #[inline(always)]
+    pub(crate) fn retire(&self) {
+        self.saved_sp.set(self.own_frame());
+        self.header.set((&raw const *self).cast());
+    }
+
+    /// The header, unless the link is retired.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> Option<*const Header> {
+        let header = self.header.get();
+        (!std::ptr::eq(header, (&raw const *self).cast())).then_some(header)
+    }
+}
 
 /// Writes the first frame of a new context on the stack that ends at `below`, and saves its place
 /// in `header`: the first [`switch`] to it runs `header.body`.

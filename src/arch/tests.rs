@@ -112,8 +112,10 @@ fn a_walk_ends_at_the_first_frame_of_an_unlinked_stack() {
 fn a_walk_goes_on_in_the_linked_stack_past_retired_links() {
     let other = pair(capture);
     let root = here();
-    let alive = Link { header: Cell::new(&root), up: Cell::new(END_OF_WALK) };
-    let retired = Link { header: Cell::new(std::ptr::null()), up: Cell::new(&alive) };
+    let (alive, retired) = (Link::new(), Link::new());
+    alive.set_header(&root);
+    retired.up.set(&alive);
+    retired.retire();
     other.header.up.set(&retired);
     // SAFETY: `other` is prepared.
     let trace = taken(unsafe { switch(&root, &other.header, word(0), 0) }.payload);

@@ -192,39 +192,48 @@ pub(crate) struct BodyTable {
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// `header` is the block, null once dead; `up` is the parent's node.
+    /// `header` is the block, retired once dead; `up` is the parent's node; `counts` see below.
     link: Link,
-    /// `Greenlet` handles; the root has one more that is never dropped.
-    pub(super) handles: Cell<u32>,
-    /// Nodes whose parent this is.
-    pub(super) edges: Cell<u32>,
     /// 0 while unused.
     pub(super) id: Cell<u64>,
 }
 
 const _: () = assert!(offset_of!(Node, link) == 0); // a `*const Link` is a `*const Node`
-const _: () = assert!(size_of::<Node>() == 32);
+const _: () = assert!(size_of::<Node>() <= 64);
 
 impl Node {
     pub(super) const fn unused() -> Node {
-        Node {
-            link: Link { header: Cell::new(null()), up: Cell::new(null()) },
-            handles: Cell::new(0),
-            edges: Cell::new(0),
-            id: Cell::new(0),
-        }
+        Node { link: Link::new(), id: Cell::new(0) }
+    }
+
+    /// `Greenlet` handles; the root has one more that is never dropped.
+    #[inline(always)]
+    pub(super) fn handles(&self) -> &Cell<u32> {
+        &self.link.counts[0]
+    }
+
+    /// Nodes whose parent this is.
+    #[inline(always)]
+    pub(super) fn edges(&self) -> &Cell<u32> {
+        &self.link.counts[1]
     }
 
     /// The block while the greenlet lives.
     #[inline(always)]
     pub(super) fn block(&self) -> Option<&Block> {
-        // SAFETY: **Identity**: not null means alive.
-        unsafe { self.link.header.get().cast::<Block>().as_ref() }
+        // SAFETY: **Identity**: not retired means alive; null while the node is unused.
+        unsafe { self.link.header()?.cast::<Block>().as_ref() }
     }
 
     #[inline(always)]
-    pub(super) fn set_block(&self, block: *const Block) {
-        self.link.header.set(block.cast());
+    pub(super) fn set_block(&self, block: &Block) {
+        self.link.set_header(&block.header);
+    }
+
+    /// The greenlet is dead.
+    #[inline(always)]
+    pub(super) fn retire(&self) {
+        self.link.retire();
     }
 
     /// The parent's node; `None` for a root.

@@ -142,12 +142,15 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
         }
         let nested = me.has(NESTED_KILL);
         let origin = origin(thread, node);
+        me.killer.set(null());
+        thread.clear(ORPHAN);
         // SAFETY: nothing is left on this stack.
         unsafe { retire(thread, me) };
         // SAFETY: retired.
         unsafe { kill::return_to_killer(thread, killer, nested, origin) }
     }
     let origin = origin(thread, node);
+    thread.clear(ORPHAN);
     // SAFETY: only the value is left on this stack, and the receiver's first act is to move it.
     unsafe { retire(thread, me) };
     // SAFETY: chosen by `route`, and no user code has run since; retired.
@@ -162,26 +165,25 @@ fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
 /// still stands on.
 ///
 /// # Safety
-/// Nobody will resume it, and nothing on its stack is needed after the next switch.
+/// - Nobody will resume it, and nothing on its stack is needed after the next switch.
+/// - The thread's flag `ORPHAN` is clear, and so is the block's `killer`.
 #[inline(always)]
 pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     let node = me.record();
     forget_block(me);
-    thread.clear(ORPHAN);
     // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
     unsafe { thread.stacks.put(NonNull::from(&me.label)) };
-    if node.handles.get() == 0 {
+    if node.handles().get() == 0 {
         release(thread, node);
     }
 }
 
-/// Cuts a block from its node, leaving a **Clean slot**.
+/// Cuts a block from its node, leaving a **Clean slot** (but for `killer`, which only a victim has).
+/// It awaits nothing: it runs, or was never bound, or its caller sees to that.
 #[inline(always)]
 pub(super) fn forget_block(block: &Block) {
-    block.record().set_block(null());
+    block.record().retire();
     block.node.set(null());
-    block.expect.set(null());
-    block.killer.set(null());
     if !block.user.get().is_null() {
         block.user.set(std::ptr::null_mut());
     }
@@ -196,11 +198,11 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
     let bound = !block.has(UNBOUND);
     let body = block.body();
     forget_block(block);
+    block.expect.set(null());
     if bound {
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
         report::contain(|| unsafe { (body.drop_closure)(block) });
     }
-    local::drop_all(block);
     // SAFETY: nobody ever ran on it.
     unsafe { thread.stacks.put(NonNull::from(&block.label)) };
     drop(keep);
@@ -210,11 +212,11 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
 #[inline]
 pub(super) fn release(thread: &Thread, node: &Node) {
     let mut node = node;
-    while node.handles.get() == 0 && node.edges.get() == 0 && node.block().is_none() {
+    while node.handles().get() == 0 && node.edges().get() == 0 && node.block().is_none() {
         let parent = node.parent();
         thread.put_node(node);
         let Some(parent) = parent else { return };
-        parent.edges.set(parent.edges.get() - 1);
+        parent.edges().set(parent.edges().get() - 1);
         node = parent;
     }
 }

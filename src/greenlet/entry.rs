@@ -5,7 +5,8 @@ use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread};
 use super::death;
 use super::handle::Greenlet;
-use super::switch::{Cargo, Raised, received};
+use super::report;
+use super::switch::{Cargo, Raised, received, received_slowly};
 use super::value::{ValueType, pack};
 use crate::arch::{self, Arrival, Body, Header, Word};
 use crate::stack::Label;
@@ -66,10 +67,10 @@ fn occupy<'a>(
     let parent = thread.current();
     let parent_node = parent.record();
     let id = thread.fresh_id();
-    parent_node.edges.set(parent_node.edges.get() + 1);
+    parent_node.edges().set(parent_node.edges().get() + 1);
     node.set_block(block);
     node.set_parent(parent_node.as_link());
-    node.handles.set(1);
+    node.handles().set(1);
     node.id.set(id);
     block.header.up.set(parent_node.as_link());
     block.node.set(node);
@@ -163,8 +164,9 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me.set(STARTED);
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
+    let arrival = Arrival { payload, tag, from };
     // SAFETY: an unstarted greenlet awaits an `A`.
-    let first = unsafe { received::<A>(thread, Arrival { payload, tag, from }) };
+    let first = unsafe { received::<A, _>(arrival, Ok, received_slowly::<A>) };
     let ended = match first {
         // **No unwinding through assembly**: caught here, crosses as a value.
         Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument))),
@@ -209,7 +211,7 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
 /// A body that never ran: its first arrival was not a value.
 #[cold]
 fn refuse_first<F>(raised: Raised, closure: F) -> super::error::Payload {
-    drop(closure);
+    report::contain(|| drop(closure));
     match raised {
         Raised::Throw(payload) => payload,
         Raised::Exit(_) => unreachable!("an exit ends an unstarted greenlet without running it"),

@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "a handle is two addresses")]
 
 use super::builder::Builder;
-use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND, nowhere};
+use super::control::{Block, Node, ROOT, STARTED, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::{GreenletExit, Payload};
 use super::state::{GreenletId, State};
-use super::switch::{Raised, cross, switch_slowly};
+use super::switch::{TakesThrows, cross, received, switch_slowly};
 use super::value::Received;
 use super::weak::WeakGreenlet;
 use super::{ParentError, SwitchError, entry, kill, throw};
@@ -156,10 +156,10 @@ impl Greenlet {
     pub fn switch<A: 'static, B: 'static>(&self, value: A) -> B {
         let thread = thread_or_none();
         if let Some(target) = self.plain_target::<A>(thread) {
-            // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`.
-            return match unsafe { cross(thread, target, value) } {
-                Ok(value) => value,
-                Err(raised) => throw::raise::<B>(raised),
+            // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
+            // a `B`.
+            return unsafe {
+                received(cross::<A, B>(thread, target, value), |v| v, throw::value_or_raise::<B>)
             };
         }
         self.switch_or_panic(value)
@@ -169,12 +169,7 @@ impl Greenlet {
     #[inline(never)]
     #[track_caller]
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
-        match switch_slowly(thread(), self.node(), value) {
-            Ok(value) => value,
-            Err(SwitchError::Thrown(payload)) => throw::raise::<B>(Raised::Throw(payload)),
-            Err(SwitchError::ChildExited(exit)) => throw::raise::<B>(Raised::Exit(exit)),
-            Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {self}: {why}"),
-        }
+        throw::value_or_panic(switch_slowly(thread(), self.node(), value), self)
     }
 
     /// As [`switch`](Greenlet::switch), and waits for a value of any type.
@@ -201,10 +196,8 @@ impl Greenlet {
         let _takes_throws = TakesThrows::in_current(thread);
         if let Some(target) = self.plain_target::<A>(thread) {
             // SAFETY: as in `switch`.
-            return match unsafe { cross(thread, target, value) } {
-                Ok(value) => Ok(value),
-                Err(Raised::Throw(payload)) => Err(SwitchError::Thrown(payload)),
-                Err(Raised::Exit(exit)) => Err(SwitchError::ChildExited(exit)),
+            return unsafe {
+                received(cross::<A, B>(thread, target, value), Ok, throw::value_or_error::<A, B>)
             };
         }
         switch_slowly(thread, self.node(), value)
@@ -229,12 +222,7 @@ impl Greenlet {
     /// As [`switch`](Greenlet::switch).
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
-        match self.try_throw(payload) {
-            Ok(value) => value,
-            Err(SwitchError::Thrown(payload)) => throw::raise::<B>(Raised::Throw(payload)),
-            Err(SwitchError::ChildExited(exit)) => throw::raise::<B>(Raised::Exit(exit)),
-            Err(SwitchError::Refused { why, .. }) => panic!("cannot throw at {self}: {why}"),
-        }
+        throw::value_or_panic(self.try_throw(payload), self)
     }
 
     /// As [`throw`](Greenlet::throw), and waits for a value of any type.
@@ -299,13 +287,13 @@ impl Greenlet {
             above = one.parent();
         }
         let new = parent.node();
-        new.edges.set(new.edges.get() + 1);
+        new.edges().set(new.edges().get() + 1);
         node.set_parent(new.as_link());
         if let Some(block) = self.alive() {
             block.header.up.set(new.as_link());
             block.parent.set(new.block().map_or(nowhere(), |parent| parent));
         }
-        old.edges.set(old.edges.get() - 1);
+        old.edges().set(old.edges().get() - 1);
         super::death::release(thread(), old);
         Ok(())
     }
@@ -450,35 +438,11 @@ impl Greenlet {
     }
 }
 
-/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
-struct TakesThrows<'a>(Option<&'a Block>);
-
-impl TakesThrows<'_> {
-    #[inline(always)]
-    fn in_current(thread: &Thread) -> TakesThrows<'_> {
-        if cfg!(panic = "unwind") {
-            return TakesThrows(None);
-        }
-        let me = thread.current();
-        me.set(TAKES_THROWS);
-        TakesThrows(Some(me))
-    }
-}
-
-impl Drop for TakesThrows<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if let Some(me) = self.0 {
-            me.clear(TAKES_THROWS);
-        }
-    }
-}
-
 #[inline(always)]
 fn count_handle(node: &Node) {
-    let handles = node.handles.get();
+    let handles = node.handles().get();
     assert!(handles < u32::MAX, "too many handles of one greenlet");
-    node.handles.set(handles + 1);
+    node.handles().set(handles + 1);
 }
 
 impl Clone for Greenlet {
@@ -493,8 +457,8 @@ impl Drop for Greenlet {
     #[inline]
     fn drop(&mut self) {
         let node = self.node();
-        let handles = node.handles.get() - 1;
-        node.handles.set(handles);
+        let handles = node.handles().get() - 1;
+        node.handles().set(handles);
         if handles == 0 {
             kill::last_handle_dropped(node);
         }

@@ -72,7 +72,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     let end = unsafe {
         depart(thread, victim, cargo, ValueType::of::<Killed>(), (&raw mut killed).cast())
     };
-    if me.record().handles.get() == 0 {
+    if me.record().handles().get() == 0 {
         thread.set(ORPHAN);
     }
     if let Err(super::switch::Raised::Throw(payload)) = end {
@@ -115,6 +115,7 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
     }
     let nested = me.has(NESTED_KILL);
     leak(thread, me, "it swallows its exit and goes on switching");
+    thread.clear(ORPHAN);
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }
 }
@@ -125,6 +126,7 @@ pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);
+    victim.expect.set(std::ptr::null());
     death::release(thread, node);
 }
 

@@ -16,8 +16,8 @@
 //! ```
 #![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
 
-use super::control::{Block, IN_TRACE, Node};
-use super::current::{KILLING, ORPHAN, TRACED, Thread};
+use super::control::{Block, IN_TRACE, Node, TAKES_THROWS};
+use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
 use super::error::{ChildExit, Payload};
 use super::handle::Greenlet;
 use super::kill;
@@ -57,7 +57,7 @@ struct Transfer {
 
 const ANY: usize = 1;
 
-/// Sends `value` to `target` and waits for a `B`.
+/// Sends `value` to `target` and waits for a `B`; what arrives goes to [`received`].
 ///
 /// # Safety
 /// - `target` is suspended or unstarted and awaits an `A`.
@@ -67,32 +67,44 @@ pub(super) unsafe fn cross<A: 'static, B: 'static>(
     thread: &Thread,
     target: &Block,
     value: A,
-) -> Result<B, Raised> {
+) -> Arrival {
     let me = thread.current();
     let mut value = ManuallyDrop::new(value);
     me.expect.set(ValueType::of::<B>());
     target.expect.set(null());
     thread.set_current(target);
     // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
-    let arrival = unsafe { arch::switch(&me.header, &target.header, pack(&mut value), 0) };
-    // SAFETY: we expected a `B`.
-    unsafe { received(thread, arrival) }
+    unsafe { arch::switch(&me.header, &target.header, pack(&mut value), 0) }
 }
 
-/// The first act of a receiver that waits for a `B`.
+/// The first act of a receiver that waits for a `B`; `otherwise` gets what is raised instead.
 ///
 /// # Safety
-/// `arrival` came to a greenlet that awaited a `B`.
+/// `arrival` came to the current greenlet, which awaited a `B`.
 #[inline(always)]
-pub(super) unsafe fn received<B: 'static>(thread: &Thread, arrival: Arrival) -> Result<B, Raised> {
+pub(super) unsafe fn received<B: 'static, R>(
+    arrival: Arrival,
+    value: impl FnOnce(B) -> R,
+    otherwise: unsafe fn(Word, usize) -> R,
+) -> R {
     if arrival.tag == 0 {
         // SAFETY: tag 0 means exactly the awaited type.
-        return Ok(unsafe { unpack(arrival.payload) });
+        value(unsafe { unpack(arrival.payload) })
+    } else {
+        // SAFETY: by the caller's promise. Passed as two words: kept in registers.
+        unsafe { otherwise(arrival.payload, arrival.tag) }
     }
+}
+
+/// As [`received`], where it is known that more than the word arrived.
+///
+/// # Safety
+/// As [`received`].
+pub(super) unsafe fn received_slowly<B: 'static>(payload: Word, tag: usize) -> Result<B, Raised> {
     let mut value = MaybeUninit::<B>::uninit();
     // SAFETY: `value` has room for a `B`; `arrive` fills it or says that it did not.
     unsafe {
-        arrive(thread, arrival, ValueType::of::<B>(), value.as_mut_ptr().cast())?;
+        arrive(thread(), payload, tag, ValueType::of::<B>(), value.as_mut_ptr().cast())?;
         Ok(value.assume_init())
     }
 }
@@ -112,13 +124,15 @@ pub(super) unsafe fn depart(
 ) -> Result<(), Raised> {
     let me = thread.current();
     me.expect.set(awaited);
-    let orphan = if thread.has(ORPHAN) { &raw const *me } else { null() };
+    // The flag may be older than a handle that was made since.
+    let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
+    let orphan = if orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
     let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
     // SAFETY: `me` runs; `target` is as the caller promises.
     let arrival = unsafe { send(thread, me, target, cargo, orphan, origin) };
     // SAFETY: we expected `awaited`.
-    unsafe { arrive(thread, arrival, awaited, to) }
+    unsafe { arrive(thread, arrival.payload, arrival.tag, awaited, to) }
 }
 
 /// Sends the last cargo of a greenlet that is already retired; `origin` names it to the tracer.
@@ -166,17 +180,17 @@ unsafe fn send(
 /// Decodes an arrival whose tag is not 0 (and one that is, if it must).
 ///
 /// # Safety
-/// - `arrival` came to the current greenlet, which awaited `awaited`.
+/// - The word and the tag came to the current greenlet, which awaited `awaited`.
 /// - `to` is writable for that type.
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn arrive(
+unsafe fn arrive(
     thread: &Thread,
-    arrival: Arrival,
+    payload: Word,
+    tag: usize,
     awaited: &'static ValueType,
     to: *mut u8,
 ) -> Result<(), Raised> {
-    let Arrival { payload, tag, .. } = arrival;
     if tag & ANY != 0 || tag == 0 {
         let kind = match tag {
             0 => awaited,
@@ -303,7 +317,30 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     match outcome {
         // SAFETY: filled, as `Ok` says.
         Ok(()) => Ok(unsafe { result.assume_init() }),
-        Err(Raised::Throw(payload)) => Err(SwitchError::Thrown(payload)),
-        Err(Raised::Exit(exit)) => Err(SwitchError::ChildExited(exit)),
+        Err(raised) => Err(SwitchError::from_raised(raised)),
+    }
+}
+
+/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
+pub(super) struct TakesThrows<'a>(Option<&'a Block>);
+
+impl TakesThrows<'_> {
+    #[inline(always)]
+    pub(super) fn in_current(thread: &Thread) -> TakesThrows<'_> {
+        if cfg!(panic = "unwind") {
+            return TakesThrows(None);
+        }
+        let me = thread.current();
+        me.set(TAKES_THROWS);
+        TakesThrows(Some(me))
+    }
+}
+
+impl Drop for TakesThrows<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(me) = self.0 {
+            me.clear(TAKES_THROWS);
+        }
     }
 }

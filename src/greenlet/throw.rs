@@ -8,9 +8,10 @@ use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, Payload, Why};
 use super::park;
 use super::report;
-use super::switch::{Cargo, Raised, allowed, depart, take};
+use super::switch::{Cargo, Raised, allowed, depart, received_slowly, take};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
+use crate::arch::Word;
 use std::any::{Any, type_name};
 use std::mem::MaybeUninit;
 
@@ -124,36 +125,92 @@ unsafe fn raise_here(
     }
 }
 
+impl<A> SwitchError<A> {
+    pub(super) fn from_raised(raised: Raised) -> SwitchError<A> {
+        match raised {
+            Raised::Throw(payload) => SwitchError::Thrown(payload),
+            Raised::Exit(exit) => SwitchError::ChildExited(exit),
+        }
+    }
+}
+
 fn flatten(back: Result<(), Raised>) -> Result<(), SwitchError<Payload>> {
-    back.map_err(|raised| match raised {
-        Raised::Throw(payload) => SwitchError::Thrown(payload),
-        Raised::Exit(exit) => SwitchError::ChildExited(exit),
-    })
+    back.map_err(SwitchError::from_raised)
+}
+
+/// What [`received`](super::switch::received) needs of one that raises what it did not await.
+///
+/// # Safety
+/// As [`received_slowly`].
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
+    // SAFETY: forwarded.
+    match unsafe { received_slowly(payload, tag) } {
+        Ok(value) => value,
+        Err(raised) => raise::<B>(raised),
+    }
+}
+
+/// What [`received`](super::switch::received) needs of one that takes errors as values.
+///
+/// # Safety
+/// As [`received_slowly`].
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn value_or_error<A, B: 'static>(
+    payload: Word,
+    tag: usize,
+) -> Result<B, SwitchError<A>> {
+    // SAFETY: forwarded.
+    unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
+}
+
+/// The value, or what [`switch`](crate::Greenlet::switch) does without one.
+#[track_caller]
+pub(super) fn value_or_panic<A, B>(
+    result: Result<B, SwitchError<A>>,
+    target: impl std::fmt::Display,
+) -> B {
+    match result {
+        Ok(value) => value,
+        Err(SwitchError::Thrown(payload)) => raise::<B>(Raised::Throw(payload)),
+        Err(SwitchError::ChildExited(exit)) => raise::<B>(Raised::Exit(exit)),
+        Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {target}: {why}"),
+    }
 }
 
 /// Raises in the current greenlet, which waited for a `B`, what came instead.
 ///
 /// Nothing is printed for a payload: a panic was reported where it began. What was thrown and gets
 /// as far as the root leaves one line, because the process may end of it without another word.
-#[cold]
-#[inline(never)]
+///
+/// Inlined: every frame that is unwound costs as much as twenty switches.
+#[inline(always)]
 #[track_caller]
 pub(super) fn raise<B>(raised: Raised) -> ! {
     match raised {
         Raised::Throw(payload) => {
-            let thread = thread();
-            if thread.current().has(ROOT)
-                && let Some((address_thrown, name)) = thread.last_throw.get()
-                && std::ptr::eq(address_thrown, address(&payload))
-            {
-                report::line(format_args!("a thrown {name} is raised in the root greenlet"));
-            }
+            note_at_root(&payload);
             std::panic::resume_unwind(payload)
         }
         Raised::Exit(exit) => child_exited(&exit, type_name::<B>()),
     }
 }
 
+#[cold]
+fn note_at_root(payload: &Payload) {
+    let thread = thread();
+    if thread.current().has(ROOT)
+        && let Some((thrown, name)) = thread.last_throw.get()
+        && std::ptr::eq(thrown, address(payload))
+    {
+        report::line(format_args!("a thrown {name} is raised in the root greenlet"));
+    }
+}
+
+#[cold]
 #[track_caller]
 fn child_exited(exit: &ChildExit, awaited: &str) -> ! {
     panic!("{exit}, awaited {awaited}")

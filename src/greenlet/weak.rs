@@ -30,7 +30,7 @@ impl WeakGreenlet {
             return None; // gone, and the record perhaps another's
         }
         let is_current = node.block().is_some_and(|b| std::ptr::eq(b, thread().current()));
-        if node.handles.get() == 0 && !is_current {
+        if node.handles().get() == 0 && !is_current {
             return None; // being killed, or dead with children
         }
         if is_current {
