@@ -6,8 +6,8 @@ use super::control::{Block, Node, ROOT, STARTED, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::{GreenletExit, Payload};
 use super::state::{GreenletId, State};
-use super::switch::{TakesThrows, cross, received, switch_slowly};
-use super::value::Received;
+use super::switch::{TakesThrows, cross, switch_slowly};
+use super::value::{Received, unpack};
 use super::weak::WeakGreenlet;
 use super::{ParentError, SwitchError, entry, kill, throw};
 use crate::stack::StackError;
@@ -159,7 +159,11 @@ impl Greenlet {
             // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
             // a `B`.
             return unsafe {
-                received(cross::<A, B>(thread, target, value), |v| v, throw::value_or_raise::<B>)
+                let arrival = cross::<A, B>(thread, target, value);
+                match arrival.tag {
+                    0 => unpack(arrival.payload),
+                    tag => throw::value_or_raise(arrival.payload, tag),
+                }
             };
         }
         self.switch_or_panic(value)
@@ -198,10 +202,14 @@ impl Greenlet {
         if let Some(target) = self.plain_target::<A>(thread) {
             // SAFETY: as in `switch`.
             return unsafe {
-                received(cross::<A, B>(thread, target, value), Ok, throw::value_or_error::<A, B>)
+                let arrival = cross::<A, B>(thread, target, value);
+                match arrival.tag {
+                    0 => Ok(unpack(arrival.payload)),
+                    tag => throw::value_or_error(arrival.payload, tag),
+                }
             };
         }
-        switch_slowly(thread, self.node(), value)
+        switch_slowly(thread, self.node(), value).map_err(SwitchError::from)
     }
 
     /// As [`try_switch`](Greenlet::try_switch), and waits for a value of any type.
@@ -223,7 +231,8 @@ impl Greenlet {
     /// As [`switch`](Greenlet::switch).
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
-        throw::value_or_panic(self.try_throw(payload), format_args!("throw at {self}"))
+        let result = throw::throw_at(thread(), self.node(), payload);
+        throw::value_or_panic(result, format_args!("throw at {self}"))
     }
 
     /// As [`throw`](Greenlet::throw), and waits for a value of any type.
@@ -243,9 +252,8 @@ impl Greenlet {
         &self,
         payload: impl Any + Send,
     ) -> Result<B, SwitchError<Payload>> {
-        let thread = thread();
-        let _takes_throws = TakesThrows::in_current(thread);
-        throw::throw_at(thread, self.node(), payload)
+        let _takes_throws = TakesThrows::in_current(thread());
+        throw::throw_at(thread(), self.node(), payload).map_err(SwitchError::from)
     }
 
     /// Ends this greenlet quietly: throws [`GreenletExit`] at it, and waits for any value.

@@ -1,8 +1,8 @@
 //! A callback for every transfer of a thread.
 
-use super::control::IN_TRACE;
+use super::control::{IN_TRACE, TAKES_THROWS};
 use super::current::{TRACED, Thread, thread};
-use super::error::Payload;
+use super::error::{Payload, Thrown};
 use super::handle::{Greenlet, current};
 use super::report;
 use super::switch::{Cargo, Raised};
@@ -83,13 +83,15 @@ pub fn get_trace() -> Option<Tracer> {
 pub(super) fn call(thread: &Thread, kind: TraceKind, origin: Greenlet) -> Result<(), Payload> {
     let Some(tracer) = get_trace() else { return Ok(()) };
     let me = thread.current();
-    me.set(IN_TRACE);
+    let flags = me.flags.get();
+    // A plain suspension inside the callback takes no throws as values.
+    me.flags.set((flags | IN_TRACE) & !TAKES_THROWS);
     let event = TraceEvent { kind, origin, target: current() };
     let result = catch_unwind(AssertUnwindSafe(|| {
         tracer(&event);
         drop((event, tracer));
     }));
-    me.clear(IN_TRACE);
+    me.flags.set(flags);
     result.inspect_err(|_| report::contain(|| drop(set_trace(None))))
 }
 
@@ -105,6 +107,6 @@ pub(super) fn call_for_oneself(
     }
     call(thread, kind, current()).map_err(|payload| {
         report::contain(drop_value);
-        Raised::Throw(payload)
+        Raised::Throw(Thrown::by_panic(payload))
     })
 }
