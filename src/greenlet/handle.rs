@@ -506,6 +506,12 @@ impl fmt::Debug for Greenlet {
 }
 
 /// The greenlet that runs. In plain thread code that is the thread's [`root`].
+///
+/// Do not hold the handle across a switch: a greenlet whose own stack holds its handle does not die
+/// by drop. In `current().parent().unwrap().switch(v)` the temporary is such a handle; [`suspend`]
+/// needs none.
+///
+/// [`suspend`]: crate::suspend
 #[doc(alias = "getcurrent")]
 pub fn current() -> Greenlet {
     let thread = thread();
