@@ -65,7 +65,7 @@ pub(crate) fn functions(source: &Source) -> Vec<Finding> {
             ["trait", ..] => "trait",
             _ => continue,
         };
-        let before = source.code[..offset].lines().next_back().unwrap_or_default();
+        let before = source.code[..offset].rsplit('\n').next().unwrap_or_default();
         let public = before.trim_start().starts_with("pub");
         let line = source.line_of(offset);
         if public && !documented(&code, &comments, line - 1) {
