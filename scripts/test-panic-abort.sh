@@ -26,4 +26,4 @@ export RUSTC_BOOTSTRAP=1
 export RUSTFLAGS="-C panic=abort -Zpanic-abort-tests${RUSTFLAGS:+ $RUSTFLAGS}"
 export CARGO_TARGET_DIR=$PWD/target/panic-abort
 # Named by --target, so that build scripts keep unwinding.
-run_suite --lib --target "$host" "${chosen[@]}" "$@"
+run_suite --target "$host" "${chosen[@]}" "$@"
