@@ -15,6 +15,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/suite.sh
 
+skip=(
+    locked_memory # locks all of its memory, which the limit forbids
+)
+
 memlock_kib=64
 if [ "${1:-}" = --memlock ]; then
     memlock_kib=${2:?--memlock wants a number of KiB}

@@ -21,8 +21,16 @@ fn level(module: &str) -> Option<usize> {
 
 /// Compares every `crate::` and `super::` path in `src` with the levels.
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
-    let root_names: Vec<_> =
+    let mut root_names: Vec<_> =
         sources.iter().filter(|s| s.path == "src/lib.rs").flat_map(reexports).collect();
+    // `pub use greenlet::*` brings in what the module's files define.
+    let (globs, named): (Vec<_>, _) = root_names.into_iter().partition(|(leaf, _)| leaf == "*");
+    root_names = named;
+    let whole = |source: &&Source| {
+        let module = top_module(&source.path);
+        globs.iter().any(|(_, glob)| module == Some(glob))
+    };
+    root_names.extend(sources.iter().filter(whole).flat_map(definitions));
     let mut findings = Vec::new();
     for source in sources.iter().filter(|s| s.is_rust()) {
         let Some(own) = top_module(&source.path) else { continue };
@@ -157,6 +165,23 @@ fn reexports(root: &Source) -> Vec<(String, String)> {
     names
 }
 
+/// The public names that a file defines, each with the file's module.
+fn definitions(source: &Source) -> Vec<(String, String)> {
+    let module = top_module(&source.path).unwrap_or_default();
+    let kinds = ["struct", "enum", "union", "trait", "type", "fn", "const", "static", "mod"];
+    let names = source.words("pub").into_iter().filter_map(|offset| {
+        let words = source.code[offset..].split_whitespace().skip(1).take(6);
+        // An ABI is blank but for its quotes.
+        let mut words = words.filter(|word| !["unsafe", "async", "extern", "\""].contains(word));
+        let (kind, mut name) = (words.next()?, words.next()?);
+        if kind == "const" && name == "fn" {
+            name = words.next()?;
+        }
+        kinds.contains(&kind).then_some((heads(name).pop()?, module.to_owned()))
+    });
+    names.collect()
+}
+
 /// The names that a use tree brings in.
 fn leaves(tree: &str) -> Vec<String> {
     match tree.split_once('{') {
@@ -222,6 +247,13 @@ mod tests {
         let good = "use crate::{Greenlet, S, hub::Hub}; use crate::op;";
         assert!(messages(&[("src/lib.rs", root), ("src/op/mod.rs", good)]).is_empty());
         let found = messages(&[("src/lib.rs", root), ("src/op/mod.rs", "use crate::Tcp;")]);
+        assert!(found.len() == 1 && found[0].contains("uses `net` (level 6)"), "{found:?}");
+        let (root, tcp) = ("pub use net::*;", "pub struct Tcp<T>(T);");
+        let found = messages(&[
+            ("src/lib.rs", root),
+            ("src/net/tcp.rs", tcp),
+            ("src/op/mod.rs", "use crate::Tcp;"),
+        ]);
         assert!(found.len() == 1 && found[0].contains("uses `net` (level 6)"), "{found:?}");
     }
 
