@@ -26,10 +26,12 @@ die() {
 }
 
 # rustup's rustc cannot use Debian's standard library for aarch64 (the versions differ), so both
-# come from Debian; cargo may be any. libc6:arm64 and libgcc-s1:arm64 are what the tests load.
+# come from Debian; cargo may be any. The libraries for arm64 are what the tests load; some compile
+# C++ while they run.
 packages=(
     rustc-web:amd64 libstd-rust-web-dev:arm64
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 libgcc-s1:arm64
+    gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross
+    libc6:arm64 libgcc-s1:arm64 libstdc++6:arm64
     qemu-user-static
 )
 
