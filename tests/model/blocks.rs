@@ -35,6 +35,13 @@ impl Program {
         self.scripts[at.script].body.nth_mut(&mut left).expect("no block was taken away")
     }
 
+    /// How deep a step at the end of this block would stand, counted in the blocks of CPython's compiler.
+    pub(crate) fn depth(&self, at: At) -> usize {
+        let mut left = at.nth;
+        let depth = self.scripts[at.script].body.depth_of_nth(0, &mut left);
+        depth.expect("a block of this program")
+    }
+
     /// No block may grow any more.
     pub(crate) fn close(&mut self) {
         let open: Vec<At> =
@@ -56,6 +63,27 @@ impl Block {
                     .for_each(|block| block.collect(each));
             }
         }
+    }
+
+    fn depth_of_nth(&self, mut depth: usize, left: &mut usize) -> Option<usize> {
+        let here = *left == 0;
+        *left = left.wrapping_sub(1);
+        for step in &self.steps {
+            match step {
+                Step::Guard { .. } | Step::Hold(_) => depth += 1,
+                Step::Try { body, catch, finally } if !here => {
+                    let inner = [Some(body), catch.as_ref(), finally.as_ref()];
+                    // A `try`, its `finally`, and the name of the caught error.
+                    let found =
+                        inner.into_iter().flatten().find_map(|b| b.depth_of_nth(depth + 3, left));
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                _ => {}
+            }
+        }
+        here.then_some(depth)
     }
 
     fn nth_mut(&mut self, left: &mut usize) -> Option<&mut Block> {

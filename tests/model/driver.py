@@ -48,7 +48,7 @@ def run(number, script):
 
 def body(number):
     def start(*first):
-        # An unstarted greenlet that is started by a child's exit gets no argument (see DIFFERENCES).
+        # An unstarted greenlet that is started by a child's exit gets no argument (see differences.rs).
         L(f"{number} started {show(first[0]) if first else 'exit'}")
         return run(number, SCRIPTS[number])
 
@@ -65,6 +65,18 @@ def clone(source, slot):
     old = SLOTS[slot]
     SLOTS[slot] = SLOTS[source]
     old = None  # the last handle, if it was one, goes here
+
+
+def keep_current(slot):
+    old = SLOTS[slot]
+    SLOTS[slot] = getcurrent()
+    old = None
+
+
+def keep_parent(child, slot):
+    old = SLOTS[slot]
+    SLOTS[slot] = SLOTS[child].parent
+    old = None
 
 
 def create(number):

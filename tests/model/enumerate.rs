@@ -12,15 +12,15 @@
 //! the end of every program; clones, creation by a step and spare slots are left to the random programs.
 
 use crate::interpreter::{Dialect, Ran, interpret};
-use crate::program::{Block, Born, Event, Id, Program, Script, Step, Waits};
+use crate::program::{Block, Born, Id, Program, Script, Step, Waits};
 
-/// Calls `each` with every program of at most `steps` steps over at most `greenlets` besides the root, and
-/// with the model's log of it. Returns how many there were.
+/// Calls `each` with every program of at most `steps` steps over at most `greenlets` besides the root.
+/// Returns how many there were.
 pub(crate) fn programs(
     dialect: Dialect,
     steps: usize,
     greenlets: usize,
-    each: &mut dyn FnMut(&Program, &[Event]),
+    each: &mut dyn FnMut(&Program),
 ) -> usize {
     let script = || Script {
         born: Born::AtStart { parent: 0 },
@@ -38,7 +38,7 @@ struct Search<'a> {
     steps: usize,
     greenlets: usize,
     count: usize,
-    each: &'a mut dyn FnMut(&Program, &[Event]),
+    each: &'a mut dyn FnMut(&Program),
 }
 
 impl Search<'_> {
@@ -53,11 +53,8 @@ impl Search<'_> {
             Ran::Done(_) => {
                 program.close();
                 program.scripts.truncate(named + 1);
-                let Ran::Done(log) = interpret(&program, self.dialect) else {
-                    unreachable!("it was done with more greenlets around");
-                };
                 self.count += 1;
-                return (self.each)(&program, &log);
+                return (self.each)(&program);
             }
         };
         if used < self.steps {

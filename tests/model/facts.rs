@@ -126,27 +126,24 @@ pub(crate) const FACTS: &[Fact] = &[
         fact: "5: an error thrown into a dead greenlet surfaces in its parent",
         program: "
             root
-              switch 2 1
-              throw_exit 1
-              throw 1 5
-            1 parent 2
-            2 parent 0
-              try
-                suspend 2
-              catch
-                suspend 3
+              switch 1 1
+              throw_exit 2
+              throw 2 5
+            1 parent 0
+              suspend 2
               try
                 suspend 4
               catch
                 return 6
+            2 parent 1
         ",
         log: "
-            2 started 1
+            1 started 1
             0 got 2
-            2 got exit
+            1 got exit
             0 got 4
-            2 caught error 5
-            2 returned 6
+            1 caught error 5
+            1 returned 6
             0 got 6
             0 returned 0
         ",

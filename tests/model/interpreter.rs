@@ -38,6 +38,8 @@ pub(crate) enum Signal {
     Next,
     /// The result of a transfer, for the frame that waits for it.
     Value(Value),
+    /// As `Value`, of a transfer that did not happen.
+    Refused,
     Return(i64),
     Raise(Error),
 }
@@ -54,7 +56,9 @@ pub(crate) enum Frame<'p> {
         name: i64,
         drops: Option<Slot>,
     },
-    /// A guard that was dropped by an unwinding has done its work.
+    /// A local variable with a handle.
+    Hold(Id),
+    /// What was dropped by an unwinding has done its work.
     EndUnwind,
     /// Around the body of a `try`.
     Try {
@@ -172,15 +176,10 @@ impl<'p> Machine<'p> {
             },
             (Frame::Guard { name, drops }, signal) => {
                 self.log.push(Event::Guard(me, name));
-                self.push(Frame::Resume(signal));
-                if let Some(dropped) = drops.and_then(|slot| self.slots[slot].take()) {
-                    if let Signal::Raise(_) = signal {
-                        self.unwinding += 1;
-                        self.push(Frame::EndUnwind);
-                    }
-                    self.push(Frame::Release(dropped));
-                }
+                let dropped = drops.and_then(|slot| self.slots[slot].take());
+                self.drop_local(dropped, signal);
             }
+            (Frame::Hold(id), signal) => self.drop_local(Some(id), signal),
             (Frame::EndUnwind, Signal::Next) => self.unwinding -= 1,
             (Frame::Try { catch: Some(catch), finally }, Signal::Raise(error)) => {
                 self.log.push(Event::Caught(me, error));
@@ -195,7 +194,10 @@ impl<'p> Machine<'p> {
                 self.push(Frame::Block { block: finally, at: 0 });
             }
             (Frame::Cleanup(pending), Signal::Next) => self.signal = pending,
-            (Frame::Wait { holds }, signal @ (Signal::Value(_) | Signal::Raise(_))) => {
+            (
+                Frame::Wait { holds },
+                signal @ (Signal::Value(_) | Signal::Refused | Signal::Raise(_)),
+            ) => {
                 self.push(Frame::Got);
                 self.push(Frame::Resume(signal));
                 if let Some(target) = holds {
@@ -203,6 +205,7 @@ impl<'p> Machine<'p> {
                 }
             }
             (Frame::Got, Signal::Value(value)) => self.log.push(Event::Got(me, value)),
+            (Frame::Got, Signal::Refused) => self.log.push(Event::Refused(me)),
             (Frame::Resume(pending), Signal::Next) => self.signal = pending,
             (Frame::Release(id), Signal::Next) => self.release(id),
             (Frame::Note(event), Signal::Next) => self.log.push(event),
@@ -250,12 +253,14 @@ impl<'p> Machine<'p> {
                 self.push(Frame::Try { catch: catch.as_ref(), finally: finally.as_ref() });
                 self.push(Frame::Block { block: body, at: 0 });
             }
-            Step::Guard { name, drops } => {
-                // Under the rest of its block, so that it is left after it.
-                let rest = self.nodes[me].frames.pop().expect("the block of this step");
-                self.push(Frame::Guard { name, drops });
-                self.push(rest);
-            }
+            Step::Guard { name, drops } => self.declare(Frame::Guard { name, drops }),
+            Step::Hold(slot) => match self.slots[slot] {
+                Some(id) => {
+                    self.nodes[id].refs += 1;
+                    self.declare(Frame::Hold(id));
+                }
+                None => self.log.push(Event::Empty(me, slot)),
+            },
             Step::DropHandle(slot) => match self.slots[slot].take() {
                 Some(dropped) => {
                     self.push(Frame::Note(Event::Dropped(me, slot)));
@@ -264,11 +269,14 @@ impl<'p> Machine<'p> {
                 None => self.log.push(Event::Empty(me, slot)),
             },
             Step::CloneHandle { from, to } => match self.slots[from] {
-                Some(id) => {
-                    self.nodes[id].refs += 1;
-                    self.store(to, id, Event::Cloned(me, to));
-                }
+                Some(id) => self.store_clone(to, id),
                 None => self.log.push(Event::Empty(me, from)),
+            },
+            Step::KeepCurrent(slot) => self.store_clone(slot, me),
+            Step::KeepParent { of, to } => match self.slots[of].map(|id| self.nodes[id].parent) {
+                Some(Some(parent)) => self.store_clone(to, parent),
+                Some(None) => self.log.push(Event::Parent(me, of, None)),
+                None => self.log.push(Event::Empty(me, of)),
             },
             Step::Create(id) if self.nodes[id].state != State::Absent => {
                 self.log.push(Event::Exists(me, id));
@@ -289,12 +297,36 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// Puts a local under the rest of its block, so that it is dropped after that.
+    fn declare(&mut self, local: Frame<'p>) {
+        let rest = self.nodes[self.current].frames.pop().expect("the block of this step");
+        self.push(local);
+        self.push(rest);
+    }
+
+    /// A block was left under `signal`, which goes on when the handle of this local is dropped.
+    fn drop_local(&mut self, handle: Option<Id>, signal: Signal) {
+        self.push(Frame::Resume(signal));
+        if let Some(id) = handle {
+            if let Signal::Raise(_) = signal {
+                self.unwinding += 1;
+                self.push(Frame::EndUnwind);
+            }
+            self.push(Frame::Release(id));
+        }
+    }
+
     /// A transfer by a step, whose frame holds a handle of the target until it is over.
     fn transfer_to_slot(&mut self, to: Slot, outcome: Result<Value, Error>) {
         match self.slots[to] {
             Some(target) => self.transfer_from_script(target, Some(target), outcome),
             None => self.log.push(Event::Empty(self.current, to)),
         }
+    }
+
+    fn store_clone(&mut self, to: Slot, id: Id) {
+        self.nodes[id].refs += 1;
+        self.store(to, id, Event::Stored(self.current, to));
     }
 
     /// Puts a handle into a slot, then drops what was there, then logs `event`.

@@ -77,11 +77,11 @@ impl<'p> Machine<'p> {
         holds: Option<Id>,
         outcome: Result<Value, Error>,
     ) {
+        if let Some(held) = holds {
+            self.nodes[held].refs += 1;
+        }
+        self.push(Frame::Wait { holds });
         if self.kills.is_empty() {
-            if let Some(held) = holds {
-                self.nodes[held].refs += 1;
-            }
-            self.push(Frame::Wait { holds });
             self.transfer(target, outcome);
         } else {
             self.refuse();
@@ -90,6 +90,8 @@ impl<'p> Machine<'p> {
 
     /// Hands `outcome` to the nearest live greenlet from `target` upwards, which may be the current one.
     fn transfer(&mut self, mut target: Id, mut outcome: Result<Value, Error>) {
+        // An exit that an exact waiter could not take goes on as the notice of it, which starts nobody.
+        let mut notice = false;
         loop {
             match self.nodes[target].state {
                 State::Live if target == self.current => {
@@ -99,14 +101,18 @@ impl<'p> Machine<'p> {
                 State::Live => return self.enter(target, outcome),
                 // Python starts it with the error pending, so it dies in its own context.
                 State::Unstarted
-                    if self.dialect == Dialect::Python || self.starts(target, outcome) =>
+                    if self.dialect == Dialect::Python
+                        || !notice && self.starts(target, outcome) =>
                 {
                     let node = &mut self.nodes[target];
                     node.state = State::Live;
                     node.frames = vec![Frame::Death, Frame::Start];
                     return self.enter(target, outcome);
                 }
-                State::Unstarted => self.nodes[target].state = State::Dead,
+                State::Unstarted => {
+                    self.nodes[target].state = State::Dead;
+                    notice = outcome == Ok(Value::Exit);
+                }
                 State::Dead | State::Leaked => {}
                 State::Absent => unreachable!("no handle names it"),
             }
@@ -142,7 +148,7 @@ impl<'p> Machine<'p> {
             Signal::Return(value) => Ok(Value::Int(value)),
             Signal::Raise(Error::Exit) => Ok(Value::Exit),
             Signal::Raise(error) => Err(error),
-            Signal::Value(_) => unreachable!("a transfer's result has its own frame"),
+            Signal::Value(_) | Signal::Refused => unreachable!("taken by the frame that waits"),
         };
         let node = &mut self.nodes[self.current];
         node.state = State::Dead;
@@ -232,7 +238,7 @@ impl<'p> Machine<'p> {
         let victim = &mut self.nodes[self.current];
         victim.refusals += 1;
         if victim.refusals < REFUSALS {
-            self.log.push(Event::Refused(self.current));
+            self.signal = Signal::Refused;
         } else if self.unwinding > 0 {
             self.unfit = Some("a body that swallows its kill while the thread unwinds: abort");
         } else {

@@ -43,8 +43,10 @@ pub(crate) enum Born {
 pub(crate) enum Waits {
     /// For `Received`: any value or exit.
     Any,
-    /// For `i64`: an exit arrives as `ChildExited`, and an unstarted body of this kind is not started by one.
+    /// For `i64`, errors as values: an exit arrives as `ChildExited`, and does not start an unstarted body.
     Exact,
+    /// For `i64` by the calls that raise everything else.
+    Raising,
 }
 
 /// A list of steps.
@@ -90,9 +92,18 @@ pub(crate) enum Step {
         drops: Option<Slot>,
     },
     DropHandle(Slot),
+    /// A local variable with a handle, for the rest of the block.
+    Hold(Slot),
     /// Overwrites `to`; what it held is dropped afterwards.
     CloneHandle {
         from: Slot,
+        to: Slot,
+    },
+    /// A handle of the running greenlet into a slot.
+    KeepCurrent(Slot),
+    /// A handle of a greenlet's parent into a slot.
+    KeepParent {
+        of: Slot,
         to: Slot,
     },
     /// Creates a `ByStep` greenlet into its slot.
@@ -133,7 +144,8 @@ pub(crate) enum Event {
     Cycle(Id),
     RootHasNoParent(Id),
     Dropped(Id, Slot),
-    Cloned(Id, Slot),
+    /// A handle was put into this slot.
+    Stored(Id, Slot),
     Created(Id, Id),
     /// The greenlet of this `Create` step exists already.
     Exists(Id, Id),
@@ -150,6 +162,9 @@ pub(crate) enum Event {
     End,
 }
 
+/// Kinds of events.
+pub(crate) const EVENTS: usize = 22;
+
 impl Program {
     pub(crate) fn slots(&self) -> usize {
         self.scripts.len() + SPARE_SLOTS
@@ -162,10 +177,6 @@ impl Program {
 }
 
 impl Block {
-    pub(crate) fn of(steps: Vec<Step>) -> Block {
-        Block { steps, open: false }
-    }
-
     fn len(&self) -> usize {
         self.steps.iter().map(Step::len).sum()
     }
@@ -215,7 +226,7 @@ impl fmt::Display for Event {
             Event::Cycle(id) => write!(f, "{id} cycle"),
             Event::RootHasNoParent(id) => write!(f, "{id} root has no parent"),
             Event::Dropped(id, slot) => write!(f, "{id} dropped {slot}"),
-            Event::Cloned(id, slot) => write!(f, "{id} cloned {slot}"),
+            Event::Stored(id, slot) => write!(f, "{id} stored {slot}"),
             Event::Created(id, new) => write!(f, "{id} created {new}"),
             Event::Exists(id, new) => write!(f, "{id} exists {new}"),
             Event::Current(id, current) => write!(f, "{id} current {current}"),

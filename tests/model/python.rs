@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::program::{Block, Born, Id, Program, Step};
 
 /// Programs for one process. What a program leaks stays until its process ends.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 const DRIVER: &str = include_str!("driver.py");
 
@@ -27,7 +27,22 @@ pub(crate) fn interpreter(what: &str) -> Option<String> {
 ///
 /// When the interpreter dies on the way; the message has the source it died of.
 pub(crate) fn run(python: &str, sources: &[String]) -> Vec<String> {
-    sources.chunks(BATCH).flat_map(|batch| run_batch(python, batch)).collect()
+    let processes = std::thread::available_parallelism().map_or(1, usize::from);
+    let batches: Vec<&[String]> = sources.chunks(BATCH).collect();
+    batches
+        .chunks(processes)
+        .flat_map(|batches| {
+            std::thread::scope(|scope| {
+                let start = |batch| scope.spawn(move || run_batch(python, batch));
+                let running: Vec<_> = batches.iter().copied().map(start).collect();
+                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+                    Ok(logs) => logs,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                };
+                running.into_iter().flat_map(join).collect::<Vec<String>>()
+            })
+        })
+        .collect()
 }
 
 fn run_batch(python: &str, sources: &[String]) -> Vec<String> {
@@ -105,19 +120,32 @@ impl Emitter {
 
     fn steps(&mut self, steps: &[Step]) {
         for (at, step) in steps.iter().enumerate() {
-            if let Step::Guard { name, drops } = step {
-                self.line(format_args!("try:"));
-                self.block(&steps[at + 1..]);
-                self.line(format_args!("finally:"));
-                self.depth += 1;
-                self.log(format_args!("guard {name}"));
-                if let Some(slot) = drops {
-                    self.line(format_args!("SLOTS[{slot}] = None"));
+            match step {
+                Step::Guard { name, drops } => {
+                    self.line(format_args!("try:"));
+                    self.block(&steps[at + 1..]);
+                    self.line(format_args!("finally:"));
+                    self.depth += 1;
+                    self.log(format_args!("guard {name}"));
+                    if let Some(slot) = drops {
+                        self.line(format_args!("SLOTS[{slot}] = None"));
+                    }
+                    self.depth -= 1;
+                    return;
                 }
-                self.depth -= 1;
-                return;
+                Step::Hold(slot) => {
+                    // The name says where it stands, so that no inner one has the same.
+                    let held = format!("held_{}_{at}", self.depth);
+                    self.line(format_args!("{held} = SLOTS[{slot}]"));
+                    let id = self.id;
+                    self.line(format_args!("if {held} is None: L('{id} empty {slot}')"));
+                    self.line(format_args!("try:"));
+                    self.block(&steps[at + 1..]);
+                    self.line(format_args!("finally: {held} = None"));
+                    return;
+                }
+                step => self.step(step),
             }
-            self.step(step);
         }
     }
 
@@ -180,7 +208,7 @@ impl Emitter {
             Step::Return(value) => self.line(format_args!("return {value}")),
             Step::Raise(error) => self.line(format_args!("raise Error({error})")),
             Step::Try { body, catch, finally } => self.try_block(body, catch, finally),
-            Step::Guard { .. } => unreachable!("the rest of its block is inside it"),
+            Step::Guard { .. } | Step::Hold(_) => unreachable!("the rest of its block is inside"),
             Step::DropHandle(slot) => {
                 self.unless_empty(&[*slot]);
                 self.line(format_args!("SLOTS[{slot}] = None"));
@@ -190,7 +218,20 @@ impl Emitter {
             Step::CloneHandle { from, to } => {
                 self.unless_empty(&[*from]);
                 self.line(format_args!("clone({from}, {to})"));
-                self.log(format_args!("cloned {to}"));
+                self.log(format_args!("stored {to}"));
+                self.depth -= 1;
+            }
+            Step::KeepCurrent(slot) => {
+                self.line(format_args!("keep_current({slot})"));
+                self.log(format_args!("stored {slot}"));
+            }
+            Step::KeepParent { of, to } => {
+                self.unless_empty(&[*of]);
+                self.line(format_args!("if SLOTS[{of}].parent is None:"));
+                self.line(format_args!(" L('{id} parent {of} none')"));
+                self.line(format_args!("else:"));
+                self.line(format_args!(" keep_parent({of}, {to})"));
+                self.line(format_args!(" L('{id} stored {to}')"));
                 self.depth -= 1;
             }
             Step::Create(new) => {

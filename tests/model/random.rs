@@ -9,8 +9,8 @@ const GREENLETS: usize = 8;
 /// Nor more steps.
 const STEPS: usize = 64;
 
-/// Blocks and guards of one script, a bound on their nesting (CPython's compiler allows 20).
-const NESTED: usize = 16;
+/// No `try` or guard stands deeper (CPython's compiler allows 20).
+const DEPTH: usize = 15;
 
 /// SplitMix64: small, seedable, the same everywhere.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) fn program(seed: u64, dialect: Dialect) -> Program {
         let by_step = id > 0 && late && random.one_in(3);
         scripts.push(Script {
             born: if by_step { Born::ByStep } else { Born::AtStart { parent } },
-            waits: if random.one_in(2) { Waits::Any } else { Waits::Exact },
+            waits: [Waits::Any, Waits::Exact, Waits::Raising][random.below(3)],
             body: Block { steps: Vec::new(), open: true },
         });
     }
@@ -71,9 +71,7 @@ pub(crate) fn program(seed: u64, dialect: Dialect) -> Program {
     for _ in 0..steps {
         let Ran::Open(block) = interpret(&program, dialect) else { break };
         let at = program.at(block);
-        let nested = program.blocks().iter().filter(|(other, _)| other.script == at.script).count();
-        let guards = block.steps.iter().filter(|step| matches!(step, Step::Guard { .. })).count();
-        match maker.step(at.script, nested + guards < NESTED) {
+        match maker.step(at.script, program.depth(at) < DEPTH) {
             Some(step) => program.block_mut(at).steps.push(step),
             None => program.block_mut(at).open = false,
         }
@@ -85,7 +83,7 @@ pub(crate) fn program(seed: u64, dialect: Dialect) -> Program {
 /// Kinds of steps, as indices of the weights.
 const SWITCH: usize = 0;
 const SUSPEND: usize = 1;
-const KINDS: usize = 17;
+const KINDS: usize = 19;
 
 struct Maker {
     random: Random,
@@ -150,9 +148,13 @@ impl Maker {
                 let drops = self.random.one_in(2).then(|| self.slot());
                 Step::Guard { name: self.number(), drops }
             }
-            12 | 13 => Step::DropHandle(self.slot()),
-            14 => Step::CloneHandle { from: self.slot(), to: self.slot() },
-            15 => match self.random.below(6) {
+            17 if may_nest && self.random.one_in(3) => Step::Hold(self.slot()),
+            12 => Step::DropHandle(self.slot()),
+            13 => Step::CloneHandle { from: self.slot(), to: self.slot() },
+            14 if self.random.one_in(2) => Step::KeepCurrent(self.slot()),
+            14 => Step::KeepParent { of: self.slot(), to: self.slot() },
+            15 if self.random.one_in(3) => Step::DropHandle(self.slot()),
+            16 => match self.random.below(6) {
                 0 => Step::Current,
                 1 => Step::IsDead(self.slot()),
                 2 => Step::ParentOf(self.slot()),
@@ -206,7 +208,7 @@ fn smaller(program: &Program) -> Vec<Program> {
         }
     }
     for (id, script) in program.scripts.iter().enumerate() {
-        if script.waits == Waits::Exact {
+        if script.waits != Waits::Any {
             let mut less = program.clone();
             less.scripts[id].waits = Waits::Any;
             all.push(less);
@@ -230,13 +232,15 @@ fn mentions(program: &Program, id: Id) -> bool {
                     | Step::Throw { to: slot, .. }
                     | Step::ThrowExit { to: slot }
                     | Step::Guard { drops: Some(slot), .. }
+                    | Step::Hold(slot)
                     | Step::DropHandle(slot)
+                    | Step::KeepCurrent(slot)
                     | Step::Create(slot)
                     | Step::IsDead(slot)
                     | Step::ParentOf(slot) => slot >= id,
-                    Step::SetParent { of: a, to: b } | Step::CloneHandle { from: a, to: b } => {
-                        a.max(b) >= id
-                    }
+                    Step::SetParent { of: a, to: b }
+                    | Step::KeepParent { of: a, to: b }
+                    | Step::CloneHandle { from: a, to: b } => a.max(b) >= id,
                     _ => false,
                 }
         })

@@ -3,7 +3,7 @@
 //! ```text
 //! root
 //!   switch 1 7            (slot, value)
-//! 1 parent 0 exact        (waits for exact types; "1 by step" is born by a create step)
+//! 1 parent 0 exact        (see `Waits`; "1 by step" is born by a create step)
 //!   try
 //!     suspend 8
 //!   catch
@@ -24,7 +24,11 @@ impl fmt::Display for Program {
                 Born::AtStart { parent } => write!(f, "{id} parent {parent}")?,
                 Born::ByStep => write!(f, "{id} by step")?,
             }
-            f.write_str(if script.waits == Waits::Exact { " exact\n" } else { "\n" })?;
+            f.write_str(match script.waits {
+                Waits::Any => "\n",
+                Waits::Exact => " exact\n",
+                Waits::Raising => " raising\n",
+            })?;
             write_block(&script.body, f, 1)?;
         }
         Ok(())
@@ -45,8 +49,11 @@ fn write_block(block: &Block, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::
             Step::Raise(error) => writeln!(f, "raise {error}")?,
             Step::Guard { name, drops: None } => writeln!(f, "guard {name}")?,
             Step::Guard { name, drops: Some(slot) } => writeln!(f, "guard {name} drops {slot}")?,
+            Step::Hold(slot) => writeln!(f, "hold {slot}")?,
             Step::DropHandle(slot) => writeln!(f, "drop {slot}")?,
             Step::CloneHandle { from, to } => writeln!(f, "clone {from} {to}")?,
+            Step::KeepCurrent(slot) => writeln!(f, "keep_current {slot}")?,
+            Step::KeepParent { of, to } => writeln!(f, "keep_parent {of} {to}")?,
             Step::Create(id) => writeln!(f, "create {id}")?,
             Step::Current => writeln!(f, "current")?,
             Step::IsDead(slot) => writeln!(f, "is_dead {slot}")?,
@@ -81,8 +88,14 @@ pub(crate) fn parse(text: &str) -> Program {
             [_, "by", "step", ..] => Born::ByStep,
             _ => panic!("no script begins like this: {line}"),
         };
-        let exact = words.last() == Some(&"exact");
-        let waits = if exact { Waits::Exact } else { Waits::Any };
+        let waits = match words.last() {
+            Some(&"exact") => Waits::Exact,
+            Some(&"raising") => Waits::Raising,
+            _ => Waits::Any,
+        };
+        if let Born::AtStart { parent } = born {
+            assert!(parent < scripts.len().max(1), "made after its child: {line}");
+        }
         scripts.push(Script { born, waits, body: lines.block(1) });
     }
     assert_eq!(lines.rest, [], "indentation");
@@ -152,8 +165,11 @@ fn step(line: &str, words: &[&str]) -> Step {
         ["guard", name, "drops", dropped] => {
             Step::Guard { name: value(name), drops: Some(slot(dropped)) }
         }
+        ["hold", held] => Step::Hold(slot(held)),
         ["drop", dropped] => Step::DropHandle(slot(dropped)),
         ["clone", from, to] => Step::CloneHandle { from: slot(from), to: slot(to) },
+        ["keep_current", to] => Step::KeepCurrent(slot(to)),
+        ["keep_parent", of, to] => Step::KeepParent { of: slot(of), to: slot(to) },
         ["create", id] => Step::Create(slot(id)),
         ["current"] => Step::Current,
         ["is_dead", asked] => Step::IsDead(slot(asked)),
