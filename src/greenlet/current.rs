@@ -48,6 +48,7 @@ pub(crate) struct Thread {
     /// Greenlets that could not be unwound: never freed.
     pub(super) leaked: Cell<usize>,
     alternate_stack: Cell<Option<AlternateStack>>,
+    exit_round: Cell<u32>,
 }
 
 impl Thread {
@@ -67,6 +68,7 @@ impl Thread {
             fallback: Cell::new(null()),
             leaked: Cell::new(0),
             alternate_stack: Cell::new(alternate_stack),
+            exit_round: Cell::new(0),
         }
     }
 
@@ -206,7 +208,9 @@ fn create_state<'a>() -> &'a Thread {
     THREAD.set(state);
     // SAFETY: the key exists for ever; its destructor gets this pointer back.
     unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
-    NOTICE.with(|_| ());
+    if NOTICE.try_with(|_| ()).is_err() {
+        thread.set(EXITING); // first used, or used again, by what runs after all thread-locals
+    }
     thread
 }
 
@@ -240,9 +244,18 @@ fn exit_key() -> libc::pthread_key_t {
 
 /// Frees the state, after all thread-locals; or leaks and reports what still lives.
 unsafe extern "C" fn end_of_thread(state: *mut libc::c_void) {
+    // Some C libraries run the destructors of thread-locals from such a key too, before or after
+    // ours; a key that is set again is asked again, at least four times in all (POSIX).
+    const LAST_ROUND: u32 = 3;
     let state = state.cast::<Thread>();
-    // SAFETY: the key's value is the state, and this is the last code to see it.
+    // SAFETY: the key's value is the state, which lives until the last round.
     let thread = unsafe { &*state };
+    thread.exit_round.set(thread.exit_round.get() + 1);
+    if thread.exit_round.get() < LAST_ROUND {
+        // SAFETY: the key exists for ever.
+        unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
+        return;
+    }
     let mut left = thread.leaked.get();
     thread.for_each_alive(|_| left += 1);
     if left > 0 {

@@ -203,7 +203,6 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
         report::contain(|| unsafe { (body.drop_closure)(block) });
     }
-    local::drop_all(block);
     // SAFETY: nobody ever ran on it.
     unsafe { thread.stacks.put(NonNull::from(&block.label)) };
     drop(keep);

@@ -5,6 +5,7 @@ use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread};
 use super::death;
 use super::handle::Greenlet;
+use super::report;
 use super::switch::{Cargo, Raised, received, received_slowly};
 use super::value::{ValueType, pack};
 use crate::arch::{self, Arrival, Body, Header, Word};
@@ -210,7 +211,7 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
 /// A body that never ran: its first arrival was not a value.
 #[cold]
 fn refuse_first<F>(raised: Raised, closure: F) -> super::error::Payload {
-    drop(closure);
+    report::contain(|| drop(closure));
     match raised {
         Raised::Throw(payload) => payload,
         Raised::Exit(_) => unreachable!("an exit ends an unstarted greenlet without running it"),

@@ -111,10 +111,14 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
     if std::thread::panicking() {
         // Its destructors run in the middle of unwinding: leaving it would leave the thread's
         // panic count raised for good.
-        report::fatal(format_args!("{} does not die: its drop goes on switching", Called(me)));
+        report::fatal(format_args!(
+            "{} does not die: it goes on switching while the thread unwinds",
+            Called(me)
+        ));
     }
     let nested = me.has(NESTED_KILL);
     leak(thread, me, "it swallows its exit and goes on switching");
+    thread.clear(ORPHAN);
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }
 }

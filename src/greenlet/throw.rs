@@ -7,7 +7,7 @@ use super::current::{Thread, thread};
 use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, Payload, Why};
 use super::park;
-use super::report;
+use super::report::{self, Called};
 use super::switch::{Cargo, Raised, allowed, depart, received_slowly, take};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
@@ -167,6 +167,21 @@ pub(super) unsafe fn value_or_error<A, B: 'static>(
     unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
 }
 
+/// The value, or what [`switch`](crate::Greenlet::switch) does without one; `attempt` says what was
+/// refused.
+#[track_caller]
+pub(super) fn value_or_panic<A, B>(
+    result: Result<B, SwitchError<A>>,
+    attempt: std::fmt::Arguments<'_>,
+) -> B {
+    match result {
+        Ok(value) => value,
+        Err(SwitchError::Thrown(payload)) => raise::<B>(Raised::Throw(payload)),
+        Err(SwitchError::ChildExited(exit)) => raise::<B>(Raised::Exit(exit)),
+        Err(SwitchError::Refused { why, .. }) => panic!("cannot {attempt}: {why}"),
+    }
+}
+
 /// Raises in the current greenlet, which waited for a `B`, what came instead.
 ///
 /// Nothing is printed for a payload: a panic was reported where it began. What was thrown and gets
@@ -178,6 +193,9 @@ pub(super) unsafe fn value_or_error<A, B: 'static>(
 pub(super) fn raise<B>(raised: Raised) -> ! {
     match raised {
         Raised::Throw(payload) => {
+            if cfg!(panic = "abort") {
+                end_by_throw(&payload);
+            }
             note_at_root(&payload);
             std::panic::resume_unwind(payload)
         }
@@ -189,11 +207,26 @@ pub(super) fn raise<B>(raised: Raised) -> ! {
 fn note_at_root(payload: &Payload) {
     let thread = thread();
     if thread.current().has(ROOT)
-        && let Some((thrown, name)) = thread.last_throw.get()
-        && std::ptr::eq(thrown, address(payload))
+        && let Some(name) = name_if_thrown(thread, payload)
     {
         report::line(format_args!("a thrown {name} is raised in the root greenlet"));
     }
+}
+
+/// Where nothing can be unwound, raising ends the process; not without a word.
+#[cold]
+fn end_by_throw(payload: &Payload) -> ! {
+    let thread = thread();
+    let name = name_if_thrown(thread, payload).unwrap_or("payload");
+    report::fatal(format_args!(
+        "a thrown {name} is raised in {}, and this program is built with panic = \"abort\"",
+        Called(thread.current())
+    ))
+}
+
+fn name_if_thrown(thread: &Thread, payload: &Payload) -> Option<&'static str> {
+    let (thrown, name) = thread.last_throw.get()?;
+    std::ptr::eq(thrown, address(payload)).then_some(name)
 }
 
 #[cold]

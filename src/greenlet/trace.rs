@@ -4,6 +4,7 @@ use super::control::IN_TRACE;
 use super::current::{TRACED, Thread, thread};
 use super::error::Payload;
 use super::handle::{Greenlet, current};
+use super::report;
 use super::switch::{Cargo, Raised};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -89,7 +90,7 @@ pub(super) fn call(thread: &Thread, kind: TraceKind, origin: Greenlet) -> Result
         drop((event, tracer));
     }));
     me.clear(IN_TRACE);
-    result.inspect_err(|_| drop(set_trace(None)))
+    result.inspect_err(|_| report::contain(|| drop(set_trace(None))))
 }
 
 /// Calls the callback for a transfer that stays where it is; if it panics, `drop_value` drops what
@@ -103,7 +104,7 @@ pub(super) fn call_for_oneself(
         return Ok(());
     }
     call(thread, kind, current()).map_err(|payload| {
-        super::report::contain(drop_value);
+        report::contain(drop_value);
         Raised::Throw(payload)
     })
 }
