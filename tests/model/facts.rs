@@ -1,6 +1,7 @@
 //! The facts about Python's tree that the crate must reproduce, each as a small program with its log.
 //!
-//! The logs end where the root's script ends. What no program can say (types, threads) stands below the table.
+//! The logs end where the root's script ends. What no program can say (types, threads)
+//! stands below the table, and in `beyond.rs`.
 
 /// A program and what all runs log.
 #[derive(Debug)]
@@ -358,9 +359,8 @@ pub(crate) const FACTS: &[Fact] = &[
     },
 ];
 
-/// Facts about Python alone that no program can say, as source and log. The crate's side of them: a switch
-/// without arguments sends `()`, a parent cannot be deleted because there is no such method, and handles are
-/// not `Send` (`handles_stay_on_their_thread` in this directory).
+/// Facts that no program can say, as Python source and log. The crate's side of them is in `beyond.rs`; a
+/// parent cannot be deleted there, because there is no such method.
 pub(crate) const PYTHON_FACTS: &[(&str, &str, &str)] = &[
     (
         "1: no arguments give an empty tuple",

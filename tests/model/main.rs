@@ -18,7 +18,9 @@
 //! | `GREENLET_MODEL_STEPS` | 4, in release 5 | length of the enumerated programs for the crate |
 //! | `GREENLET_PYTHON_STEPS` | 3, in release 4 | length of the enumerated programs for CPython |
 //! | `GREENLET_MODEL_TRACE` | 0 | 1: print each program before the crate runs it (to find one that aborts) |
+#![cfg(panic = "unwind")]
 
+mod beyond;
 mod blocks;
 mod child;
 mod compare;
