@@ -2,11 +2,11 @@
 #![expect(unsafe_code, reason = "a handle is two addresses")]
 
 use super::builder::Builder;
-use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND, nowhere};
+use super::control::{Block, Node, ROOT, STARTED, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::{GreenletExit, Payload};
 use super::state::{GreenletId, State};
-use super::switch::{Raised, cross, received, switch_slowly};
+use super::switch::{TakesThrows, cross, received, switch_slowly};
 use super::value::Received;
 use super::weak::WeakGreenlet;
 use super::{ParentError, SwitchError, entry, kill, throw};
@@ -169,12 +169,7 @@ impl Greenlet {
     #[inline(never)]
     #[track_caller]
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
-        match switch_slowly(thread(), self.node(), value) {
-            Ok(value) => value,
-            Err(SwitchError::Thrown(payload)) => throw::raise::<B>(Raised::Throw(payload)),
-            Err(SwitchError::ChildExited(exit)) => throw::raise::<B>(Raised::Exit(exit)),
-            Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {self}: {why}"),
-        }
+        throw::value_or_panic(switch_slowly(thread(), self.node(), value), self)
     }
 
     /// As [`switch`](Greenlet::switch), and waits for a value of any type.
@@ -227,12 +222,7 @@ impl Greenlet {
     /// As [`switch`](Greenlet::switch).
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
-        match self.try_throw(payload) {
-            Ok(value) => value,
-            Err(SwitchError::Thrown(payload)) => throw::raise::<B>(Raised::Throw(payload)),
-            Err(SwitchError::ChildExited(exit)) => throw::raise::<B>(Raised::Exit(exit)),
-            Err(SwitchError::Refused { why, .. }) => panic!("cannot throw at {self}: {why}"),
-        }
+        throw::value_or_panic(self.try_throw(payload), self)
     }
 
     /// As [`throw`](Greenlet::throw), and waits for a value of any type.
@@ -445,30 +435,6 @@ impl Greenlet {
             && block.is_named_by(self.node.cast())
             && !std::thread::panicking();
         plain.then_some(block)
-    }
-}
-
-/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
-struct TakesThrows<'a>(Option<&'a Block>);
-
-impl TakesThrows<'_> {
-    #[inline(always)]
-    fn in_current(thread: &Thread) -> TakesThrows<'_> {
-        if cfg!(panic = "unwind") {
-            return TakesThrows(None);
-        }
-        let me = thread.current();
-        me.set(TAKES_THROWS);
-        TakesThrows(Some(me))
-    }
-}
-
-impl Drop for TakesThrows<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if let Some(me) = self.0 {
-            me.clear(TAKES_THROWS);
-        }
     }
 }
 

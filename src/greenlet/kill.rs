@@ -115,6 +115,7 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
     }
     let nested = me.has(NESTED_KILL);
     leak(thread, me, "it swallows its exit and goes on switching");
+    thread.clear(ORPHAN);
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }
 }

@@ -4,10 +4,9 @@
 //! parent usually holds the body's. So this is the way back.
 #![expect(unsafe_code, reason = "switches to a block")]
 
-use super::control::Block;
-use super::current::{Thread, thread_or_none};
-use super::handle::{Greenlet, current};
-use super::switch::{cross, received};
+use super::control::{Block, Node};
+use super::current::{Thread, thread, thread_or_none};
+use super::switch::{TakesThrows, cross, received, switch_slowly};
 use super::value::Received;
 use super::{SwitchError, throw};
 
@@ -22,7 +21,7 @@ use super::{SwitchError, throw};
 /// ```
 ///
 /// # Panics
-/// As [`Greenlet::switch`]; and in the root greenlet, which has no parent.
+/// As [`Greenlet::switch`](crate::Greenlet::switch); and in the root greenlet, which has no parent.
 ///
 /// # Cancellation
 /// A throw or kill is raised here; `value` was already taken by its receiver.
@@ -44,7 +43,8 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 #[inline(never)]
 #[track_caller]
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
-    parent_of_current().switch(value)
+    let thread = thread();
+    throw::value_or_panic(switch_slowly(thread, parent_of_current(thread), value), "the parent")
 }
 
 /// As [`suspend`], and waits for a value of any type.
@@ -60,14 +60,22 @@ pub fn suspend_any<A: 'static>(value: A) -> Received {
 /// As [`suspend`], with everything but the value as an error.
 ///
 /// # Errors
-/// As [`Greenlet::try_switch`].
+/// As [`Greenlet::try_switch`](crate::Greenlet::try_switch).
 ///
 /// # Panics
 /// In the root greenlet, which has no parent.
 #[inline]
 #[track_caller]
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
-    parent_of_current().try_switch(value)
+    let thread = thread();
+    let _takes_throws = TakesThrows::in_current(thread);
+    if let Some(parent) = plain_parent::<A>(thread) {
+        // SAFETY: as in `suspend`.
+        return unsafe {
+            received(cross::<A, B>(thread, parent, value), Ok, throw::value_or_error::<A, B>)
+        };
+    }
+    switch_slowly(thread, parent_of_current(thread), value)
 }
 
 /// The parent's block, if a plain switch of an `A` to it is all there is to do.
@@ -84,9 +92,10 @@ fn plain_parent<A: 'static>(thread: &Thread) -> Option<&Block> {
     plain.then_some(parent)
 }
 
+/// The parent's node, which the current greenlet keeps; no handle, that would keep the parent alive.
 #[track_caller]
-fn parent_of_current() -> Greenlet {
-    match current().parent() {
+fn parent_of_current(thread: &Thread) -> &Node {
+    match thread.current().record().parent() {
         Some(parent) => parent,
         None => panic!("the root greenlet has no parent to switch to"),
     }

@@ -16,7 +16,7 @@
 //! ```
 #![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
 
-use super::control::{Block, IN_TRACE, Node};
+use super::control::{Block, IN_TRACE, Node, TAKES_THROWS};
 use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
 use super::error::{ChildExit, Payload};
 use super::handle::Greenlet;
@@ -124,7 +124,9 @@ pub(super) unsafe fn depart(
 ) -> Result<(), Raised> {
     let me = thread.current();
     me.expect.set(awaited);
-    let orphan = if thread.has(ORPHAN) { &raw const *me } else { null() };
+    // The flag may be older than a handle that was made since.
+    let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
+    let orphan = if orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
     let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
     // SAFETY: `me` runs; `target` is as the caller promises.
@@ -316,5 +318,29 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
         // SAFETY: filled, as `Ok` says.
         Ok(()) => Ok(unsafe { result.assume_init() }),
         Err(raised) => Err(SwitchError::from_raised(raised)),
+    }
+}
+
+/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
+pub(super) struct TakesThrows<'a>(Option<&'a Block>);
+
+impl TakesThrows<'_> {
+    #[inline(always)]
+    pub(super) fn in_current(thread: &Thread) -> TakesThrows<'_> {
+        if cfg!(panic = "unwind") {
+            return TakesThrows(None);
+        }
+        let me = thread.current();
+        me.set(TAKES_THROWS);
+        TakesThrows(Some(me))
+    }
+}
+
+impl Drop for TakesThrows<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(me) = self.0 {
+            me.clear(TAKES_THROWS);
+        }
     }
 }

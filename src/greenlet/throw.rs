@@ -167,6 +167,20 @@ pub(super) unsafe fn value_or_error<A, B: 'static>(
     unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
 }
 
+/// The value, or what [`switch`](crate::Greenlet::switch) does without one.
+#[track_caller]
+pub(super) fn value_or_panic<A, B>(
+    result: Result<B, SwitchError<A>>,
+    target: impl std::fmt::Display,
+) -> B {
+    match result {
+        Ok(value) => value,
+        Err(SwitchError::Thrown(payload)) => raise::<B>(Raised::Throw(payload)),
+        Err(SwitchError::ChildExited(exit)) => raise::<B>(Raised::Exit(exit)),
+        Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {target}: {why}"),
+    }
+}
+
 /// Raises in the current greenlet, which waited for a `B`, what came instead.
 ///
 /// Nothing is printed for a payload: a panic was reported where it began. What was thrown and gets
