@@ -1,0 +1,108 @@
+// First frame of every new stack, and the thunk from which a suspended stack is walked.
+//
+//   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
+//   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
+//
+//   register   greenlet_entry               greenlet_walk
+//   x0         in: payload, passed on       in: frame; then data for visit
+//   x1         in: tag, passed on           in: visit
+//   x2         in: who came, passed on      in: data
+//   x3         own header for the body      clobbered
+//   x16        clobbered                    clobbered
+//   x19        in: own header, untouched    saved; holds frame during the call
+//   x29        in: 0, ends x29 chains       untouched
+//   x30        clobbered                    saved
+//   others     clobbered                    clobbered as by a C call
+//
+//   frame of greenlet_entry (high address first)         frame of greenlet_walk
+//   +0    sp at entry, 16-aligned: what lies above       +8    x30
+//         belongs to the owner of the stack              +0    x19 of the caller  <- sp in the call
+//
+// Nothing is saved by greenlet_entry: there is no caller on this stack to give anything back to.
+
+    .equ HEADER_UP, 8
+    .equ HEADER_BODY, 16
+    .equ BODY_RUN, 0
+    .equ LINK_HEADER, 16
+    .equ FRAME_SIZE, 32
+    .equ FRAME_RESUME, 16
+    .equ FRAME_X29, 8
+    .equ FRAME_X19, 0
+    .equ WALK_SIZE, 16
+    .equ WALK_X30, 8
+
+    .text
+    .hidden greenlet_entry
+    .globl  greenlet_entry
+    .type   greenlet_entry, @function
+    .p2align 4
+greenlet_entry:
+    .cfi_startproc
+    // Marked as a signal frame: gdb accepts a caller's frame at any address, and unwinders look
+    // the caller up at its exact address (the landing label of switch.s, or greenlet_entry).
+    .cfi_signal_frame
+    // The caller is the saved frame to which the link above leads: CFA = its sp + FRAME_SIZE. No
+    // branch for links whose stack is gone: they lead to a frame of their own, which is walked
+    // through (valgrind's reader refuses expressions with branches).
+    .cfi_escape 0x0f, 9             // DW_CFA_def_cfa_expression, 9 bytes
+    .cfi_escape 0x83, HEADER_UP     //     breg (x19) HEADER_UP
+    .cfi_escape 0x06                //     deref                   link
+    .cfi_escape 0x23, LINK_HEADER   //     plus_uconst LINK_HEADER
+    .cfi_escape 0x06                //     deref                   header
+    .cfi_escape 0x06                //     deref                   saved_sp
+    .cfi_escape 0x23, FRAME_SIZE    //     plus_uconst FRAME_SIZE
+    .cfi_offset x30, FRAME_RESUME - FRAME_SIZE
+    .cfi_offset x19, FRAME_X19 - FRAME_SIZE
+    .cfi_offset x29, FRAME_X29 - FRAME_SIZE
+    // 1. land
+    hint    #34                     // bti c
+    // 2. find the body
+    mov     x3, x19
+    ldr     x16, [x19, #HEADER_BODY]
+    ldr     x16, [x16, #BODY_RUN]
+    // 3. run it
+    blr     x16
+    // 4. never reached
+    brk     #1
+    .cfi_endproc
+    .size   greenlet_entry, . - greenlet_entry
+
+    .hidden greenlet_walk
+    .globl  greenlet_walk
+    .type   greenlet_walk, @function
+    .p2align 4
+greenlet_walk:
+    .cfi_startproc
+    .cfi_signal_frame
+    // 5. land
+    hint    #34                     // bti c
+    // 6. save
+    stp     x19, x30, [sp, #-WALK_SIZE]!
+    .cfi_adjust_cfa_offset WALK_SIZE
+    .cfi_rel_offset x19, 0
+    .cfi_rel_offset x30, WALK_X30
+    // 7. take the frame
+    mov     x19, x0
+    mov     x0, x2
+    .cfi_remember_state
+    // Until the call is over, the caller is the suspended frame and not the real one.
+    .cfi_def_cfa x19, FRAME_SIZE
+    .cfi_offset x30, FRAME_RESUME - FRAME_SIZE
+    .cfi_offset x19, FRAME_X19 - FRAME_SIZE
+    .cfi_offset x29, FRAME_X29 - FRAME_SIZE
+    // 8. visit
+    blr     x1
+    nop                             // the return address still belongs to the suspended view
+    .cfi_restore_state
+    // 9. restore
+    ldp     x19, x30, [sp], #WALK_SIZE
+    .cfi_adjust_cfa_offset -WALK_SIZE
+    .cfi_restore x19
+    .cfi_restore x30
+    // 10. return
+    ret
+    .cfi_endproc
+    .size   greenlet_walk, . - greenlet_walk
+
+    .section .note.GNU-stack, "", @progbits
+    .text

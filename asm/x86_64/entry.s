@@ -1,0 +1,101 @@
+// First frame of every new stack, and the thunk from which a suspended stack is walked.
+//
+//   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
+//   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
+//
+//   register   greenlet_entry               greenlet_walk
+//   rdi        in: payload, passed on       in: frame; then data for visit
+//   rsi        in: tag, passed on           in: visit
+//   rdx        in: who came, passed on      in: data
+//   rcx        own header for the body      clobbered
+//   rbx        in: own header, untouched    saved; holds frame during the call
+//   rbp        in: 0, ends rbp chains       untouched
+//   others     clobbered                    clobbered as by a C call
+//
+//   frame of greenlet_entry (high address first)         frame of greenlet_walk
+//   +0    sp at entry, 16-aligned: what lies above       +8    return address
+//         belongs to the owner of the stack              +0    rbx of the caller  <- sp in the call
+//
+// Nothing is saved by greenlet_entry: there is no caller on this stack to give anything back to.
+
+    .equ HEADER_UP, 8
+    .equ HEADER_BODY, 16
+    .equ BODY_RUN, 0
+    .equ LINK_HEADER, 24
+    .equ FRAME_SIZE, 24
+    .equ FRAME_RBP, 16
+    .equ FRAME_RBX, 8
+    .equ FRAME_RESUME, 0
+
+    .text
+    .hidden greenlet_entry
+    .globl  greenlet_entry
+    .type   greenlet_entry, @function
+    .p2align 4
+greenlet_entry:
+    .cfi_startproc
+    // Marked as a signal frame: gdb accepts a caller's frame at any address, and unwinders look
+    // the caller up at its exact address (the landing label of switch.s, or greenlet_entry).
+    .cfi_signal_frame
+    // The caller is the saved frame to which the link above leads: CFA = its sp + FRAME_SIZE. No
+    // branch for links whose stack is gone: they lead to a frame of their own, which is walked
+    // through (valgrind's reader refuses expressions with branches).
+    .cfi_escape 0x0f, 9             // DW_CFA_def_cfa_expression, 9 bytes
+    .cfi_escape 0x73, HEADER_UP     //     breg (rbx) HEADER_UP
+    .cfi_escape 0x06                //     deref                   link
+    .cfi_escape 0x23, LINK_HEADER   //     plus_uconst LINK_HEADER
+    .cfi_escape 0x06                //     deref                   header
+    .cfi_escape 0x06                //     deref                   saved_sp
+    .cfi_escape 0x23, FRAME_SIZE    //     plus_uconst FRAME_SIZE
+    .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
+    .cfi_offset rbx, FRAME_RBX - FRAME_SIZE
+    .cfi_offset rbp, FRAME_RBP - FRAME_SIZE
+    // 1. land
+    endbr64
+    // 2. find the body
+    mov     rcx, rbx
+    mov     rax, [rbx + HEADER_BODY]
+    // 3. run it
+    call    [rax + BODY_RUN]
+    // 4. never reached
+    ud2
+    .cfi_endproc
+    .size   greenlet_entry, . - greenlet_entry
+
+    .hidden greenlet_walk
+    .globl  greenlet_walk
+    .type   greenlet_walk, @function
+    .p2align 4
+greenlet_walk:
+    .cfi_startproc
+    .cfi_signal_frame
+    // 5. land
+    endbr64
+    // 6. save
+    push    rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbx, 0
+    // 7. take the frame
+    mov     rbx, rdi
+    mov     rdi, rdx
+    .cfi_remember_state
+    // Until the call is over, the caller is the suspended frame and not the real one.
+    .cfi_def_cfa rbx, FRAME_SIZE
+    .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
+    .cfi_offset rbx, FRAME_RBX - FRAME_SIZE
+    .cfi_offset rbp, FRAME_RBP - FRAME_SIZE
+    // 8. visit
+    call    rsi
+    nop                             // the return address still belongs to the suspended view
+    .cfi_restore_state
+    // 9. restore
+    pop     rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbx
+    // 10. return
+    ret
+    .cfi_endproc
+    .size   greenlet_walk, . - greenlet_walk
+
+    .section .note.GNU-stack, "", @progbits
+    .text

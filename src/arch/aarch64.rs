@@ -1,0 +1,123 @@
+//! The frame of a suspended context and the door to the assembly, for aarch64 (AAPCS64).
+
+use super::{Arrival, Header, Word};
+use std::arch::{asm, global_asm};
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::{null, null_mut};
+
+global_asm!(include_str!("../../asm/aarch64/entry.s"), options(raw));
+
+unsafe extern "C" {
+    fn greenlet_entry();
+    pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
+}
+
+/// What `switch.s` leaves on a suspended stack.
+#[repr(C, align(16))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    x19: *const (),
+    x29: *const (),
+    resume: *const (),
+    padding: usize,
+}
+
+const _: () = assert!(size_of::<Frame>() == 32); // FRAME_SIZE, .Lframe_size
+const _: () = assert!(offset_of!(Frame, x19) == 0); // FRAME_X19
+const _: () = assert!(offset_of!(Frame, x29) == 8); // FRAME_X29
+const _: () = assert!(offset_of!(Frame, resume) == 16); // FRAME_RESUME, .Lframe_resume
+
+/// A place in the chain that stack walks follow; see [`super`].
+///
+/// The words are placed so that a retired link is the header and the frame of a stack without calls.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// As [`Header::saved_sp`]: the address of `header`, once retired.
+    pub(super) saved_sp: Cell<*mut Frame>,
+    /// As [`Header::up`].
+    pub(crate) up: Cell<*const Link>,
+    /// Also the frame's `x19`: this link itself, once retired.
+    pub(super) header: Cell<*const Header>,
+    /// The owner's; walks take it for a frame pointer that they do not follow.
+    pub(crate) counts: [Cell<u32>; 2],
+    resume: *const (),
+}
+
+const _: () = assert!(offset_of!(Link, saved_sp) == offset_of!(Header, saved_sp));
+const _: () = assert!(offset_of!(Link, up) == offset_of!(Header, up));
+const _: () = assert!(offset_of!(Link, header) == 16); // LINK_HEADER
+const _: () = assert!(offset_of!(Link, resume) - offset_of!(Link, header) == 16); // FRAME_RESUME
+
+impl Link {
+    /// A link that is not in use.
+    pub(crate) const fn new() -> Link {
+        Link {
+            saved_sp: Cell::new(null_mut()),
+            up: Cell::new(super::END_OF_WALK),
+            header: Cell::new(null()),
+            counts: [const { Cell::new(0) }; 2],
+            resume: greenlet_entry as *const (),
+        }
+    }
+
+    /// The last link of all chains, which lies at `this`.
+    pub(super) const fn end(this: *const Link) -> Link {
+        Link {
+            saved_sp: Cell::new(this.wrapping_byte_add(offset_of!(Link, header)).cast_mut().cast()),
+            up: Cell::new(this),
+            header: Cell::new(this.cast()),
+            counts: [const { Cell::new(0) }; 2],
+            resume: null(),
+        }
+    }
+
+    /// The frame that a retired link is.
+    pub(super) fn own_frame(&self) -> *mut Frame {
+        (&raw const *self).wrapping_byte_add(offset_of!(Link, header)).cast_mut().cast()
+    }
+}
+
+impl Frame {
+    /// Starts in `greenlet_entry` with its header at hand and the chain of frame pointers ended.
+    #[inline(always)]
+    pub(super) fn first(header: *const Header) -> Frame {
+        Frame { x19: header.cast(), x29: null(), resume: greenlet_entry as *const (), padding: 0 }
+    }
+
+    /// The registers that are saved here and nowhere else on the suspended stack.
+    pub(crate) fn registers(&self) -> [usize; 2] {
+        [self.x19.addr(), self.x29.addr()]
+    }
+}
+
+/// See `asm/aarch64/switch.s`.
+///
+/// # Safety
+/// As [`super::switch`].
+#[inline(always)]
+pub(super) unsafe fn switch(
+    from: *const Header,
+    to: *const Header,
+    mut payload: Word,
+    mut tag: usize,
+) -> Arrival {
+    let mut who = from;
+    // SAFETY: the operands and clobbers are those of the register table in switch.s; the routine
+    // comes back here with this stack as it was left (**Saved frame**).
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/switch.s"),
+            inout("x0") payload,
+            inout("x1") tag,
+            inout("x2") who,
+            inout("x3") to => _,
+            out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
+            out("x25") _, out("x26") _, out("x27") _, out("x28") _,
+            clobber_abi("C"),
+            options(raw),
+        );
+    }
+    Arrival { payload, tag, from: who }
+}

@@ -1,0 +1,174 @@
+//! Registers and frames: how one stack is left and another one entered. Level 0.
+//!
+//! Uses nothing of the crate. `context` is its public door; `greenlet` is its main user.
+//!
+//! ```text
+//!   Header (at a stack's top)          Link (side table, outlives the stack)
+//!   ┌───────────┐                      ┌──────────┐
+//!   │ saved_sp ─┼─▶ Frame              │ header ──┼─▶ Header; its own once the stack is retired
+//!   │ up ───────┼────────────────────▶ │ up ──────┼─▶ Link of the parent
+//!   │ body ─────┼─▶ Body.run           │ (a frame)│   walked through in the place of the stack
+//!   └───────────┘                      └──────────┘
+//! ```
+//!
+//! - **Saved frame**: the saved stack pointer of a suspended context addresses one complete
+//!   [`Frame`]; nobody writes below it until the context is resumed.
+//! - **No unwinding through assembly**: what is thrown at a context crosses as a value; `Body::run`
+//!   is a plain `extern "C"` function, so a panic that reached it would abort.
+//! - A walk through the first frame of a stack goes to the saved frame of the link above. A retired
+//!   link stands in for its stack: its first words are a header and a frame, from which the walk goes
+//!   on one link further. The chain ends in [`END`], whose frame has no resume address.
+//!
+//! The register tables, frame drawings and unwind rules stand in `asm/<arch>/`.
+#![expect(unsafe_code, reason = "inline and global assembly, and the frame that they read")]
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+
+#[cfg(target_arch = "aarch64")]
+#[path = "aarch64.rs"]
+mod native;
+#[cfg(target_arch = "x86_64")]
+#[path = "x86_64.rs"]
+mod native;
+
+#[cfg(feature = "fpenv")]
+mod fpenv;
+
+pub(crate) use native::{Frame, Link};
+
+/// One machine word that need not be initialised: a pointer, or a small value's bytes.
+pub type Word = MaybeUninit<*mut u8>;
+
+/// What a body is entered with; see [`Body`].
+pub(crate) type Run =
+    unsafe extern "C" fn(payload: Word, tag: usize, from: *const Header, me: *const Header) -> !;
+
+/// How a context starts: the first word is read by `entry.s`, the rest belongs to the owner.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) run: Run,
+}
+
+/// The part of a context that the assembly reads.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// Stack pointer while suspended; stale while running.
+    pub(crate) saved_sp: Cell<*mut Frame>,
+    /// Where a stack walk goes on above the first frame. Never null.
+    pub(crate) up: Cell<*const Link>,
+    /// Read once, by `greenlet_entry`.
+    pub(crate) body: Cell<*const Body>,
+}
+
+/// What arrives when a context is resumed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The word that the other side sent.
+    pub(crate) payload: Word,
+    /// The tag that the other side sent.
+    pub(crate) tag: usize,
+    /// The header that the other side gave as its own.
+    pub(crate) from: *const Header,
+}
+
+const _: () = assert!(std::mem::offset_of!(Header, saved_sp) == 0); // .Lheader_saved_sp
+const _: () = assert!(std::mem::offset_of!(Header, up) == 8); // HEADER_UP
+const _: () = assert!(std::mem::offset_of!(Header, body) == 16); // HEADER_BODY
+const _: () = assert!(std::mem::offset_of!(Body, run) == 0); // BODY_RUN
+
+/// The end of every chain of links: a frame without resume address, at which every unwinder stops.
+struct End(Link);
+
+// SAFETY: never written after construction, and holds no pointer to thread-bound data.
+unsafe impl Sync for End {}
+
+static END: End = End(Link::end(&raw const END.0));
+
+/// The link at which every stack walk ends.
+pub(crate) const END_OF_WALK: *const Link = &raw const END.0;
+
+impl Link {
+    /// Says whose stack this link stands for.
+    #[inline(always)]
+    pub(crate) fn set_header(&self, header: *const Header) {
+        self.header.set(header);
+    }
+
+    /// The stack is gone: walks pass through this link itself from here on.
+    #[inline(always)]
+    pub(crate) fn retire(&self) {
+        self.saved_sp.set(self.own_frame());
+        self.header.set((&raw const *self).cast());
+    }
+
+    /// The header, unless the link is retired.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> Option<*const Header> {
+        let header = self.header.get();
+        (!std::ptr::eq(header, (&raw const *self).cast())).then_some(header)
+    }
+}
+
+/// Writes the first frame of a new context on the stack that ends at `below`, and saves its place
+/// in `header`: the first [`switch`] to it runs `header.body`.
+///
+/// # Safety
+/// - `header.up` and `header.body` are set, and `header` stays at its address.
+/// - The memory below `below` is a stack that nobody else uses, large enough for the body.
+#[inline(always)]
+pub(crate) unsafe fn prepare(header: *const Header, below: *mut u8) {
+    let sp = below.map_addr(|address| address & !15);
+    // SAFETY: the frame lies right below `below`, on the stack that the caller gave us.
+    let frame = unsafe { sp.sub(size_of::<Frame>()) }.cast::<Frame>();
+    // SAFETY: as above, and 16-aligned.
+    unsafe { frame.write(Frame::first(header)) };
+    // SAFETY: the caller's header is valid.
+    unsafe { (*header).saved_sp.set(frame) };
+}
+
+/// Suspends the running context, whose header is `from`, and resumes `to`; returns when somebody
+/// switches back to `from`.
+///
+/// # Safety
+/// - `from` is the header of the running context and `to` that of a suspended or prepared one of
+///   the same thread.
+/// - The memory of this stack stays as it is until it is resumed (**Saved frame**).
+/// - What the word and the tag mean is agreed between both sides.
+#[inline(always)]
+pub(crate) unsafe fn switch(
+    from: *const Header,
+    to: *const Header,
+    payload: Word,
+    tag: usize,
+) -> Arrival {
+    #[cfg(feature = "fpenv")]
+    let control = fpenv::save();
+    // SAFETY: the caller's promises are those of the routine.
+    let arrival = unsafe { native::switch(from, to, payload, tag) };
+    #[cfg(feature = "fpenv")]
+    fpenv::restore(control);
+    arrival
+}
+
+/// Gives a new context the thread's default floating-point control words (feature `fpenv`).
+#[inline(always)]
+pub(crate) fn start_with_default_control_words() {
+    #[cfg(feature = "fpenv")]
+    fpenv::restore(fpenv::DEFAULT);
+}
+
+/// Calls `visit(data)` in such a way that a stack walk inside it goes on in the suspended `frame`.
+///
+/// # Safety
+/// - `frame` is the saved frame of a suspended context of this thread.
+/// - `visit` neither unwinds nor switches.
+pub(crate) unsafe fn walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ()) {
+    // SAFETY: the caller's promises are those of the routine.
+    unsafe { native::greenlet_walk(frame, visit, data) }
+}
+
+#[cfg(test)]
+mod tests;

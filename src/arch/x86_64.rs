@@ -1,0 +1,121 @@
+//! The frame of a suspended context and the door to the assembly, for x86_64 (System V).
+
+use super::{Arrival, Header, Word};
+use std::arch::{asm, global_asm};
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::{null, null_mut};
+
+global_asm!(include_str!("../../asm/x86_64/entry.s"), options(raw));
+
+unsafe extern "C" {
+    fn greenlet_entry();
+    pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
+}
+
+/// What `switch.s` leaves on a suspended stack.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    resume: *const (),
+    rbx: *const (),
+    rbp: *const (),
+}
+
+const _: () = assert!(size_of::<Frame>() == 24); // FRAME_SIZE
+const _: () = assert!(offset_of!(Frame, resume) == 0); // FRAME_RESUME
+const _: () = assert!(offset_of!(Frame, rbx) == 8); // FRAME_RBX
+const _: () = assert!(offset_of!(Frame, rbp) == 16); // FRAME_RBP
+
+/// A place in the chain that stack walks follow; see [`super`].
+///
+/// The words are placed so that a retired link is the header and the frame of a stack without calls.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// As [`Header::saved_sp`]: the address of `resume`, once retired.
+    pub(super) saved_sp: Cell<*mut Frame>,
+    /// As [`Header::up`].
+    pub(crate) up: Cell<*const Link>,
+    resume: *const (),
+    /// Also the frame's `rbx`: this link itself, once retired.
+    pub(super) header: Cell<*const Header>,
+    /// The owner's; walks take it for a frame pointer that they do not follow.
+    pub(crate) counts: [Cell<u32>; 2],
+}
+
+const _: () = assert!(offset_of!(Link, saved_sp) == offset_of!(Header, saved_sp));
+const _: () = assert!(offset_of!(Link, up) == offset_of!(Header, up));
+const _: () = assert!(offset_of!(Link, header) == 24); // LINK_HEADER
+const _: () = assert!(offset_of!(Link, header) - offset_of!(Link, resume) == 8); // FRAME_RBX
+
+impl Link {
+    /// A link that is not in use.
+    pub(crate) const fn new() -> Link {
+        Link {
+            saved_sp: Cell::new(null_mut()),
+            up: Cell::new(super::END_OF_WALK),
+            resume: greenlet_entry as *const (),
+            header: Cell::new(null()),
+            counts: [const { Cell::new(0) }; 2],
+        }
+    }
+
+    /// The last link of all chains, which lies at `this`.
+    pub(super) const fn end(this: *const Link) -> Link {
+        Link {
+            saved_sp: Cell::new(this.wrapping_byte_add(offset_of!(Link, resume)).cast_mut().cast()),
+            up: Cell::new(this),
+            resume: null(),
+            header: Cell::new(this.cast()),
+            counts: [const { Cell::new(0) }; 2],
+        }
+    }
+
+    /// The frame that a retired link is.
+    pub(super) fn own_frame(&self) -> *mut Frame {
+        (&raw const *self).wrapping_byte_add(offset_of!(Link, resume)).cast_mut().cast()
+    }
+}
+
+impl Frame {
+    /// Starts in `greenlet_entry` with its header at hand and the chain of frame pointers ended.
+    #[inline(always)]
+    pub(super) fn first(header: *const Header) -> Frame {
+        Frame { resume: greenlet_entry as *const (), rbx: header.cast(), rbp: null() }
+    }
+
+    /// The registers that are saved here and nowhere else on the suspended stack.
+    pub(crate) fn registers(&self) -> [usize; 2] {
+        [self.rbx.addr(), self.rbp.addr()]
+    }
+}
+
+/// See `asm/x86_64/switch.s`.
+///
+/// # Safety
+/// As [`super::switch`].
+#[inline(always)]
+pub(super) unsafe fn switch(
+    from: *const Header,
+    to: *const Header,
+    mut payload: Word,
+    mut tag: usize,
+) -> Arrival {
+    let mut who = from;
+    // SAFETY: the operands and clobbers are those of the register table in switch.s; the routine
+    // comes back here with this stack as it was left (**Saved frame**).
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/switch.s"),
+            inout("rdi") payload,
+            inout("rsi") tag,
+            inout("rdx") who,
+            inout("rcx") to => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+            options(raw),
+        );
+    }
+    Arrival { payload, tag, from: who }
+}

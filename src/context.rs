@@ -1,0 +1,152 @@
+//! The bare switch, for those who want neither tree nor hub: stacks, contexts, one word across.
+//!
+//! A door over the lowest level, for authors of other runtimes. Level 1; uses `arch` and `stack`.
+//! Nothing here is checked: no types, no lifetimes, no deaths. For all of that see
+//! [`Greenlet`](crate::Greenlet).
+//!
+//! - A [`Context`] is where a stack is suspended. One that runs has a context too, into which it
+//!   is saved when it is left.
+//! - [`switch`] is inlined where it is called and leaves by a jump. Keep it in the loop that
+//!   resumes others: a function that returns between two switches makes the processor mispredict
+//!   the returns of whoever runs next.
+//! - A body must not unwind out of its entry (that aborts), nor return from it.
+//!
+//! ```
+//! use greenlet::context::{Context, Stack, Word, switch};
+//!
+//! unsafe extern "C" fn doubler(mut word: Word, _: usize, from: *const Context, me: *const Context) -> ! {
+//!     loop {
+//!         // SAFETY: main sends initialised words, and waits in its switch.
+//!         let value = unsafe { word.assume_init() }.addr();
+//!         let answer = Word::new(std::ptr::without_provenance_mut(2 * value));
+//!         word = unsafe { switch(me, from, answer, 0) }.payload;
+//!     }
+//! }
+//!
+//! let stack = Stack::new(64 * 1024)?;
+//! let main = Context::running();
+//! // SAFETY: the stack is unused, and outlives the context.
+//! let other = unsafe { Context::start(stack.top(), doubler) };
+//! let word = Word::new(std::ptr::without_provenance_mut(21));
+//! // SAFETY: `main` is the running context, `other` was just made.
+//! let back = unsafe { switch(&main, other, word, 0) };
+//! assert_eq!(unsafe { back.payload.assume_init() }.addr(), 42);
+//! # Ok::<(), greenlet::StackError>(())
+//! ```
+#![expect(unsafe_code, reason = "this door is unsafe by its nature")]
+
+use crate::arch::{self, Body, Header, Link, Run};
+use std::cell::Cell;
+use std::ptr::null;
+
+pub use crate::arch::Word;
+pub use crate::stack::Stack;
+
+/// First function of a context: gets what the first [`switch`] to it brought, and its own context.
+///
+/// It must not return, and must not unwind: either aborts the process.
+pub type Entry =
+    unsafe extern "C" fn(payload: Word, tag: usize, from: *const Context, me: *const Context) -> !;
+
+/// Where a stack is suspended.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Context {
+    header: Header,
+    link: Link,
+    body: Body,
+}
+
+/// What [`switch`] comes back with.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The word that the other side sent; not initialised if theirs was not.
+    pub payload: Word,
+    /// The tag that the other side sent.
+    pub tag: usize,
+    /// The context that the other side was saved into.
+    pub from: *const Context,
+}
+
+impl Context {
+    /// A context for the stack that is running already.
+    ///
+    /// It must not be moved while it is suspended, nor after [`Context::set_parent`] named it.
+    pub const fn running() -> Context {
+        Context::new(never)
+    }
+
+    const fn new(run: Run) -> Context {
+        Context {
+            header: Header {
+                saved_sp: Cell::new(std::ptr::null_mut()),
+                up: Cell::new(arch::END_OF_WALK),
+                body: Cell::new(null()),
+            },
+            link: Link::new(),
+            body: Body { run },
+        }
+    }
+
+    /// Makes a context that will run `entry` on the stack that ends at `top`; it lies at the top of
+    /// that stack itself.
+    ///
+    /// # Safety
+    /// - The memory below `top` is a stack that nobody else uses, for as long as the context is used.
+    /// - `top` is 64-aligned ([`Stack::top`] is).
+    pub unsafe fn start(top: *mut u8, entry: Entry) -> *const Context {
+        const BYTES: usize = size_of::<Context>().next_multiple_of(64);
+        let place = top.wrapping_sub(BYTES).cast::<Context>();
+        // SAFETY: the two signatures differ only in what the headers are called, and a context
+        // begins with its header.
+        let run = unsafe { std::mem::transmute::<Entry, Run>(entry) };
+        // SAFETY: the place lies on the caller's unused stack, aligned.
+        unsafe { place.write(Context::new(run)) };
+        // SAFETY: just written.
+        let context = unsafe { &*place };
+        context.header.body.set(&raw const context.body);
+        context.link.set_header(&context.header);
+        // SAFETY: the header is complete and stays; below it the stack is unused.
+        unsafe { arch::prepare(&context.header, place.cast()) };
+        context
+    }
+
+    /// Makes stack walks go on in `parent` above this context's first frame.
+    ///
+    /// Without a parent they end there. While this context is walked, `parent` must be suspended.
+    ///
+    /// # Safety
+    /// - `parent` stays where it is, and exists whenever this context runs.
+    /// - The chain of parents has no cycle.
+    pub unsafe fn set_parent(&self, parent: *const Context) {
+        // SAFETY: the caller's promise.
+        let parent = unsafe { &*parent };
+        parent.link.set_header(&parent.header);
+        self.header.up.set(&raw const parent.link);
+        self.link.up.set(&raw const parent.link);
+    }
+}
+
+unsafe extern "C" fn never(_: Word, _: usize, _: *const Header, _: *const Header) -> ! {
+    unreachable!("the context of a running stack was never prepared to start")
+}
+
+/// Leaves the running stack, saved into `from`, and resumes `to`; returns when somebody switches to
+/// `from`.
+///
+/// # Safety
+/// - `from` is the context of the running stack; `to` is suspended, or was just started, on this
+///   thread.
+/// - Both stay where they are, and so does everything on this stack, until it is resumed.
+/// - What the word and the tag mean is agreed between both sides.
+#[inline(always)]
+pub unsafe fn switch(
+    from: *const Context,
+    to: *const Context,
+    payload: Word,
+    tag: usize,
+) -> Arrival {
+    // SAFETY: the caller's promises; a context begins with its header.
+    let back = unsafe { arch::switch(from.cast(), to.cast(), payload, tag) };
+    Arrival { payload: back.payload, tag: back.tag, from: back.from.cast() }
+}

@@ -1,0 +1,133 @@
+//! What can be chosen before a greenlet is made.
+#![expect(unsafe_code, reason = "stacks of memory that the caller brings")]
+
+use super::control::FOREIGN;
+use super::current::{Thread, thread};
+use super::entry;
+use super::handle::Greenlet;
+use crate::stack::{Label, Shape, StackError, StackReuse};
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// Configures a greenlet before it is made; see [`Greenlet::builder`].
+///
+/// ```
+/// use greenlet::Greenlet;
+/// let g = Greenlet::builder().name("worker").stack_size(256 * 1024).create(|x: i32| x + 1)?;
+/// assert_eq!(g.name().as_deref(), Some("worker"));
+/// assert_eq!(g.switch::<i32, i32>(1), 2);
+/// # Ok::<(), greenlet::StackError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a builder makes nothing until `create`"]
+pub struct Builder {
+    name: Option<Box<str>>,
+    shape: Shape,
+    memory: Option<(NonNull<u8>, usize)>,
+    parent: Option<Greenlet>,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder { name: None, shape: Shape::DEFAULT, memory: None, parent: None }
+    }
+}
+
+impl Builder {
+    /// A name for reports and dumps.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Usable stack, in bytes: 32 KiB to 8 MiB, rounded up to a power of two. Default 64 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.shape.stack_bytes = bytes;
+        self
+    }
+
+    /// The guard below the stack, in bytes: at least a page, rounded up to pages. Default 64 KiB.
+    ///
+    /// Rust code cannot step over one page. C code compiled without `-fstack-clash-protection`
+    /// steps over any guard that is smaller than its largest frame.
+    pub fn guard_size(mut self, bytes: usize) -> Builder {
+        self.shape.guard_bytes = bytes;
+        self
+    }
+
+    /// What happens to the contents of a stack that was used before. Default [`StackReuse::Fast`].
+    pub fn reuse(mut self, reuse: StackReuse) -> Builder {
+        self.shape.reuse = reuse;
+        self
+    }
+
+    /// The parent, instead of the current greenlet.
+    pub fn parent(mut self, parent: &Greenlet) -> Builder {
+        self.parent = Some(parent.clone());
+        self
+    }
+
+    /// Runs the greenlet on the caller's memory; size, guard and reuse are then the caller's affair.
+    ///
+    /// # Safety
+    /// - `memory` points to `bytes` writable bytes, which nobody else uses until the greenlet is
+    ///   dead.
+    /// - An overflow of this stack is not caught: the memory below it must be guarded, or the
+    ///   body known not to need more.
+    pub unsafe fn stack_memory(mut self, memory: NonNull<u8>, bytes: usize) -> Builder {
+        self.memory = Some((memory, bytes));
+        self
+    }
+
+    /// Makes the greenlet; runs nothing yet. See [`Greenlet::new`].
+    ///
+    /// # Errors
+    /// [`StackError`], with nothing changed; `body` is dropped.
+    #[track_caller]
+    pub fn create<A: 'static, R: 'static>(
+        self,
+        body: impl FnOnce(A) -> R + 'static,
+    ) -> Result<Greenlet, StackError> {
+        let created = Location::caller();
+        let thread = thread();
+        let (label, flags) = self.stack(thread)?;
+        let greenlet = entry::create(thread, label, flags, created, body);
+        Ok(self.finish(greenlet))
+    }
+
+    /// Makes a greenlet without a body; see [`Greenlet::unbound`].
+    ///
+    /// # Errors
+    /// [`StackError`], with nothing changed.
+    #[track_caller]
+    pub fn create_unbound(self) -> Result<Greenlet, StackError> {
+        let created = Location::caller();
+        let thread = thread();
+        let (label, flags) = self.stack(thread)?;
+        let greenlet = entry::create_unbound(thread, label, flags, created);
+        Ok(self.finish(greenlet))
+    }
+
+    fn stack(&self, thread: &Thread) -> Result<(NonNull<Label>, u32), StackError> {
+        if let Some((memory, bytes)) = self.memory {
+            return Ok((thread.stacks.take_foreign(memory.as_ptr(), bytes)?, FOREIGN));
+        }
+        let Shape { stack_bytes, guard_bytes, reuse } = self.shape;
+        let shape = Shape::new(stack_bytes, guard_bytes, reuse)?;
+        let ready = if shape == Shape::DEFAULT { thread.stacks.take_default() } else { None };
+        Ok((ready.map_or_else(|| thread.stacks.take(shape), Ok)?, 0))
+    }
+
+    fn finish(self, greenlet: Greenlet) -> Greenlet {
+        if let Some(block) = greenlet.alive()
+            && let Some(name) = self.name
+        {
+            block.label.set_name(name);
+        }
+        if let Some(parent) = &self.parent {
+            // A new greenlet has no descendants, so there is no cycle.
+            let _ = greenlet.set_parent(parent);
+        }
+        greenlet
+    }
+}

@@ -1,0 +1,283 @@
+//! The blocks behind a greenlet: which fields there are, and who may touch them when.
+//!
+//! ```text
+//!   slot of a slab                                side table (never returned while the thread lives)
+//!   ┌──────────────────────────┐ top
+//!   │ Block  line 2: cold+label│                 Node { block, parent node, handles, edges, id }
+//!   │        line 1: hot ──────┼───── node ────▶   ▲ one per greenlet that has handles or children
+//!   ├──────────────────────────┤                   │
+//!   │ closure (until started)  │        Greenlet { block, node }, WeakGreenlet { node, id }
+//!   │ first frame, then stack  │
+//!   └──────────────────────────┘
+//! ```
+//!
+//! - **Identity**: a handle names a live greenlet iff `block.node == handle.node`. Slots are never
+//!   unmapped while their thread lives and a retired block has a null node, so that the read is
+//!   always legal. A stack that the caller brought keeps its block in the side table.
+//! - **Expectation**: `expect` is the type that a suspended or unstarted greenlet waits for. It is
+//!   null for everyone else (running, dead, without a body), so that one comparison refuses them.
+//! - **One thread**: all of it belongs to one thread; foreign threads read at most the fields of
+//!   `Node` through `link`, which are plain words.
+//! - **Clean slot**: in a slot that is not in use, `killer`, `park`, `user`, `locals` and
+//!   `label.name` are null, and so are `node` and `expect`. Creation relies on it, retiring keeps it.
+#![expect(unsafe_code, reason = "the blocks are shared by address")]
+
+use super::error::Payload;
+use super::value::ValueType;
+use crate::arch::{self, Body, Header, Link};
+use crate::stack::{BLOCK_BYTES, Label};
+use std::any::Any;
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::null;
+
+/// The control block of a greenlet, at the top of its stack.
+///
+/// | field | written by |
+/// |---|---|
+/// | `header.saved_sp` | the assembly, whenever this greenlet is left |
+/// | `header.up`, `parent` | creation, `set_parent` |
+/// | `expect` | the greenlet itself before it leaves; whoever resumes it clears it |
+/// | `node` | creation; cleared at death |
+/// | `flags` | the greenlet itself, and whoever binds or starts it |
+/// | `killer`, `refusals` | a kill by drop, from its beginning to the victim's death |
+/// | line 2 | creation and the greenlet itself |
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Block {
+    // Line 1: all that a plain switch touches.
+    pub(super) header: Header,
+    pub(super) expect: Cell<*const ValueType>,
+    pub(super) node: Cell<*const Node>,
+    /// The parent's block as of the last look: valid iff its `node` is our `header.up`.
+    pub(super) parent: Cell<*const Block>,
+    pub(super) flags: Cell<u32>,
+    pub(super) refusals: Cell<u32>,
+    /// Where the death of a killed greenlet goes instead of to its parent.
+    pub(super) killer: Cell<*const Block>,
+    // Line 2.
+    /// On the parked greenlet's own stack while it is parked.
+    pub(super) park: Cell<*const ParkHook>,
+    pub(super) user: Cell<*mut ()>,
+    pub(super) locals: Cell<*mut Locals>,
+    /// The level below reads it to name the greenlet in an overflow report.
+    pub(super) label: Label,
+}
+
+const _: () = assert!(offset_of!(Block, header) == 0); // a `*const Header` is a `*const Block`
+const _: () = assert!(offset_of!(Block, park) == 64); // two cache lines
+const _: () = assert!(offset_of!(Block, label) + size_of::<Label>() == size_of::<Block>());
+const _: () = assert!(size_of::<Block>() == BLOCK_BYTES);
+
+/// The body has begun.
+pub(super) const STARTED: u32 = 1;
+/// There is no body yet.
+pub(super) const UNBOUND: u32 = 2;
+/// The suspended frame takes throws as values (`try_switch`), it need not be unwound.
+pub(super) const TAKES_THROWS: u32 = 4;
+/// A trace callback runs in this greenlet.
+pub(super) const IN_TRACE: u32 = 8;
+/// The root greenlet of a thread.
+pub(super) const ROOT: u32 = 16;
+/// This victim was killed while another kill was going on.
+pub(super) const NESTED_KILL: u32 = 32;
+/// The stack is memory of the caller: the block does not lie on it.
+pub(super) const FOREIGN: u32 = 64;
+
+impl Block {
+    pub(super) const fn unused() -> Block {
+        Block {
+            header: Header {
+                saved_sp: Cell::new(std::ptr::null_mut()),
+                up: Cell::new(null()),
+                body: Cell::new(null()),
+            },
+            expect: Cell::new(null()),
+            node: Cell::new(null()),
+            parent: Cell::new(null()),
+            flags: Cell::new(0),
+            refusals: Cell::new(0),
+            killer: Cell::new(null()),
+            park: Cell::new(null()),
+            user: Cell::new(std::ptr::null_mut()),
+            locals: Cell::new(std::ptr::null_mut()),
+            label: Label::unused(null()),
+        }
+    }
+
+    pub(super) fn has(&self, flag: u32) -> bool {
+        self.flags.get() & flag != 0
+    }
+
+    pub(super) fn set(&self, flag: u32) {
+        self.flags.set(self.flags.get() | flag);
+    }
+
+    pub(super) fn clear(&self, flag: u32) {
+        self.flags.set(self.flags.get() & !flag);
+    }
+
+    /// The side record of this live greenlet.
+    pub(super) fn record(&self) -> &Node {
+        // SAFETY: **Identity**: a block in use has the node that was given to it at creation.
+        unsafe { &*self.node.get() }
+    }
+
+    /// The type that this suspended greenlet waits for.
+    pub(super) fn awaited(&self) -> Option<&'static ValueType> {
+        // SAFETY: null or the address of a promoted constant.
+        unsafe { self.expect.get().as_ref() }
+    }
+
+    /// Is this the block of the living greenlet with this node?
+    #[inline(always)]
+    pub(super) fn is_named_by(&self, node: *const Link) -> bool {
+        std::ptr::eq(self.node.get().cast(), node)
+    }
+
+    /// Does it wait for exactly a `T`?
+    #[inline(always)]
+    pub(super) fn awaits<T: 'static>(&self) -> bool {
+        let expect = self.expect.get();
+        // SAFETY: not null, so the address of a promoted constant.
+        std::ptr::eq(expect, ValueType::of::<T>())
+            || (!expect.is_null() && unsafe { (*expect).is::<T>() })
+    }
+
+    /// The block that carries `label`.
+    pub(super) fn of_label(label: *const Label) -> *const Block {
+        label.wrapping_byte_sub(offset_of!(Block, label)).cast()
+    }
+
+    pub(super) fn body(&self) -> &'static BodyTable {
+        // SAFETY: `header.body` of a greenlet is always the first field of a `BodyTable` constant.
+        unsafe { &*self.header.body.get().cast::<BodyTable>() }
+    }
+}
+
+/// Left in the block by whoever parks; lies on the parked greenlet's stack.
+#[derive(Debug)]
+pub(crate) struct ParkHook {
+    /// Takes a payload that is to be raised when the wait is over (the hub cancels, waits, wakes).
+    pub(crate) deliver: unsafe fn(data: *mut (), payload: Payload),
+    /// Given to `deliver`.
+    pub(crate) data: *mut (),
+}
+
+/// The greenlet-local values of one greenlet: which key, and the boxed value.
+pub(super) type Locals = Vec<(*const (), Box<dyn Any>)>;
+
+/// A block that no handle ever names: the `parent` of those whose parent is dead.
+#[repr(transparent)]
+pub(super) struct Nowhere(Block);
+
+// SAFETY: never written; its pointers are null.
+unsafe impl Sync for Nowhere {}
+
+static NOWHERE: Nowhere = Nowhere(Block::unused());
+
+pub(super) fn nowhere() -> *const Block {
+    &raw const NOWHERE.0
+}
+
+/// How a greenlet starts, and how its closure is dropped if it never does.
+#[repr(C)]
+pub(crate) struct BodyTable {
+    pub(super) body: Body,
+    /// Drops the closure of an unstarted greenlet.
+    pub(super) drop_closure: unsafe fn(*const Block),
+}
+
+/// What outlives a greenlet's stack.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// `header` is the block, retired once dead; `up` is the parent's node; `counts` see below.
+    link: Link,
+    /// 0 while unused.
+    pub(super) id: Cell<u64>,
+}
+
+const _: () = assert!(offset_of!(Node, link) == 0); // a `*const Link` is a `*const Node`
+const _: () = assert!(size_of::<Node>() <= 64);
+
+impl Node {
+    pub(super) const fn unused() -> Node {
+        Node { link: Link::new(), id: Cell::new(0) }
+    }
+
+    /// `Greenlet` handles; the root has one more that is never dropped.
+    #[inline(always)]
+    pub(super) fn handles(&self) -> &Cell<u32> {
+        &self.link.counts[0]
+    }
+
+    /// Nodes whose parent this is.
+    #[inline(always)]
+    pub(super) fn edges(&self) -> &Cell<u32> {
+        &self.link.counts[1]
+    }
+
+    /// The block while the greenlet lives.
+    #[inline(always)]
+    pub(super) fn block(&self) -> Option<&Block> {
+        // SAFETY: **Identity**: not retired means alive; null while the node is unused.
+        unsafe { self.link.header()?.cast::<Block>().as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn set_block(&self, block: &Block) {
+        self.link.set_header(&block.header);
+    }
+
+    /// The greenlet is dead.
+    #[inline(always)]
+    pub(super) fn retire(&self) {
+        self.link.retire();
+    }
+
+    /// The parent's node; `None` for a root.
+    pub(super) fn parent(&self) -> Option<&Node> {
+        let up = self.link.up.get();
+        // The chain of a root ends where all walks end, which is no node.
+        if std::ptr::eq(up, arch::END_OF_WALK) {
+            return None;
+        }
+        // SAFETY: a parent's node is kept by the edge that is counted in it.
+        unsafe { up.cast::<Node>().as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn set_parent(&self, parent: *const Link) {
+        self.link.up.set(parent);
+    }
+
+    /// The next free node; only a free node has one (it stands in `link.up`).
+    #[inline(always)]
+    pub(super) fn next_free(&self) -> *const Node {
+        self.link.up.get().cast()
+    }
+
+    #[inline(always)]
+    pub(super) fn set_next_free(&self, next: *const Node) {
+        self.link.up.set(next.cast());
+    }
+
+    #[inline(always)]
+    pub(super) fn as_link(&self) -> *const Link {
+        (&raw const *self).cast()
+    }
+
+    /// The nearest living greenlet from this one upwards. There is one: the root lives as long as
+    /// its thread (**Parents reach the root**).
+    pub(super) fn nearest_alive(&self) -> &Block {
+        let mut node = self;
+        loop {
+            if let Some(block) = node.block() {
+                return block;
+            }
+            let Some(parent) = node.parent() else { unreachable!("parents reach the root") };
+            node = parent;
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! This thread's state: its root, who runs, its stacks, and the one thread-local that leads there.
+//!
+//! - **One thread-local**: one const-initialised pointer without destructor, read in this file.
+//!   It starts at a static whose flags are not zero, so that the fast path of a switch needs no
+//!   null check: the first use of a thread takes the cold path and creates the state.
+//! - The state outlives every thread-local: it is freed by a pthread key's destructor, which runs
+//!   after those. A second thread-local, which has a destructor, only notes that they have begun.
+#![expect(unsafe_code, reason = "the thread-local pointer, and the state behind it")]
+
+use super::control::{Block, Node, ROOT, STARTED};
+use super::report;
+use super::trace::Tracer;
+use crate::arch;
+use crate::stack::{self, AlternateStack, Cache};
+use std::cell::{Cell, RefCell};
+use std::ptr::null;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// There is no state yet: this is the static one.
+pub(super) const UNINITIALISED: u32 = 1;
+/// A trace callback is set.
+pub(super) const TRACED: u32 = 2;
+/// The running greenlet has lost its last handle; whoever is switched to kills it.
+pub(super) const ORPHAN: u32 = 4;
+/// A last-handle kill is going on; only further kills by drop are allowed.
+pub(super) const KILLING: u32 = 8;
+/// Thread-locals are being destroyed: nobody may be unwound any more.
+pub(super) const EXITING: u32 = 16;
+
+/// What a thread knows of its greenlets.
+pub(crate) struct Thread {
+    /// Anything but 0 sends a switch to the cold path.
+    pub(super) flags: Cell<u32>,
+    current: Cell<*const Block>,
+    free_nodes: Cell<*const Node>,
+    next_id: Cell<u64>,
+    last_id: Cell<u64>,
+    pub(super) stacks: Cache,
+    pub(super) root: Block,
+    pub(super) root_node: Node,
+    chunks: RefCell<Vec<Box<[Node]>>>,
+    pub(super) tracer: RefCell<Option<Tracer>>,
+    /// The last thrown payload, by address, and its type's name; for the note at the root.
+    pub(super) last_throw: Cell<Option<(*const (), &'static str)>>,
+    /// Who runs when a greenlet dies under a parked ancestor.
+    pub(super) fallback: Cell<*const Block>,
+    /// Greenlets that could not be unwound: never freed.
+    pub(super) leaked: Cell<usize>,
+    alternate_stack: Cell<Option<AlternateStack>>,
+    exit_round: Cell<u32>,
+}
+
+impl Thread {
+    const fn new(flags: u32, alternate_stack: Option<AlternateStack>) -> Thread {
+        Thread {
+            flags: Cell::new(flags),
+            current: Cell::new(null()),
+            free_nodes: Cell::new(null()),
+            next_id: Cell::new(0),
+            last_id: Cell::new(0),
+            stacks: Cache::new(),
+            root: Block::unused(),
+            root_node: Node::unused(),
+            chunks: RefCell::new(Vec::new()),
+            tracer: RefCell::new(None),
+            last_throw: Cell::new(None),
+            fallback: Cell::new(null()),
+            leaked: Cell::new(0),
+            alternate_stack: Cell::new(alternate_stack),
+            exit_round: Cell::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, flag: u32) -> bool {
+        self.flags.get() & flag != 0
+    }
+
+    pub(super) fn set(&self, flag: u32) {
+        self.flags.set(self.flags.get() | flag);
+    }
+
+    pub(super) fn clear(&self, flag: u32) {
+        self.flags.set(self.flags.get() & !flag);
+    }
+
+    /// The greenlet that runs.
+    #[inline(always)]
+    pub(super) fn current(&self) -> &Block {
+        // SAFETY: set when the state was created, and by every transfer to a living greenlet.
+        unsafe { &*self.current.get() }
+    }
+
+    #[inline(always)]
+    pub(super) fn set_current(&self, block: &Block) {
+        self.current.set(block);
+    }
+
+    /// A number that no greenlet of the process has had.
+    #[inline(always)]
+    pub(super) fn fresh_id(&self) -> u64 {
+        let id = self.next_id.get();
+        if id == self.last_id.get() {
+            return self.fresh_id_from_process();
+        }
+        self.next_id.set(id + 1);
+        id
+    }
+
+    #[cold]
+    fn fresh_id_from_process(&self) -> u64 {
+        const AT_ONCE: u64 = 1 << 10;
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let first = NEXT.fetch_add(AT_ONCE, Ordering::Relaxed);
+        self.next_id.set(first + 1);
+        self.last_id.set(first + AT_ONCE);
+        first
+    }
+
+    /// A node that nobody uses.
+    #[inline(always)]
+    pub(super) fn take_node(&self) -> &Node {
+        // SAFETY: null, or a free node of this thread's table.
+        match unsafe { self.free_nodes.get().as_ref() } {
+            Some(node) => {
+                self.free_nodes.set(node.next_free());
+                node
+            }
+            None => self.take_node_from_new_chunk(),
+        }
+    }
+
+    #[cold]
+    fn take_node_from_new_chunk(&self) -> &Node {
+        let mut chunks = self.chunks.borrow_mut();
+        let count = (64 << chunks.len()).min(4096);
+        let chunk: Box<[Node]> = (0..count).map(|_| Node::unused()).collect();
+        for node in chunk.iter().rev() {
+            self.put_node(node);
+        }
+        chunks.push(chunk);
+        drop(chunks);
+        self.take_node()
+    }
+
+    /// Gives back a node that has neither block nor handles nor edges.
+    #[inline(always)]
+    pub(super) fn put_node(&self, node: &Node) {
+        node.id.set(0);
+        node.set_next_free(self.free_nodes.get());
+        self.free_nodes.set(node);
+    }
+
+    /// Calls `visit` with the node of every living greenlet of this thread but the root.
+    pub(super) fn for_each_alive(&self, mut visit: impl FnMut(&Node)) {
+        for chunk in self.chunks.borrow().iter() {
+            for node in chunk.iter().filter(|node| node.id.get() != 0 && node.block().is_some()) {
+                visit(node);
+            }
+        }
+    }
+}
+
+thread_local! {
+    static THREAD: Cell<*const Thread> = const { Cell::new(&raw const NO_THREAD.0) };
+}
+
+struct NoThread(Thread);
+
+// SAFETY: never written; `flags` keeps every path but creation away from it.
+unsafe impl Sync for NoThread {}
+
+static NO_THREAD: NoThread = NoThread(Thread::new(UNINITIALISED, None));
+
+/// This thread's state, or the static one whose only flag is [`UNINITIALISED`].
+#[inline(always)]
+pub(super) fn thread_or_none<'a>() -> &'a Thread {
+    // SAFETY: the state is freed only after the last code of this thread that may call us, and
+    // the reference does not leave the thread.
+    unsafe { &*THREAD.get() }
+}
+
+/// This thread's state.
+#[inline(always)]
+pub(super) fn thread<'a>() -> &'a Thread {
+    let thread = thread_or_none();
+    if thread.has(UNINITIALISED) { create_state() } else { thread }
+}
+
+#[cold]
+fn create_state<'a>() -> &'a Thread {
+    stack::install_overflow_handler();
+    let state = Box::into_raw(Box::new(Thread::new(0, AlternateStack::install().ok())));
+    // SAFETY: just made, never moved, shared from here on.
+    let thread = unsafe { &*state };
+    let (root, node) = (&thread.root, &thread.root_node);
+    node.id.set(thread.fresh_id());
+    node.set_block(root);
+    node.set_parent(arch::END_OF_WALK);
+    node.handles().set(1);
+    root.header.up.set(arch::END_OF_WALK);
+    root.node.set(node);
+    root.parent.set(super::control::nowhere());
+    root.flags.set(ROOT | STARTED);
+    root.label.id.set(node.id.get());
+    thread.current.set(root);
+    THREAD.set(state);
+    // SAFETY: the key exists for ever; its destructor gets this pointer back.
+    unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
+    if NOTICE.try_with(|_| ()).is_err() {
+        thread.set(EXITING); // first used, or used again, by what runs after all thread-locals
+    }
+    thread
+}
+
+/// Notes that this thread's thread-locals are being destroyed.
+struct Notice;
+
+thread_local! {
+    static NOTICE: Notice = const { Notice };
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        let thread = thread_or_none();
+        if !thread.has(UNINITIALISED) {
+            super::local::drop_all(&thread.root);
+            thread.set(EXITING);
+        }
+    }
+}
+
+fn exit_key() -> libc::pthread_key_t {
+    static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
+    *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: creates a key; `end_of_thread` has the signature of a destructor.
+        let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(end_of_thread)) };
+        assert_eq!(failed, 0, "pthread_key_create failed: too many keys");
+        key
+    })
+}
+
+/// Frees the state, after all thread-locals; or leaks and reports what still lives.
+unsafe extern "C" fn end_of_thread(state: *mut libc::c_void) {
+    // Some C libraries run the destructors of thread-locals from such a key too, before or after
+    // ours; a key that is set again is asked again, at least four times in all (POSIX).
+    const LAST_ROUND: u32 = 3;
+    let state = state.cast::<Thread>();
+    // SAFETY: the key's value is the state, which lives until the last round.
+    let thread = unsafe { &*state };
+    thread.exit_round.set(thread.exit_round.get() + 1);
+    if thread.exit_round.get() < LAST_ROUND {
+        // SAFETY: the key exists for ever.
+        unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
+        return;
+    }
+    let mut left = thread.leaked.get();
+    thread.for_each_alive(|_| left += 1);
+    if left > 0 {
+        report::line(format_args!(
+            "a thread ended with {left} unfinished greenlet{}: never unwound, leaked with all \
+             that they own (wrap the thread's work in greenlet::run)",
+            if left == 1 { "" } else { "s" }
+        ));
+    }
+    THREAD.set(&raw const NO_THREAD.0);
+    if left == 0 {
+        // SAFETY: no greenlet of this thread lives, so nobody stands on its stacks.
+        unsafe { thread.stacks.release() };
+        // SAFETY: made by `Box::into_raw`, and forgotten by the thread-local above.
+        drop(unsafe { Box::from_raw(state) });
+    } else {
+        drop(thread.alternate_stack.take());
+    }
+}

@@ -1,0 +1,222 @@
+//! How a greenlet ends, and to whom its end goes.
+//!
+//! ```text
+//!  finish: locals dropped ─▶ killed? ─yes─▶ result dropped, back to the killer
+//!                              │no
+//!                              ▼
+//!  route:  nearest living ancestor ─ takes the value ─▶ a plain switch
+//!             ▲            │ awaits another type: value dropped, now it is an exit
+//!             └────────────┤ unstarted, and this is a throw or an exit: dies unrun
+//!          chosen again after every drop, because drops run user code
+//! ```
+#![expect(unsafe_code, reason = "retires the stack that it stands on")]
+
+use super::control::{Block, NESTED_KILL, Node, STARTED, UNBOUND};
+use super::current::{ORPHAN, TRACED, Thread};
+use super::error::{ChildExit, GreenletExit};
+use super::handle::Greenlet;
+use super::park::{self, Woken};
+use super::report;
+use super::state::GreenletId;
+use super::switch::{Cargo, depart_for_ever, takes};
+use super::value::ValueType;
+use super::{kill, local};
+use crate::arch::Word;
+use std::ptr::{NonNull, null};
+
+/// Where an end goes.
+pub(super) enum Route<'a> {
+    /// To this greenlet, which takes the cargo.
+    To(&'a Block, Cargo),
+    /// The nearest living ancestor is the current greenlet.
+    Here(Cargo),
+}
+
+/// Finds who receives `cargo` above the dead greenlet `from`, whose end is described by `exit`.
+/// `here`: what the current greenlet awaits, if it may be the receiver.
+pub(super) fn route<'a>(
+    thread: &'a Thread,
+    from: &'a Node,
+    mut cargo: Cargo,
+    exit: &ChildExit,
+    here: Option<&'static ValueType>,
+) -> Route<'a> {
+    loop {
+        let ancestor = nearest_with_body(from);
+        let is_here = here.is_some() && std::ptr::eq(ancestor, thread.current());
+        let awaited = if is_here { here } else { ancestor.awaited() };
+        if park::is_parked(ancestor) {
+            match cargo {
+                Cargo::Throw(payload) => park::deliver(ancestor, payload),
+                other => discard(other),
+            }
+            // SAFETY: set by the scheduler that parks; its greenlet lives as long as it does.
+            let Some(fallback) = (unsafe { thread.fallback.get().as_ref() }) else {
+                report::fatal(format_args!(
+                    "nobody to go to: a parked greenlet without a scheduler"
+                ))
+            };
+            let kind = ValueType::of::<Woken>();
+            return Route::To(fallback, Cargo::Value { kind, word: Word::uninit() });
+        }
+        match cargo {
+            Cargo::Value { kind, .. } if awaited.is_some_and(|awaited| takes(awaited, kind)) => {}
+            Cargo::Value { kind, .. } => {
+                discard(cargo);
+                let type_name = Some(kind.name()).filter(|_| !kind.is::<GreenletExit>());
+                cargo = Cargo::Exit(ChildExit { type_name, ..exit.clone() });
+                continue;
+            }
+            Cargo::Throw(_) | Cargo::Exit(_) if !is_here && !ancestor.has(STARTED) => {
+                end_unstarted(thread, ancestor);
+                continue;
+            }
+            Cargo::Throw(_) | Cargo::Exit(_) => {}
+        }
+        return if is_here { Route::Here(cargo) } else { Route::To(ancestor, cargo) };
+    }
+}
+
+/// The nearest living ancestor of a dead or dying greenlet, passing over those without a body.
+fn nearest_with_body(from: &Node) -> &Block {
+    let mut node = from;
+    loop {
+        let Some(parent) = node.parent() else { unreachable!("parents reach the root") };
+        match parent.block() {
+            Some(block) if !block.has(UNBOUND) => return block,
+            _ => node = parent,
+        }
+    }
+}
+
+/// Drops what nobody takes.
+fn discard(cargo: Cargo) {
+    report::contain(|| match cargo {
+        // SAFETY: the value was packed by the sender, who does not use it again.
+        Cargo::Value { kind, word } => unsafe { kind.drop_packed(word) },
+        Cargo::Throw(payload) => drop(payload),
+        Cargo::Exit(exit) => drop(exit),
+    });
+}
+
+/// How the end of `node` is announced to one who awaits another type.
+pub(super) fn exit_of(node: &Node, name: Option<&str>) -> ChildExit {
+    ChildExit { id: GreenletId::new(node.id.get()), name: name.map(str::to_owned), type_name: None }
+}
+
+/// A quiet exit is a value for the parent.
+pub(super) fn quieten(cargo: Cargo) -> Cargo {
+    match cargo {
+        Cargo::Throw(payload) if payload.is::<GreenletExit>() => {
+            Cargo::Value { kind: ValueType::of::<GreenletExit>(), word: Word::uninit() }
+        }
+        other => other,
+    }
+}
+
+/// Ends the current greenlet with `cargo`: its own stack is given back, and left for ever.
+///
+/// # Safety
+/// - The body has returned or was caught: nothing of it is left on the stack but the value that
+///   `cargo` may point to.
+#[cold]
+#[inline(never)]
+pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
+    local::drop_all(me);
+    let mut cargo = quieten(cargo);
+    let node = me.record();
+    let mut target = null::<Block>();
+    // User code in here may switch away, and then we may be killed: ask for the killer last.
+    if me.killer.get().is_null() {
+        let exit = exit_of(node, me.label.name());
+        match route(thread, node, cargo, &exit, None) {
+            Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
+            Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
+        }
+    }
+    // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
+    if let Some(killer) = unsafe { me.killer.get().as_ref() } {
+        match cargo {
+            Cargo::Throw(payload) => report::drop_noted(payload),
+            other => discard(other),
+        }
+        let nested = me.has(NESTED_KILL);
+        let origin = origin(thread, node);
+        me.killer.set(null());
+        thread.clear(ORPHAN);
+        // SAFETY: nothing is left on this stack.
+        unsafe { retire(thread, me) };
+        // SAFETY: retired.
+        unsafe { kill::return_to_killer(thread, killer, nested, origin) }
+    }
+    let origin = origin(thread, node);
+    thread.clear(ORPHAN);
+    // SAFETY: only the value is left on this stack, and the receiver's first act is to move it.
+    unsafe { retire(thread, me) };
+    // SAFETY: chosen by `route`, and no user code has run since; retired.
+    unsafe { depart_for_ever(thread, &*target, cargo, origin) }
+}
+
+fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
+    thread.has(TRACED).then(|| Greenlet::of(node))
+}
+
+/// Makes the current greenlet dead and gives its slot back, without writing to the stack that it
+/// still stands on.
+///
+/// # Safety
+/// - Nobody will resume it, and nothing on its stack is needed after the next switch.
+/// - The thread's flag `ORPHAN` is clear, and so is the block's `killer`.
+#[inline(always)]
+pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
+    let node = me.record();
+    forget_block(me);
+    // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
+    unsafe { thread.stacks.put(NonNull::from(&me.label)) };
+    if node.handles().get() == 0 {
+        release(thread, node);
+    }
+}
+
+/// Cuts a block from its node, leaving a **Clean slot** (but for `killer`, which only a victim has).
+/// It awaits nothing: it runs, or was never bound, or its caller sees to that.
+#[inline(always)]
+pub(super) fn forget_block(block: &Block) {
+    block.record().retire();
+    block.node.set(null());
+    if !block.user.get().is_null() {
+        block.user.set(std::ptr::null_mut());
+    }
+    block.label.clear_name();
+}
+
+/// Drops the closure of a greenlet that never ran, and makes it dead.
+pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
+    let node = block.record();
+    // The closure's drop may let go of our children, which must not release the node under us.
+    let keep = Greenlet::of(node);
+    let bound = !block.has(UNBOUND);
+    let body = block.body();
+    forget_block(block);
+    block.expect.set(null());
+    if bound {
+        // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
+        report::contain(|| unsafe { (body.drop_closure)(block) });
+    }
+    // SAFETY: nobody ever ran on it.
+    unsafe { thread.stacks.put(NonNull::from(&block.label)) };
+    drop(keep);
+}
+
+/// Gives a dead node back if nobody names it any more, and then its parents likewise.
+#[inline]
+pub(super) fn release(thread: &Thread, node: &Node) {
+    let mut node = node;
+    while node.handles().get() == 0 && node.edges().get() == 0 && node.block().is_none() {
+        let parent = node.parent();
+        thread.put_node(node);
+        let Some(parent) = parent else { return };
+        parent.edges().set(parent.edges().get() - 1);
+        node = parent;
+    }
+}

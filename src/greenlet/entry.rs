@@ -1,0 +1,219 @@
+//! How a greenlet begins: its closure, its first frame, and the first function on its stack.
+#![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
+
+use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
+use super::current::{Thread, thread};
+use super::death;
+use super::handle::Greenlet;
+use super::report;
+use super::switch::{Cargo, Raised, received, received_slowly};
+use super::value::{ValueType, pack};
+use crate::arch::{self, Arrival, Body, Header, Word};
+use crate::stack::Label;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, needs_drop};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::ptr::{NonNull, null};
+
+/// Closures above this are boxed: what is moved to a stack's top is missing from the stack.
+const LARGEST_IN_PLACE: usize = 1024;
+
+/// Makes an unstarted greenlet of a slot, with the current greenlet as its parent; `flags` tell what
+/// kind of slot it is.
+#[inline(always)]
+pub(super) fn create<A: 'static, R: 'static, F>(
+    thread: &Thread,
+    label: NonNull<Label>,
+    flags: u32,
+    created: &'static Location<'static>,
+    closure: F,
+) -> Greenlet
+where
+    F: FnOnce(A) -> R + 'static,
+{
+    let block = occupy(thread, label, flags, created);
+    install(block, closure);
+    // SAFETY: `occupy` counted this handle.
+    unsafe { Greenlet::from_counted(block, block.node.get()) }
+}
+
+/// Makes a greenlet without a body.
+pub(super) fn create_unbound(
+    thread: &Thread,
+    label: NonNull<Label>,
+    flags: u32,
+    created: &'static Location<'static>,
+) -> Greenlet {
+    let block = occupy(thread, label, flags | UNBOUND, created);
+    block.header.body.set((&raw const NO_BODY).cast());
+    // SAFETY: nobody else uses the slot; the frame is there for walks only, nothing resumes it.
+    unsafe { arch::prepare(&block.header, place(block)) };
+    // SAFETY: `occupy` counted this handle.
+    unsafe { Greenlet::from_counted(block, block.node.get()) }
+}
+
+/// Gives a free slot and a free node to each other, and counts one handle.
+#[inline(always)]
+fn occupy<'a>(
+    thread: &Thread,
+    label: NonNull<Label>,
+    flags: u32,
+    created: &'static Location<'static>,
+) -> &'a Block {
+    // SAFETY: the label of a free slot lies at the end of its block, which nobody else uses
+    // (**Clean slot**).
+    let block = unsafe { &*Block::of_label(label.as_ptr()) };
+    let node = thread.take_node();
+    let parent = thread.current();
+    let parent_node = parent.record();
+    let id = thread.fresh_id();
+    parent_node.edges().set(parent_node.edges().get() + 1);
+    node.set_block(block);
+    node.set_parent(parent_node.as_link());
+    node.handles().set(1);
+    node.id.set(id);
+    block.header.up.set(parent_node.as_link());
+    block.node.set(node);
+    block.parent.set(parent);
+    block.flags.set(flags);
+    block.label.created.set(Some(created));
+    block.label.id.set(id);
+    block
+}
+
+/// Where the closure may begin, downwards.
+#[inline(always)]
+fn place(block: &Block) -> *mut u8 {
+    if block.has(FOREIGN) { block.label.stack_end() } else { (&raw const *block).cast_mut().cast() }
+}
+
+/// Gives a body to a block that has none.
+#[inline(always)]
+pub(super) fn install<A: 'static, R: 'static, F>(block: &Block, closure: F)
+where
+    F: FnOnce(A) -> R + 'static,
+{
+    if size_of::<F>() > LARGEST_IN_PLACE || align_of::<F>() > 64 {
+        let boxed: Box<dyn FnOnce(A) -> R> = Box::new(closure);
+        install_in_place(block, boxed);
+    } else {
+        install_in_place(block, closure);
+    }
+}
+
+#[inline(always)]
+fn install_in_place<A: 'static, R: 'static, F>(block: &Block, closure: F)
+where
+    F: FnOnce(A) -> R + 'static,
+{
+    let to = closure_of::<F>(block);
+    // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
+    unsafe { to.write(closure) };
+    block.header.body.set((&raw const Start::<A, R, F>::TABLE.body).cast());
+    block.expect.set(ValueType::of::<A>());
+    // SAFETY: the header is complete, and below the closure the stack is unused.
+    unsafe { arch::prepare(&block.header, to.cast()) };
+}
+
+#[inline(always)]
+fn closure_of<F>(block: &Block) -> *mut F {
+    let top = place(block);
+    top.wrapping_sub(size_of::<F>()).map_addr(|address| address & !(align_of::<F>() - 1)).cast()
+}
+
+struct Start<A, R, F>(PhantomData<(A, R, F)>);
+
+impl<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static> Start<A, R, F> {
+    const TABLE: &'static BodyTable =
+        &BodyTable { body: Body { run: run::<A, R, F> }, drop_closure: drop_closure::<F> };
+}
+
+static NO_BODY: BodyTable =
+    BodyTable { body: Body { run: run_without_body }, drop_closure: drop_nothing };
+
+unsafe extern "C" fn run_without_body(_: Word, _: usize, _: *const Header, _: *const Header) -> ! {
+    unreachable!("a greenlet without a body awaits nothing, so nothing is sent to it")
+}
+
+unsafe fn drop_nothing(_: *const Block) {}
+
+/// # Safety
+/// The block is bound to an `F` that has not been moved out.
+unsafe fn drop_closure<F>(block: *const Block) {
+    if needs_drop::<F>() {
+        // SAFETY: the caller's promise.
+        unsafe { closure_of::<F>(&*block).drop_in_place() }
+    }
+}
+
+/// The first function on a greenlet's stack.
+///
+/// # Safety
+/// Called by `greenlet_entry` alone, with an arrival for the block of an unstarted greenlet whose
+/// body is an `F`.
+unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
+    payload: Word,
+    tag: usize,
+    from: *const Header,
+    me: *const Header,
+) -> ! {
+    arch::start_with_default_control_words();
+    let thread = thread();
+    // SAFETY: the header is the first field of the block of the greenlet that has just begun.
+    let me = unsafe { &*me.cast::<Block>() };
+    me.set(STARTED);
+    // SAFETY: `install` left the closure there, and it is moved out only here.
+    let closure = unsafe { closure_of::<F>(me).read() };
+    let arrival = Arrival { payload, tag, from };
+    // SAFETY: an unstarted greenlet awaits an `A`.
+    let first = unsafe { received::<A, _>(arrival, Ok, received_slowly::<A>) };
+    let ended = match first {
+        // **No unwinding through assembly**: caught here, crosses as a value.
+        Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument))),
+        Err(raised) => Err(refuse_first(raised, closure)),
+    };
+    match ended {
+        Ok(result) => {
+            let mut result = ManuallyDrop::new(result);
+            let word = pack(&mut result);
+            if let Some(parent) = awaiting_parent::<R>(thread, me) {
+                parent.expect.set(null());
+                thread.set_current(parent);
+                // SAFETY: only the result is left on this stack; the parent awaits it.
+                unsafe {
+                    death::retire(thread, me);
+                    arch::switch(&me.header, &parent.header, word, 0);
+                }
+                unreachable!("a dead greenlet was resumed")
+            }
+            let cargo = Cargo::Value { kind: ValueType::of::<R>(), word };
+            // SAFETY: only the result is left on this stack.
+            unsafe { death::finish(thread, me, cargo) }
+        }
+        // SAFETY: nothing is left on this stack.
+        Err(payload) => unsafe { death::finish(thread, me, Cargo::Throw(payload)) },
+    }
+}
+
+/// The parent, if this death is nothing but a plain switch to it.
+#[inline(always)]
+fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Block> {
+    // SAFETY: **Identity**: always legal to read, and valid if the node is the parent's.
+    let parent = unsafe { &*me.parent.get() };
+    let plain = thread.flags.get() == 0
+        && me.killer.get().is_null()
+        && me.locals.get().is_null()
+        && parent.is_named_by(me.header.up.get())
+        && parent.awaits::<R>();
+    plain.then_some(parent)
+}
+
+/// A body that never ran: its first arrival was not a value.
+#[cold]
+fn refuse_first<F>(raised: Raised, closure: F) -> super::error::Payload {
+    report::contain(|| drop(closure));
+    match raised {
+        Raised::Throw(payload) => payload,
+        Raised::Exit(_) => unreachable!("an exit ends an unstarted greenlet without running it"),
+    }
+}

@@ -1,0 +1,151 @@
+//! Death that is not the body's own end: the last handle is dropped, or the thread is wound up.
+//!
+//! From the beginning of such a kill until the victim is dead, the thread allows only further
+//! kills by drop; every other switch or throw is refused. So the killer needs no temporary parent,
+//! nobody is resurrected, and a destructor that runs here cannot be left half-way.
+#![expect(unsafe_code, reason = "throws at the victim across stacks")]
+
+use super::control::{Block, NESTED_KILL, Node, STARTED};
+use super::current::{EXITING, KILLING, ORPHAN, Thread, thread};
+use super::death;
+use super::error::GreenletExit;
+use super::park;
+use super::report::{self, Called};
+use super::switch::{Cargo, depart, depart_for_ever};
+use super::value::ValueType;
+use crate::arch::Word;
+
+/// What the death of a victim brings to its killer. Private: nobody else can send one.
+struct Killed;
+
+/// How often a victim may try to switch before it is given up.
+const PATIENCE: u32 = 8;
+
+/// The last handle of `node` is gone.
+#[cold]
+#[inline(never)]
+pub(super) fn last_handle_dropped(node: &Node) {
+    let thread = thread();
+    match node.block() {
+        None => death::release(thread, node),
+        Some(block) if std::ptr::eq(block, thread.current()) => thread.set(ORPHAN),
+        // It waits for one that it kills itself; it is asked again when that is done.
+        Some(block) if is_killing(block) => {}
+        Some(block) => kill_now(thread, block),
+    }
+}
+
+fn is_killing(block: &Block) -> bool {
+    block.awaited().is_some_and(ValueType::is::<Killed>)
+}
+
+/// Ends `victim`, which is suspended or has not started, before this returns.
+pub(super) fn kill_now(thread: &Thread, victim: &Block) {
+    if !victim.has(STARTED) {
+        return death::end_unstarted(thread, victim);
+    }
+    if park::is_parked(victim) {
+        return park::deliver(victim, Box::new(GreenletExit));
+    }
+    if thread.has(EXITING) {
+        return leak(
+            thread,
+            victim,
+            "the thread's locals, which it may borrow, are being destroyed",
+        );
+    }
+    if cfg!(panic = "abort") {
+        return leak(thread, victim, "the program is built with panic = \"abort\"");
+    }
+    let me = thread.current();
+    victim.killer.set(me);
+    victim.refusals.set(0);
+    if thread.has(KILLING) {
+        victim.set(NESTED_KILL);
+    }
+    thread.set(KILLING);
+    // Whether we are an orphan ourselves is looked at again below.
+    thread.clear(ORPHAN);
+    let cargo = Cargo::Throw(Box::new(GreenletExit));
+    let mut killed = Killed;
+    // SAFETY: the victim is suspended; `Killed` has no bytes to be written.
+    let end = unsafe {
+        depart(thread, victim, cargo, ValueType::of::<Killed>(), (&raw mut killed).cast())
+    };
+    if me.record().handles().get() == 0 {
+        thread.set(ORPHAN);
+    }
+    if let Err(super::switch::Raised::Throw(payload)) = end {
+        // Only a trace callback that panics in our context can raise anything here.
+        report::drop_noted(payload);
+    }
+}
+
+/// Goes back from a victim, which is retired or leaked, to its killer.
+///
+/// # Safety
+/// As [`depart_for_ever`]; `killer` waits in [`kill_now`].
+pub(super) unsafe fn return_to_killer(
+    thread: &Thread,
+    killer: &Block,
+    nested: bool,
+    origin: Option<super::Greenlet>,
+) -> ! {
+    if !nested {
+        thread.clear(KILLING);
+    }
+    let cargo = Cargo::Value { kind: ValueType::of::<Killed>(), word: Word::uninit() };
+    // SAFETY: the killer awaits a `Killed`.
+    unsafe { depart_for_ever(thread, killer, cargo, origin) }
+}
+
+/// The running greenlet, or one that it runs for, is being killed and wanted to switch.
+pub(super) fn refuse_the_dying(thread: &Thread) {
+    let me = thread.current();
+    // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
+    let Some(killer) = (unsafe { me.killer.get().as_ref() }) else { return };
+    me.refusals.set(me.refusals.get() + 1);
+    if me.refusals.get() < PATIENCE {
+        return;
+    }
+    if std::thread::panicking() {
+        // Its destructors run in the middle of unwinding: leaving it would leave the thread's
+        // panic count raised for good.
+        report::fatal(format_args!("{} does not die: its drop goes on switching", Called(me)));
+    }
+    let nested = me.has(NESTED_KILL);
+    leak(thread, me, "it swallows its exit and goes on switching");
+    thread.clear(ORPHAN);
+    // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
+    unsafe { return_to_killer(thread, killer, nested, None) }
+}
+
+/// Gives `victim` up: dead for everybody, its stack never unwound, reused or unmapped.
+pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
+    report::line(format_args!("{} is leaked with all that it owns: {why}", Called(victim)));
+    thread.leaked.set(thread.leaked.get() + 1);
+    let node = victim.record();
+    death::forget_block(victim);
+    victim.expect.set(std::ptr::null());
+    death::release(thread, node);
+}
+
+/// Ends every greenlet of this thread but the root, which runs. Returns how many would not die.
+pub(super) fn kill_all(thread: &Thread) -> usize {
+    const ROUNDS: u32 = 64; // destructors may create new greenlets
+    for _ in 0..ROUNDS {
+        let mut left = Vec::new();
+        thread.for_each_alive(|node| left.push(super::Greenlet::of(node)));
+        if left.is_empty() {
+            return 0;
+        }
+        for greenlet in left {
+            if let Some(block) = greenlet.node().block() {
+                kill_now(thread, block);
+            }
+        }
+    }
+    let mut count = 0;
+    thread.for_each_alive(|_| count += 1);
+    count
+}

@@ -1,0 +1,56 @@
+//! The tree: greenlets, their parents, and how values and throws cross between them. Level 1.
+//!
+//! Uses `arch` and `stack`; everything above uses it. Files, lowest first:
+//!
+//! ```text
+//!  error state value       what crosses, and what can go wrong
+//!  control current report  the blocks, this thread's state, lines on standard error
+//!  switch                  the one place that crosses stacks
+//!  park trace local        seams: schedulers, callbacks, values per greenlet
+//!  death kill throw        how greenlets end, and to whom their end goes
+//!  entry                   how they begin
+//!  handle builder suspend weak inspect winding_up coroutine     the public face
+//! ```
+//!
+//! One knot is in the nature of the thing: dropping a handle kills, and a kill switches.
+//!
+//! - **One thread**: a greenlet lives and dies on the thread that created it.
+//! - **Identity**, **Expectation**, **Clean slot**: `control.rs`.
+//! - **Arrive, then act**: `switch.rs`.
+//! - **Parents reach the root**: parent links have no cycle and end at the thread's root.
+//! - **No unwinding through assembly**: a panic is caught in `entry.rs` and crosses as a value.
+
+mod builder;
+mod control;
+mod coroutine;
+mod current;
+mod death;
+mod entry;
+mod error;
+mod handle;
+mod inspect;
+mod kill;
+mod local;
+mod park;
+mod report;
+mod state;
+mod suspend;
+mod switch;
+mod throw;
+mod trace;
+mod value;
+mod weak;
+mod winding_up;
+
+pub use builder::Builder;
+pub use coroutine::{Coroutine, Generator, Step, Yielder, generator};
+pub use error::{ChildExit, GreenletExit, ParentError, SwitchError, Why};
+pub use handle::{Greenlet, all, current, root, trim_stacks};
+pub use inspect::{SuspendedFrame, stack_remaining};
+pub use local::LocalKey;
+pub use state::{GreenletId, State};
+pub use suspend::{suspend, suspend_any, try_suspend};
+pub use trace::{TraceEvent, TraceKind, Tracer, get_trace, set_trace};
+pub use value::Received;
+pub use weak::WeakGreenlet;
+pub use winding_up::run;

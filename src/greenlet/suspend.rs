@@ -1,0 +1,102 @@
+//! Switching to the parent without holding a handle.
+//!
+//! A body that captured its parent's handle would make a cycle that no drop ends, because its
+//! parent usually holds the body's. So this is the way back.
+#![expect(unsafe_code, reason = "switches to a block")]
+
+use super::control::{Block, Node};
+use super::current::{Thread, thread, thread_or_none};
+use super::switch::{TakesThrows, cross, received, switch_slowly};
+use super::value::Received;
+use super::{SwitchError, throw};
+
+/// Hands `value` to the parent and waits until somebody sends the current greenlet a `B`.
+///
+/// ```
+/// use greenlet::{Greenlet, suspend};
+/// let g = Greenlet::new(|x: i32| { let y: i32 = suspend(x + 1); y * 2 });
+/// let first: i32 = g.switch(1);
+/// let second: i32 = g.switch(10);
+/// assert_eq!((first, second), (2, 20));
+/// ```
+///
+/// # Panics
+/// As [`Greenlet::switch`](crate::Greenlet::switch); and in the root greenlet, which has no parent.
+///
+/// # Cancellation
+/// A throw or kill is raised here; `value` was already taken by its receiver.
+#[inline(always)]
+#[track_caller]
+#[doc(alias = "yield")]
+pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
+    let thread = thread_or_none();
+    if let Some(parent) = plain_parent::<A>(thread) {
+        // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
+        return unsafe {
+            received(cross::<A, B>(thread, parent, value), |v| v, throw::value_or_raise::<B>)
+        };
+    }
+    suspend_slowly(value)
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
+    let thread = thread();
+    throw::value_or_panic(switch_slowly(thread, parent_of_current(thread), value), "the parent")
+}
+
+/// As [`suspend`], and waits for a value of any type.
+///
+/// # Panics
+/// As [`suspend`].
+#[inline]
+#[track_caller]
+pub fn suspend_any<A: 'static>(value: A) -> Received {
+    suspend(value)
+}
+
+/// As [`suspend`], with everything but the value as an error.
+///
+/// # Errors
+/// As [`Greenlet::try_switch`](crate::Greenlet::try_switch).
+///
+/// # Panics
+/// In the root greenlet, which has no parent.
+#[inline]
+#[track_caller]
+pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
+    let thread = thread();
+    let _takes_throws = TakesThrows::in_current(thread);
+    if let Some(parent) = plain_parent::<A>(thread) {
+        // SAFETY: as in `suspend`.
+        return unsafe {
+            received(cross::<A, B>(thread, parent, value), Ok, throw::value_or_error::<A, B>)
+        };
+    }
+    switch_slowly(thread, parent_of_current(thread), value)
+}
+
+/// The parent's block, if a plain switch of an `A` to it is all there is to do.
+#[inline(always)]
+fn plain_parent<A: 'static>(thread: &Thread) -> Option<&Block> {
+    if thread.flags.get() != 0 {
+        return None;
+    }
+    let me = thread.current();
+    // SAFETY: **Identity**: blocks stay readable while their thread lives.
+    let parent = unsafe { &*me.parent.get() };
+    let plain =
+        parent.awaits::<A>() && parent.is_named_by(me.header.up.get()) && !std::thread::panicking();
+    plain.then_some(parent)
+}
+
+/// The parent's node, which the current greenlet keeps; no handle, that would keep the parent alive.
+#[track_caller]
+fn parent_of_current(thread: &Thread) -> &Node {
+    match thread.current().record().parent() {
+        Some(parent) => parent,
+        None => panic!("the root greenlet has no parent to switch to"),
+    }
+}

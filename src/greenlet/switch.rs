@@ -1,0 +1,346 @@
+//! The one place that crosses stacks.
+//!
+//! A plain switch costs one comparison of types and one test of the thread's flags on the way
+//! out, and one test of the tag on the way in. Everything else is a *transfer*: a record in the
+//! sender's frame whose address is the tag.
+//!
+//! - **Arrive, then act**: [`arrive`] moves the value into the receiver's frame before any user
+//!   code runs there; then it kills an origin without handles, then it calls the trace callback,
+//!   and then the receiver returns or raises.
+//!
+//! ```text
+//!  tag             meaning
+//!  0               a value of exactly the awaited type, packed in the word
+//!  ValueType | 1   a value of this type, packed in the word, for one that waits for Received
+//!  *Transfer       anything else
+//! ```
+#![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
+
+use super::control::{Block, IN_TRACE, Node, TAKES_THROWS};
+use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
+use super::error::{ChildExit, Payload};
+use super::handle::Greenlet;
+use super::kill;
+use super::park;
+use super::report;
+use super::trace::{self, TraceKind};
+use super::value::{Received, ValueType, pack, unpack};
+use super::{SwitchError, Why};
+use crate::arch::{self, Arrival, Word};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::null;
+
+/// What a transfer carries.
+pub(super) enum Cargo {
+    /// A value, packed; its storage is the sender's frame.
+    Value {
+        kind: &'static ValueType,
+        word: Word,
+    },
+    Throw(Payload),
+    Exit(ChildExit),
+}
+
+/// What is raised in the receiver instead of a value.
+pub(super) enum Raised {
+    Throw(Payload),
+    Exit(ChildExit),
+}
+
+/// Lies in the frame of the sender, which does not use it again: the receiver moves it out.
+struct Transfer {
+    cargo: Cargo,
+    /// The sender, if it is to be killed: suspended without a handle.
+    orphan: *const Block,
+    trace: Option<(TraceKind, Greenlet)>,
+}
+
+const ANY: usize = 1;
+
+/// Sends `value` to `target` and waits for a `B`; what arrives goes to [`received`].
+///
+/// # Safety
+/// - `target` is suspended or unstarted and awaits an `A`.
+/// - The thread's flags are all clear.
+#[inline(always)]
+pub(super) unsafe fn cross<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    value: A,
+) -> Arrival {
+    let me = thread.current();
+    let mut value = ManuallyDrop::new(value);
+    me.expect.set(ValueType::of::<B>());
+    target.expect.set(null());
+    thread.set_current(target);
+    // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
+    unsafe { arch::switch(&me.header, &target.header, pack(&mut value), 0) }
+}
+
+/// The first act of a receiver that waits for a `B`; `otherwise` gets what is raised instead.
+///
+/// # Safety
+/// `arrival` came to the current greenlet, which awaited a `B`.
+#[inline(always)]
+pub(super) unsafe fn received<B: 'static, R>(
+    arrival: Arrival,
+    value: impl FnOnce(B) -> R,
+    otherwise: unsafe fn(Word, usize) -> R,
+) -> R {
+    if arrival.tag == 0 {
+        // SAFETY: tag 0 means exactly the awaited type.
+        value(unsafe { unpack(arrival.payload) })
+    } else {
+        // SAFETY: by the caller's promise. Passed as two words: kept in registers.
+        unsafe { otherwise(arrival.payload, arrival.tag) }
+    }
+}
+
+/// As [`received`], where it is known that more than the word arrived.
+///
+/// # Safety
+/// As [`received`].
+pub(super) unsafe fn received_slowly<B: 'static>(payload: Word, tag: usize) -> Result<B, Raised> {
+    let mut value = MaybeUninit::<B>::uninit();
+    // SAFETY: `value` has room for a `B`; `arrive` fills it or says that it did not.
+    unsafe {
+        arrive(thread(), payload, tag, ValueType::of::<B>(), value.as_mut_ptr().cast())?;
+        Ok(value.assume_init())
+    }
+}
+
+/// Sends `cargo` to `target` as a transfer, and waits for a value of the type `awaited`, which is
+/// moved to `to`.
+///
+/// # Safety
+/// - `target` is suspended or unstarted; a value in `cargo` is one that it awaits.
+/// - `to` is writable for the type `awaited`.
+pub(super) unsafe fn depart(
+    thread: &Thread,
+    target: &Block,
+    cargo: Cargo,
+    awaited: &'static ValueType,
+    to: *mut u8,
+) -> Result<(), Raised> {
+    let me = thread.current();
+    me.expect.set(awaited);
+    // The flag may be older than a handle that was made since.
+    let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
+    let orphan = if orphan { &raw const *me } else { null() };
+    thread.clear(ORPHAN);
+    let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
+    // SAFETY: `me` runs; `target` is as the caller promises.
+    let arrival = unsafe { send(thread, me, target, cargo, orphan, origin) };
+    // SAFETY: we expected `awaited`.
+    unsafe { arrive(thread, arrival.payload, arrival.tag, awaited, to) }
+}
+
+/// Sends the last cargo of a greenlet that is already retired; `origin` names it to the tracer.
+///
+/// # Safety
+/// - The current greenlet is dead and its slot given back, or leaked.
+/// - `target` as for [`depart`].
+pub(super) unsafe fn depart_for_ever(
+    thread: &Thread,
+    target: &Block,
+    cargo: Cargo,
+    origin: Option<Greenlet>,
+) -> ! {
+    let me = thread.current();
+    // SAFETY: nobody resumes the dead: its node is gone, so no handle finds its saved frame.
+    unsafe { send(thread, me, target, cargo, null(), origin) };
+    unreachable!("a dead greenlet was resumed")
+}
+
+/// # Safety
+/// As for [`depart`]; `me` is the current greenlet, or was until it died.
+unsafe fn send(
+    thread: &Thread,
+    me: &Block,
+    target: &Block,
+    cargo: Cargo,
+    orphan: *const Block,
+    origin: Option<Greenlet>,
+) -> Arrival {
+    let traced = thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE);
+    let trace = if traced { origin.map(|origin| (TraceKind::of(&cargo), origin)) } else { None };
+    target.expect.set(null());
+    thread.set_current(target);
+    if let (Cargo::Value { kind, word }, true, None) = (&cargo, orphan.is_null(), &trace) {
+        let tag = (&raw const **kind).expose_provenance() | ANY;
+        // SAFETY: by the caller's promise; `arrive` understands the tag.
+        return unsafe { arch::switch(&me.header, &target.header, *word, tag) };
+    }
+    let transfer = ManuallyDrop::new(Transfer { cargo, orphan, trace });
+    let tag = (&raw const transfer).expose_provenance();
+    // SAFETY: by the caller's promise. The receiver moves the transfer out before all else.
+    unsafe { arch::switch(&me.header, &target.header, Word::uninit(), tag) }
+}
+
+/// Decodes an arrival whose tag is not 0 (and one that is, if it must).
+///
+/// # Safety
+/// - The word and the tag came to the current greenlet, which awaited `awaited`.
+/// - `to` is writable for that type.
+#[cold]
+#[inline(never)]
+unsafe fn arrive(
+    thread: &Thread,
+    payload: Word,
+    tag: usize,
+    awaited: &'static ValueType,
+    to: *mut u8,
+) -> Result<(), Raised> {
+    if tag & ANY != 0 || tag == 0 {
+        let kind = match tag {
+            0 => awaited,
+            // SAFETY: the tag is the address of a promoted constant plus one.
+            _ => unsafe { &*std::ptr::with_exposed_provenance::<ValueType>(tag & !ANY) },
+        };
+        // SAFETY: the sender packed a value of this type, and `to` takes it.
+        unsafe { take(kind, payload, awaited, to) };
+        return Ok(());
+    }
+    // (1) Move everything into this frame.
+    // SAFETY: the tag is the address of a transfer in the sender's frame, which it gives away.
+    let transfer = unsafe { std::ptr::with_exposed_provenance::<Transfer>(tag).read() };
+    let mut outcome = match transfer.cargo {
+        Cargo::Value { kind, word } => {
+            // SAFETY: as above.
+            unsafe { take(kind, word, awaited, to) };
+            Ok(())
+        }
+        Cargo::Exit(exit) if awaited.is::<Received>() => {
+            // SAFETY: `to` takes a `Received`.
+            unsafe { to.cast::<Received>().write(Received::from_exit(exit)) };
+            Ok(())
+        }
+        Cargo::Exit(exit) => Err(Raised::Exit(exit)),
+        Cargo::Throw(payload) => Err(Raised::Throw(payload)),
+    };
+    // (2) Kill the sender if nobody holds it.
+    // SAFETY: it was alive when it left us this transfer, and nothing has run since.
+    if let Some(orphan) = unsafe { transfer.orphan.as_ref() } {
+        kill::kill_now(thread, orphan);
+    }
+    // (3) Trace.
+    if let Some((kind, origin)) = transfer.trace
+        && let Err(payload) = trace::call(thread, kind, origin)
+    {
+        match outcome {
+            // SAFETY: the value is there, and nobody will look at it.
+            Ok(()) => report::contain(|| unsafe { awaited.drop_at(to) }),
+            Err(raised) => report::contain(|| drop(raised)),
+        }
+        outcome = Err(Raised::Throw(payload));
+    }
+    // (4) The caller acts.
+    outcome
+}
+
+/// # Safety
+/// `word` carries a value of `kind`, which fits one that awaits `awaited`; `to` takes that.
+pub(super) unsafe fn take(
+    kind: &'static ValueType,
+    word: Word,
+    awaited: &'static ValueType,
+    to: *mut u8,
+) {
+    if awaited.is::<Received>() && !kind.is::<Received>() {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<Received>().write(Received::from_packed(kind, word)) }
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { kind.unpack_to(word, to) }
+    }
+}
+
+/// May anything be sent at all? Counts against a victim that does not want to die.
+pub(super) fn allowed(thread: &Thread) -> Result<(), Why> {
+    if thread.has(KILLING) {
+        kill::refuse_the_dying(thread);
+        return Err(Why::Dying);
+    }
+    if std::thread::panicking() { Err(Why::Unwinding) } else { Ok(()) }
+}
+
+/// Does one that awaits `awaited` take a value of `kind`?
+pub(super) fn takes(awaited: &ValueType, kind: &ValueType) -> bool {
+    awaited.same(kind) || awaited.is::<Received>()
+}
+
+/// Why `target`, which does not take `kind`, refuses it.
+pub(super) fn reason(target: &Block, kind: &ValueType) -> Why {
+    match target.awaited() {
+        _ if park::is_parked(target) => Why::Parked,
+        Some(awaited) => Why::WrongType { sent: kind.name(), awaited: awaited.name() },
+        None => Why::NoBody,
+    }
+}
+
+/// Everything that [`cross`] is too narrow for: another descriptor, `Received`, the dead, oneself,
+/// tracing, orphans, refusals.
+#[cold]
+#[inline(never)]
+pub(super) fn switch_slowly<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: &Node,
+    value: A,
+) -> Result<B, SwitchError<A>> {
+    let (kind, awaited) = (ValueType::of::<A>(), ValueType::of::<B>());
+    if let Err(why) = allowed(thread) {
+        return Err(SwitchError::Refused { why, value });
+    }
+    let me = thread.current();
+    let target = target.nearest_alive();
+    let mut value = ManuallyDrop::new(value);
+    let mut result = MaybeUninit::<B>::uninit();
+    let to = result.as_mut_ptr().cast::<u8>();
+    let outcome = if std::ptr::eq(target, me) {
+        if !takes(awaited, kind) {
+            let why = Why::WrongType { sent: kind.name(), awaited: awaited.name() };
+            return Err(SwitchError::Refused { why, value: ManuallyDrop::into_inner(value) });
+        }
+        // SAFETY: `awaited` takes `kind`.
+        unsafe { take(kind, pack(&mut value), awaited, to) };
+        // SAFETY: the value is there.
+        trace::call_for_oneself(thread, TraceKind::Switch, || unsafe { awaited.drop_at(to) })
+    } else {
+        if !target.awaited().is_some_and(|awaited| takes(awaited, kind)) {
+            let why = reason(target, kind);
+            return Err(SwitchError::Refused { why, value: ManuallyDrop::into_inner(value) });
+        }
+        let cargo = Cargo::Value { kind, word: pack(&mut value) };
+        // SAFETY: the target awaits this value; `to` takes a `B`.
+        unsafe { depart(thread, target, cargo, awaited, to) }
+    };
+    match outcome {
+        // SAFETY: filled, as `Ok` says.
+        Ok(()) => Ok(unsafe { result.assume_init() }),
+        Err(raised) => Err(SwitchError::from_raised(raised)),
+    }
+}
+
+/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
+pub(super) struct TakesThrows<'a>(Option<&'a Block>);
+
+impl TakesThrows<'_> {
+    #[inline(always)]
+    pub(super) fn in_current(thread: &Thread) -> TakesThrows<'_> {
+        if cfg!(panic = "unwind") {
+            return TakesThrows(None);
+        }
+        let me = thread.current();
+        me.set(TAKES_THROWS);
+        TakesThrows(Some(me))
+    }
+}
+
+impl Drop for TakesThrows<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(me) = self.0 {
+            me.clear(TAKES_THROWS);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A handle that does not keep its greenlet alive.
+#![expect(unsafe_code, reason = "looks at a side record that may have a new owner")]
+
+use super::control::Node;
+use super::current::{ORPHAN, thread};
+use super::handle::Greenlet;
+use super::state::GreenletId;
+
+/// A handle that does not keep its greenlet alive; see [`Greenlet::downgrade`].
+///
+/// Siblings that know each other should hold each other weakly: two handles on two stacks make a
+/// cycle that no drop ends.
+#[derive(Debug, Clone)]
+pub struct WeakGreenlet {
+    node: *const Node,
+    id: GreenletId,
+}
+
+impl WeakGreenlet {
+    pub(super) fn new(node: &Node) -> WeakGreenlet {
+        WeakGreenlet { node, id: GreenletId::new(node.id.get()) }
+    }
+
+    /// A handle, if anybody still holds one or the greenlet is the one that runs.
+    pub fn upgrade(&self) -> Option<Greenlet> {
+        // SAFETY: side records are not returned while their thread lives; this type does not
+        // leave the thread.
+        let node = unsafe { &*self.node };
+        if node.id.get() != self.id.get() {
+            return None; // gone, and the record perhaps another's
+        }
+        let is_current = node.block().is_some_and(|b| std::ptr::eq(b, thread().current()));
+        if node.handles().get() == 0 && !is_current {
+            return None; // being killed, or dead with children
+        }
+        if is_current {
+            thread().clear(ORPHAN);
+        }
+        Some(Greenlet::of(node))
+    }
+
+    /// The number of the greenlet.
+    pub fn id(&self) -> GreenletId {
+        self.id
+    }
+}

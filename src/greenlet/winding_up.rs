@@ -1,0 +1,43 @@
+//! `run`: nothing is left behind on the thread.
+
+use super::control::ROOT;
+use super::current::thread;
+use super::kill;
+use super::report;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// Runs `f`, then ends every greenlet that is left on this thread, and returns what `f` returned.
+///
+/// Greenlets that are still suspended receive [`GreenletExit`](crate::GreenletExit) and unwind
+/// while the thread's locals still exist; handles to them that live on become handles of the
+/// dead. Threads that use greenlets should do their work inside it: what a thread leaves behind
+/// otherwise is leaked and reported, because a suspended frame may borrow a thread-local that is
+/// already gone. Nothing needs to be done at the end of `main`: there it goes with the process.
+///
+/// ```
+/// use greenlet::{Greenlet, suspend};
+/// struct Guard;
+/// impl Drop for Guard { fn drop(&mut self) { println!("unwound") } }
+/// let answer = std::thread::spawn(|| greenlet::run(|| {
+///     let g = Greenlet::new(|()| { let _guard = Guard; suspend::<i32, ()>(7) });
+///     let seven: i32 = g.switch(());
+///     std::mem::forget(g); // still suspended, but unwound before the thread ends
+///     seven
+/// }));
+/// assert_eq!(answer.join().unwrap(), 7);
+/// ```
+///
+/// # Panics
+/// When it is not called in the thread's root greenlet. A panic of `f` is raised again when all
+/// greenlets are ended.
+#[track_caller]
+pub fn run<R>(f: impl FnOnce() -> R) -> R {
+    let thread = thread();
+    assert!(thread.current().has(ROOT), "greenlet::run belongs into the root greenlet of a thread");
+    let result = catch_unwind(AssertUnwindSafe(f));
+    let left = kill::kill_all(thread);
+    if left > 0 {
+        report::line(format_args!("{left} greenlets keep making new ones and are left"));
+    }
+    result.unwrap_or_else(|payload| resume_unwind(payload))
+}
