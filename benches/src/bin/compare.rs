@@ -71,10 +71,12 @@ fn main() {
         .filter_map(|row| row.verdict.as_ref())
         .collect();
     let missed = verdicts.iter().filter(|verdict| !verdict.holds()).count();
-    match verdicts.len() {
-        0 => println!("\nno row of ours: the features `context` and `tree` are off"),
-        count => println!("\n{} of {count} bars hold, {missed} missed", count - missed),
-    }
+    println!(
+        "
+{} of {} bars hold, {missed} missed",
+        verdicts.len() - missed,
+        verdicts.len()
+    );
     println!("{rounds} rounds, {:.0} s", began.elapsed().as_secs_f64());
 
     if let Some(path) = options.json {
