@@ -2,10 +2,10 @@
 #![expect(unsafe_code, reason = "a handle is two addresses")]
 
 use super::builder::Builder;
-use super::control::{Block, Node, ROOT, STARTED, UNBOUND, nowhere};
+use super::control::{Block, Node, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::{GreenletExit, Payload};
-use super::state::{GreenletId, State};
+use super::state::GreenletId;
 use super::switch::{TakesThrows, cross, switch_slowly};
 use super::value::{Received, unpack};
 use super::weak::WeakGreenlet;
@@ -14,6 +14,7 @@ use crate::stack::StackError;
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 
 /// A greenlet: a body with a stack of its own, that runs when something is sent to it.
@@ -307,76 +308,9 @@ impl Greenlet {
         Ok(())
     }
 
-    /// Where it stands.
-    pub fn state(&self) -> State {
-        match self.alive() {
-            None => State::Dead,
-            Some(block) if std::ptr::eq(block, thread().current()) => State::Running,
-            Some(block) if block.has(UNBOUND) => State::Unbound,
-            Some(block) if block.has(STARTED) => State::Suspended,
-            Some(_) => State::Unstarted,
-        }
-    }
-
-    /// Has it ended?
-    pub fn is_dead(&self) -> bool {
-        self.alive().is_none()
-    }
-
-    /// Has its body begun? True of the dead that ran.
-    #[doc(alias = "__bool__")]
-    pub fn is_active(&self) -> bool {
-        self.alive().is_some_and(|block| block.has(STARTED))
-    }
-
-    /// Is it the root greenlet of its thread: the thread's own stack?
-    pub fn is_root(&self) -> bool {
-        self.alive().is_some_and(|block| block.has(ROOT))
-    }
-
-    /// Its name, if it was given one and is not dead.
-    pub fn name(&self) -> Option<String> {
-        self.alive().and_then(|block| block.label.name().map(str::to_owned))
-    }
-
-    /// Its number.
-    pub fn id(&self) -> GreenletId {
-        GreenletId::new(self.node().id.get())
-    }
-
-    /// Where it was made; `None` for the root and the dead.
-    pub fn created_at(&self) -> Option<&'static Location<'static>> {
-        self.alive().and_then(|block| block.label.created.get())
-    }
-
     /// A handle that does not keep it alive.
     pub fn downgrade(&self) -> WeakGreenlet {
         WeakGreenlet::new(self.node())
-    }
-
-    /// A word that belongs to the user of the greenlet; null at first, and for the dead.
-    pub fn user_word(&self) -> *mut () {
-        self.alive().map_or(std::ptr::null_mut(), |block| block.user.get())
-    }
-
-    /// Sets the user's word. Does nothing for the dead.
-    pub fn set_user_word(&self, word: *mut ()) {
-        if let Some(block) = self.alive() {
-            block.user.set(word);
-        }
-    }
-
-    /// The greenlets of this thread that live and have this one as their parent, in no order.
-    ///
-    /// Looks at every greenlet of the thread.
-    pub fn children(&self) -> Vec<Greenlet> {
-        let mut children = Vec::new();
-        thread().for_each_alive(|node| {
-            if node.parent().is_some_and(|parent| std::ptr::eq(parent, self.node)) {
-                children.push(Greenlet::of(node));
-            }
-        });
-        children
     }
 
     /// Gives the handle away as a word, which keeps the greenlet until [`Greenlet::from_raw`].
@@ -406,6 +340,11 @@ impl Greenlet {
         {
             panic!("{self} cannot be resumed by its own descendant: {error}");
         }
+    }
+
+    /// A handle that does not count, for the time that the greenlet is known to live.
+    pub(super) fn uncounted(block: &Block) -> ManuallyDrop<Greenlet> {
+        ManuallyDrop::new(Greenlet { block, node: block.record() })
     }
 
     /// A new handle of a node in use.

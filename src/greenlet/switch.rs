@@ -128,9 +128,10 @@ pub(super) unsafe fn depart(
     let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
     let orphan = if orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
-    let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
+    let trace =
+        is_traced(thread, me, target).then(|| (TraceKind::of(&cargo), Greenlet::of(me.record())));
     // SAFETY: `me` runs; `target` is as the caller promises.
-    let arrival = unsafe { send(thread, me, target, cargo, orphan, origin) };
+    let arrival = unsafe { send(thread, me, target, Transfer { cargo, orphan, trace }) };
     // SAFETY: we expected `awaited`.
     unsafe { arrive(thread, arrival.payload, arrival.tag, awaited, to) }
 }
@@ -147,31 +148,33 @@ pub(super) unsafe fn depart_for_ever(
     origin: Option<Greenlet>,
 ) -> ! {
     let me = thread.current();
+    let trace = origin
+        .filter(|_| is_traced(thread, me, target))
+        .map(|origin| (TraceKind::of(&cargo), origin));
     // SAFETY: nobody resumes the dead: its node is gone, so no handle finds its saved frame.
-    unsafe { send(thread, me, target, cargo, null(), origin) };
+    unsafe { send(thread, me, target, Transfer { cargo, orphan: null(), trace }) };
     unreachable!("a dead greenlet was resumed")
+}
+
+/// Is there a callback to be told? Not of what happens out of and back into a running one.
+fn is_traced(thread: &Thread, me: &Block, target: &Block) -> bool {
+    thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE)
 }
 
 /// # Safety
 /// As for [`depart`]; `me` is the current greenlet, or was until it died.
-unsafe fn send(
-    thread: &Thread,
-    me: &Block,
-    target: &Block,
-    cargo: Cargo,
-    orphan: *const Block,
-    origin: Option<Greenlet>,
-) -> Arrival {
-    let traced = thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE);
-    let trace = if traced { origin.map(|origin| (TraceKind::of(&cargo), origin)) } else { None };
+unsafe fn send(thread: &Thread, me: &Block, target: &Block, transfer: Transfer) -> Arrival {
     target.expect.set(null());
     thread.set_current(target);
-    if let (Cargo::Value { kind, word }, true, None) = (&cargo, orphan.is_null(), &trace) {
+    // Nothing that is dropped may be left in this frame: it may never be resumed.
+    let transfer = ManuallyDrop::new(transfer);
+    if let Transfer { cargo: Cargo::Value { kind, word }, orphan, trace: None } = &*transfer
+        && orphan.is_null()
+    {
         let tag = (&raw const **kind).expose_provenance() | ANY;
         // SAFETY: by the caller's promise; `arrive` understands the tag.
         return unsafe { arch::switch(&me.header, &target.header, *word, tag) };
     }
-    let transfer = ManuallyDrop::new(Transfer { cargo, orphan, trace });
     let tag = (&raw const transfer).expose_provenance();
     // SAFETY: by the caller's promise. The receiver moves the transfer out before all else.
     unsafe { arch::switch(&me.header, &target.header, Word::uninit(), tag) }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 struct Tracing;
 
 impl Tracing {
-    fn by(tracer: impl Fn(&TraceEvent) + 'static) -> Tracing {
+    fn by(tracer: impl Fn(&TraceEvent<'_>) + 'static) -> Tracing {
         set_trace(Some(Rc::new(tracer) as Tracer));
         Tracing
     }
@@ -42,7 +42,7 @@ fn a_tracer_that_leaves_a_start_does_not_change_its_argument() {
         let (trace, g) = (trace.clone(), g.downgrade());
         move |event| {
             if !left.replace(true) {
-                assert_eq!(Some(&event.target), g.upgrade().as_ref());
+                assert_eq!(Some(event.target), g.upgrade().as_ref());
                 trace.say("tracer leaves");
                 let back: i32 = suspend("from the tracer");
                 trace.say(format!("tracer got {back}"));
