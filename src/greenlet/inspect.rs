@@ -37,7 +37,7 @@ impl Greenlet {
         self.alive().is_none()
     }
 
-    /// Has its body begun? True of the dead that ran.
+    /// Has its body begun, and not ended?
     #[doc(alias = "__bool__")]
     pub fn is_active(&self) -> bool {
         self.alive().is_some_and(|block| block.has(STARTED))
