@@ -427,7 +427,7 @@ mod tests {
         line.text(&"x".repeat(5000)).decimal(u64::MAX).hexadecimal(0).text("\n");
         assert_eq!((line.len, line.text[Line::BYTES - 1]), (Line::BYTES, b'\n'));
         let mut line = Line::new();
-        line.decimal(0).text(" ").decimal(u64::MAX).text(" ").hexadecimal(0xdead_beef_0);
+        line.decimal(0).text(" ").decimal(u64::MAX).text(" ").hexadecimal(0xd_eadb_eef0);
         assert_eq!(&line.text[..line.len], b"0 18446744073709551615 deadbeef0");
     }
 }
