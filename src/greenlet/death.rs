@@ -127,12 +127,16 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     let node = me.record();
     let mut target = null::<Block>();
     // User code in here may switch away, and then we may be killed: ask for the killer last.
-    if me.killer.get().is_null() {
+    while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
         match route(thread, node, cargo, &exit, None) {
             Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
             Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
         }
+        if me.extra.get().is_null() {
+            break;
+        }
+        local::drop_all(me); // made anew by what was dropped; this may change the route again
     }
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {
@@ -140,6 +144,7 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
             Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
             other => discard(other),
         }
+        local::drop_all(me); // made by the drop above
         let nested = me.has(NESTED_KILL);
         let origin = origin(thread, node);
         me.killer.set(null());
