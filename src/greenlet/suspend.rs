@@ -4,11 +4,10 @@
 //! parent usually holds the body's. So this is the way back.
 #![expect(unsafe_code, reason = "switches to a block")]
 
-use super::control::Block;
-use super::current::{Thread, thread_or_none};
-use super::handle::{Greenlet, current};
-use super::switch::{cross, received};
-use super::value::Received;
+use super::control::{Block, Node};
+use super::current::{Thread, thread, thread_or_none};
+use super::switch::{TakesThrows, cross, switch_slowly};
+use super::value::{Received, unpack};
 use super::{SwitchError, throw};
 
 /// Hands `value` to the parent and waits until somebody sends the current greenlet a `B`.
@@ -22,7 +21,7 @@ use super::{SwitchError, throw};
 /// ```
 ///
 /// # Panics
-/// As [`Greenlet::switch`]; and in the root greenlet, which has no parent.
+/// As [`Greenlet::switch`](crate::Greenlet::switch); and in the root greenlet, which has no parent.
 ///
 /// # Cancellation
 /// A throw or kill is raised here; `value` was already taken by its receiver.
@@ -34,7 +33,11 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     if let Some(parent) = plain_parent::<A>(thread) {
         // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
         return unsafe {
-            received(cross::<A, B>(thread, parent, value), |v| v, throw::value_or_raise::<B>)
+            let arrival = cross::<A, B>(thread, parent, value);
+            match arrival.tag {
+                0 => unpack(arrival.payload),
+                tag => throw::value_or_raise(arrival.payload, tag),
+            }
         };
     }
     suspend_slowly(value)
@@ -44,7 +47,9 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 #[inline(never)]
 #[track_caller]
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
-    parent_of_current().switch(value)
+    let thread = thread();
+    let result = switch_slowly(thread, parent_of_current(thread), value);
+    throw::value_or_panic(result, format_args!("switch to the parent"))
 }
 
 /// As [`suspend`], and waits for a value of any type.
@@ -60,14 +65,26 @@ pub fn suspend_any<A: 'static>(value: A) -> Received {
 /// As [`suspend`], with everything but the value as an error.
 ///
 /// # Errors
-/// As [`Greenlet::try_switch`].
+/// As [`Greenlet::try_switch`](crate::Greenlet::try_switch).
 ///
 /// # Panics
 /// In the root greenlet, which has no parent.
 #[inline]
 #[track_caller]
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
-    parent_of_current().try_switch(value)
+    let thread = thread();
+    let _takes_throws = TakesThrows::in_current(thread);
+    if let Some(parent) = plain_parent::<A>(thread) {
+        // SAFETY: as in `suspend`.
+        return unsafe {
+            let arrival = cross::<A, B>(thread, parent, value);
+            match arrival.tag {
+                0 => Ok(unpack(arrival.payload)),
+                tag => throw::value_or_error(arrival.payload, tag),
+            }
+        };
+    }
+    switch_slowly(thread, parent_of_current(thread), value).map_err(SwitchError::from)
 }
 
 /// The parent's block, if a plain switch of an `A` to it is all there is to do.
@@ -84,9 +101,10 @@ fn plain_parent<A: 'static>(thread: &Thread) -> Option<&Block> {
     plain.then_some(parent)
 }
 
+/// The parent's node, which the current greenlet keeps; no handle, that would keep the parent alive.
 #[track_caller]
-fn parent_of_current() -> Greenlet {
-    match current().parent() {
+fn parent_of_current(thread: &Thread) -> &Node {
+    match thread.current().record().parent() {
         Some(parent) => parent,
         None => panic!("the root greenlet has no parent to switch to"),
     }

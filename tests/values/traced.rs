@@ -11,7 +11,7 @@ use std::rc::Rc;
 struct Traced;
 
 impl Traced {
-    fn by(callback: impl Fn(&TraceEvent) + 'static) -> Traced {
+    fn by(callback: impl Fn(&TraceEvent<'_>) + 'static) -> Traced {
         set_trace(Some(Rc::new(callback)));
         Traced
     }
