@@ -31,7 +31,7 @@ fn nothing_of_a_thread_can_be_sent_to_another() {
     assert!(!is_send!(Greenlet) && !is_send!(&Greenlet));
     assert!(!is_send!(WeakGreenlet) && !is_send!(&WeakGreenlet));
     assert!(!is_send!(Received) && !is_send!(&Received));
-    assert!(!is_send!(TraceEvent) && !is_send!(Builder));
+    assert!(!is_send!(TraceEvent<'static>) && !is_send!(Builder));
     assert!(!is_send!(Coroutine<(), (), ()>) && !is_send!(Generator<u8>));
     assert!(is_send!(greenlet::GreenletId) && is_send!(greenlet::GreenletExit));
     assert!(is_send!(greenlet::ChildExit));

@@ -17,14 +17,14 @@ fn called(g: &Greenlet) -> String {
 /// Writes every event to the log.
 fn tracer(log: &Log) -> Tracer {
     let log = log.clone();
-    Rc::new(move |event: &TraceEvent| {
-        assert_eq!(event.target, current(), "called in the target");
+    Rc::new(move |event: &TraceEvent<'_>| {
+        assert_eq!(*event.target, current(), "called in the target");
         let kind = match event.kind {
             TraceKind::Switch => "switch",
             TraceKind::Throw => "throw",
             _ => "unknown", // an extension: to be tolerated
         };
-        log.say(format!("{kind} {} to {}", called(&event.origin), called(&event.target)));
+        log.say(format!("{kind} {} to {}", called(event.origin), called(event.target)));
     })
 }
 
@@ -137,7 +137,7 @@ fn a_refused_transfer_is_not_traced() {
 fn a_panic_of_the_callback_is_raised_in_the_target_and_removes_it() {
     let g = named("g", |()| 5_u8);
     set_trace(Some(Rc::new(|event| {
-        if event.target == root() {
+        if event.target.is_root() {
             resume_unwind(Box::new("from the callback"));
         }
     })));
@@ -218,7 +218,7 @@ fn a_callback_may_kill_the_origin() {
         }
     });
     set_trace(Some(Rc::new(|event| {
-        if event.target == root() && !event.origin.is_dead() {
+        if event.target.is_root() && !event.origin.is_dead() {
             event.origin.kill();
         }
     })));
@@ -250,7 +250,7 @@ fn a_callback_that_is_killed_while_it_waits_ends_its_greenlet() {
         move |()| log.say("never")
     });
     set_trace(Some(Rc::new(|event| {
-        if event.target != root() {
+        if !event.target.is_root() {
             suspend::<u8, ()>(9);
         }
     })));
@@ -259,4 +259,32 @@ fn a_callback_that_is_killed_while_it_waits_ends_its_greenlet() {
     g.kill();
     assert!(g.is_dead());
     assert_eq!(log.lines(), [""; 0]);
+}
+
+#[test]
+fn a_nested_kill_of_one_that_waits_in_its_callback_leaves_the_outer_kill_going() {
+    let log = Log::default();
+    set_trace(Some(Rc::new(|event| {
+        if event.target.name().as_deref() == Some("inner") {
+            suspend::<u8, ()>(9);
+        }
+    })));
+    let inner = named("inner", |()| ());
+    assert_eq!(inner.switch::<(), u8>(()), 9);
+    set_trace(None);
+    let other = Greenlet::new(|()| ());
+    let outer = named("outer", {
+        let log = log.clone();
+        move |()| {
+            let caught = std::panic::catch_unwind(|| suspend::<(), ()>(()));
+            assert!(caught.is_err());
+            drop(inner);
+            let answer = other.try_switch::<(), ()>(());
+            log.say(format!("{:?}", answer.unwrap_err().why()));
+        }
+    });
+    outer.switch::<(), ()>(());
+    drop(outer);
+    assert_eq!(log.lines(), ["Some(Dying)"]);
+    Greenlet::new(|()| ()).switch::<(), ()>(());
 }

@@ -346,9 +346,9 @@ fn trace(world: &Rc<World>) {
     let held = Payload::<100>::new(world);
     let tracer: Option<greenlet::Tracer> = match world.below(3) {
         0 => None,
-        kind => Some(Rc::new(move |event: &greenlet::TraceEvent| {
+        kind => Some(Rc::new(move |event: &greenlet::TraceEvent<'_>| {
             held.tag();
-            assert_eq!(event.target, current());
+            assert_eq!(*event.target, current());
             if kind == 2 && in_callback.one_in(4) {
                 step(&in_callback);
             }

@@ -144,7 +144,7 @@ each_size! {
             suspend::<T, ()>(first);
         });
         let traced = Traced::by(|event| {
-            let (kind, origin) = (event.kind, &event.origin);
+            let (kind, origin) = (event.kind, event.origin);
             if kind == TraceKind::Switch && !origin.is_root() && !origin.is_dead() {
                 assert!(origin.kill().is::<greenlet::GreenletExit>());
             }
