@@ -100,7 +100,12 @@ impl fmt::Display for Report {
         writeln!(f, "  page tables     {:>9.1} MiB", mib(tables))?;
         writeln!(f, "  each            {bytes:>9.0} B    <= 4500  {}", verdict(bytes <= 4500.0))?;
         writeln!(f, "  mappings added  {mappings:>9}      <= 16    {}", verdict(mappings <= 16))?;
-        writeln!(f, "  creation        {:>9.2} s    {:.0} ns each", ns as f64 / 1e9, each(&self.own))?;
+        writeln!(
+            f,
+            "  creation        {:>9.2} s    {:.0} ns each",
+            ns as f64 / 1e9,
+            each(&self.own)
+        )?;
         let [before, after] = &self.base;
         writeln!(f, "  the loop        {:.0} and {:.0} ns each", each(before), each(after))?;
         write!(f, "  ratio           {ratio:>9.2}      <= 1.60  {}", verdict(ratio <= 1.6))

@@ -47,7 +47,7 @@ pub(super) fn route<'a>(
         let awaited = if is_here { here } else { ancestor.awaited() };
         if park::is_parked(ancestor) {
             match cargo {
-                Cargo::Throw(payload) => park::deliver(ancestor, payload),
+                Cargo::Throw(thrown) => park::deliver(ancestor, thrown.payload),
                 other => discard(other),
             }
             // SAFETY: set by the scheduler that parks; its greenlet lives as long as it does.
@@ -94,7 +94,7 @@ fn discard(cargo: Cargo) {
     report::contain(|| match cargo {
         // SAFETY: the value was packed by the sender, who does not use it again.
         Cargo::Value { kind, word } => unsafe { kind.drop_packed(word) },
-        Cargo::Throw(payload) => drop(payload),
+        Cargo::Throw(thrown) => drop(thrown.payload),
         Cargo::Exit(exit) => drop(exit),
     });
 }
@@ -107,7 +107,7 @@ pub(super) fn exit_of(node: &Node, name: Option<&str>) -> ChildExit {
 /// A quiet exit is a value for the parent.
 pub(super) fn quieten(cargo: Cargo) -> Cargo {
     match cargo {
-        Cargo::Throw(payload) if payload.is::<GreenletExit>() => {
+        Cargo::Throw(thrown) if thrown.payload.is::<GreenletExit>() => {
             Cargo::Value { kind: ValueType::of::<GreenletExit>(), word: Word::uninit() }
         }
         other => other,
@@ -137,7 +137,7 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {
         match cargo {
-            Cargo::Throw(payload) => report::drop_noted(payload),
+            Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
             other => discard(other),
         }
         let nested = me.has(NESTED_KILL);

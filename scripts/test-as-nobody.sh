@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs the test suite as the ordinary user `nobody`, who may lock little memory: root sees neither
+# the limits of memory locking nor a file it may not open.
+#
+#   scripts/test-as-nobody.sh [--memlock KIB] [arguments of `cargo test`...]
+#
+# --memlock KIB   the limit of lockable memory, 64 KiB when not given
+#
+# Root builds, in a copy of the tracked files: nobody may not read root's toolchain nor, where the
+# checkout lies in root's home, the checkout. Cargo's runner then drops every right before it starts
+# a test executable. Tests get a home and a temporary folder of nobody's own. Started by an ordinary
+# user, the script runs as that user.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+. scripts/suite.sh
+
+skip=(
+    locked_memory # locks all of its memory, which the limit forbids
+)
+
+memlock_kib=64
+if [ "${1:-}" = --memlock ]; then
+    memlock_kib=${2:?--memlock wants a number of KiB}
+    shift 2
+fi
+
+umask 022
+place=$(mktemp -d "${TMPDIR:-/tmp}/greenlet-nobody.XXXXXX")
+trap 'rm -rf "$place"' EXIT
+
+user=$(id -un)
+drop_rights=()
+if [ "$(id -u)" = 0 ]; then
+    user=nobody
+    drop_rights=(setpriv "--reuid=$user" "--regid=$(id -gn $user)" --clear-groups
+        --inh-caps=-all --bounding-set=-all --no-new-privs)
+fi
+limit=$((memlock_kib * 1024))
+
+mkdir "$place/checkout" "$place/target" "$place/home" "$place/tmp"
+git ls-files -z --cached --others --exclude-standard |
+    while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+    tar --create --null --files-from=- | tar --extract --no-same-owner --directory="$place/checkout"
+cd "$place/checkout"
+
+export CARGO_TARGET_DIR=$place/target
+run_suite --no-run "$@"
+[ "$user" != nobody ] || chown -R "$user:" "$place"
+
+declare -x "$(runner_variable)=prlimit --memlock=$limit:$limit ${drop_rights[*]} \
+env HOME=$place/home TMPDIR=$place/tmp"
+run_suite "$@"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs the test targets that make sense without unwinding in a build with panic = "abort".
+#
+#   scripts/test-panic-abort.sh [arguments of `cargo test`...]
+#
+# Each test runs in a process of its own, so that one which aborts is one failure. A test that needs
+# unwinding in a target named here carries #[cfg(panic = "unwind")].
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+. scripts/suite.sh
+
+targets=(context greenlet panic_abort stack)
+
+chosen=()
+for target in "${targets[@]}"; do
+    if [ -e "tests/$target.rs" ] || [ -e "tests/$target/main.rs" ]; then
+        chosen+=(--test "$target")
+    else
+        echo "test-panic-abort: no test target $target" >&2
+    fi
+done
+
+[ ${#chosen[@]} -gt 0 ] || exit 77 # what .ci/run calls "not there yet"
+
+# A test harness without unwinding is an unstable option; this makes stable take it.
+export RUSTC_BOOTSTRAP=1
+export RUSTFLAGS="-C panic=abort -Zpanic-abort-tests${RUSTFLAGS:+ $RUSTFLAGS}"
+export CARGO_TARGET_DIR=$PWD/target/panic-abort
+# Named by --target, so that build scripts keep unwinding.
+run_suite --target "$host" "${chosen[@]}" "$@"
