@@ -10,6 +10,8 @@
 //!   resumes others: a function that returns between two switches makes the processor mispredict
 //!   the returns of whoever runs next.
 //! - A body must not unwind out of its entry (that aborts), nor return from it.
+//! - With the feature `fpenv` a context keeps its floating-point control words from its first switch
+//!   on; it starts with those of whoever resumed it first.
 //!
 //! ```
 //! use greenlet::context::{Context, Stack, Word, switch};

@@ -65,6 +65,7 @@ mod stack;
 
 pub mod context;
 mod greenlet;
+pub mod rules;
 
 pub use greenlet::*;
 pub use stack::{StackError, StackReuse};

@@ -1,5 +1,7 @@
 // A request to valgrind: does nothing on a processor. Enters by asm! in src/stack/valgrind.rs.
 //
+//   fn client_request(words: *const [usize; 6], otherwise: usize) -> usize
+//
 // register | in                   | out                  | kept
 // ---------+----------------------+----------------------+--------------------------
 // x4       | six words: request, five arguments          | untouched
@@ -14,5 +16,5 @@
     ror x12, x12, #13
     ror x12, x12, #51
     ror x12, x12, #61
-    // 2. the request: x3 = client_request(x4)
+    // 2. the request: client_request(words, otherwise)
     orr x10, x10, x10

@@ -1,5 +1,7 @@
 // A request to valgrind: does nothing on a processor. Enters by asm! in src/stack/valgrind.rs.
 //
+//   fn client_request(words: *const [usize; 6], otherwise: usize) -> usize
+//
 // register | in                   | out                  | kept
 // ---------+----------------------+----------------------+--------------------------
 // rax      | six words: request, five arguments          | untouched
@@ -14,5 +16,5 @@
     rol rdi, 13
     rol rdi, 61
     rol rdi, 51
-    // 2. the request: rdx = client_request(rax)
+    // 2. the request: client_request(words, otherwise)
     xchg rbx, rbx

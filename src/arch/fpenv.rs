@@ -3,7 +3,7 @@
 //! Off by default: reading and loading them costs more than the rest of a switch, and Rust code
 //! must not change them anyway. C code that sets a rounding mode per greenlet wants them kept.
 
-pub(super) use words::{DEFAULT, Words, restore, save};
+pub(super) use words::{DEFAULT, restore, save};
 
 #[cfg(target_arch = "x86_64")]
 mod words {

@@ -18,7 +18,7 @@
 //!   null for everyone else (running, dead, without a body), so that one comparison refuses them.
 //! - **One thread**: all of it belongs to one thread; foreign threads read at most the fields of
 //!   `Node` through `link`, which are plain words.
-//! - **Clean slot**: in a slot that is not in use, `killer`, `park`, `user`, `locals` and
+//! - **Clean slot**: in a slot that is not in use, `killer`, `park`, `user`, `extra` and
 //!   `label.name` are null, and so are `node` and `expect`. Creation relies on it, retiring keeps it.
 #![expect(unsafe_code, reason = "the blocks are shared by address")]
 
@@ -59,7 +59,7 @@ pub(crate) struct Block {
     /// On the parked greenlet's own stack while it is parked.
     pub(super) park: Cell<*const ParkHook>,
     pub(super) user: Cell<*mut ()>,
-    pub(super) locals: Cell<*mut Locals>,
+    pub(super) extra: Cell<*mut Extra>,
     /// The level below reads it to name the greenlet in an overflow report.
     pub(super) label: Label,
 }
@@ -100,7 +100,7 @@ impl Block {
             killer: Cell::new(null()),
             park: Cell::new(null()),
             user: Cell::new(std::ptr::null_mut()),
-            locals: Cell::new(std::ptr::null_mut()),
+            extra: Cell::new(std::ptr::null_mut()),
             label: Label::unused(null()),
         }
     }
@@ -144,6 +144,17 @@ impl Block {
             || (!expect.is_null() && unsafe { (*expect).is::<T>() })
     }
 
+    /// The extra part, made if there is none. The reference must not live across user code.
+    #[expect(clippy::mut_from_ref, reason = "the part hangs off the block, one user at a time")]
+    pub(super) fn extra(&self) -> &mut Extra {
+        if self.extra.get().is_null() {
+            self.extra.set(Box::into_raw(Box::default()));
+        }
+        // SAFETY: made here, freed only when the greenlet ends; **One thread**, and no user code
+        // runs while the reference lives.
+        unsafe { &mut *self.extra.get() }
+    }
+
     /// The block that carries `label`.
     pub(super) fn of_label(label: *const Label) -> *const Block {
         label.wrapping_byte_sub(offset_of!(Block, label)).cast()
@@ -164,8 +175,14 @@ pub(crate) struct ParkHook {
     pub(crate) data: *mut (),
 }
 
-/// The greenlet-local values of one greenlet: which key, and the boxed value.
-pub(super) type Locals = Vec<(*const (), Box<dyn Any>)>;
+/// What few greenlets have: made when it is first needed, gone when the greenlet ends.
+#[derive(Default)]
+pub(super) struct Extra {
+    /// The greenlet-local values: which key, and the boxed value.
+    pub(super) locals: Vec<(*const (), Box<dyn Any>)>,
+    /// What was raised here last that `throw` had thrown: its address, and its type's name.
+    pub(super) raised: Option<(*const (), &'static str)>,
+}
 
 /// A block that no handle ever names: the `parent` of those whose parent is dead.
 #[repr(transparent)]

@@ -41,8 +41,6 @@ pub(crate) struct Thread {
     pub(super) root_node: Node,
     chunks: RefCell<Vec<Box<[Node]>>>,
     pub(super) tracer: RefCell<Option<Tracer>>,
-    /// The last thrown payload, by address, and its type's name; for the note at the root.
-    pub(super) last_throw: Cell<Option<(*const (), &'static str)>>,
     /// Who runs when a greenlet dies under a parked ancestor.
     pub(super) fallback: Cell<*const Block>,
     /// Greenlets that could not be unwound: never freed.
@@ -64,7 +62,6 @@ impl Thread {
             root_node: Node::unused(),
             chunks: RefCell::new(Vec::new()),
             tracer: RefCell::new(None),
-            last_throw: Cell::new(None),
             fallback: Cell::new(null()),
             leaked: Cell::new(0),
             alternate_stack: Cell::new(alternate_stack),
@@ -134,7 +131,7 @@ impl Thread {
     #[cold]
     fn take_node_from_new_chunk(&self) -> &Node {
         let mut chunks = self.chunks.borrow_mut();
-        let count = (64 << chunks.len()).min(4096);
+        let count = 64 << chunks.len().min(6);
         let chunk: Box<[Node]> = (0..count).map(|_| Node::unused()).collect();
         for node in chunk.iter().rev() {
             self.put_node(node);

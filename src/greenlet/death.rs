@@ -47,7 +47,7 @@ pub(super) fn route<'a>(
         let awaited = if is_here { here } else { ancestor.awaited() };
         if park::is_parked(ancestor) {
             match cargo {
-                Cargo::Throw(payload) => park::deliver(ancestor, payload),
+                Cargo::Throw(thrown) => park::deliver(ancestor, thrown.payload),
                 other => discard(other),
             }
             // SAFETY: set by the scheduler that parks; its greenlet lives as long as it does.
@@ -94,7 +94,7 @@ fn discard(cargo: Cargo) {
     report::contain(|| match cargo {
         // SAFETY: the value was packed by the sender, who does not use it again.
         Cargo::Value { kind, word } => unsafe { kind.drop_packed(word) },
-        Cargo::Throw(payload) => drop(payload),
+        Cargo::Throw(thrown) => drop(thrown.payload),
         Cargo::Exit(exit) => drop(exit),
     });
 }
@@ -107,7 +107,7 @@ pub(super) fn exit_of(node: &Node, name: Option<&str>) -> ChildExit {
 /// A quiet exit is a value for the parent.
 pub(super) fn quieten(cargo: Cargo) -> Cargo {
     match cargo {
-        Cargo::Throw(payload) if payload.is::<GreenletExit>() => {
+        Cargo::Throw(thrown) if thrown.payload.is::<GreenletExit>() => {
             Cargo::Value { kind: ValueType::of::<GreenletExit>(), word: Word::uninit() }
         }
         other => other,
@@ -127,19 +127,24 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     let node = me.record();
     let mut target = null::<Block>();
     // User code in here may switch away, and then we may be killed: ask for the killer last.
-    if me.killer.get().is_null() {
+    while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
         match route(thread, node, cargo, &exit, None) {
             Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
             Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
         }
+        if me.extra.get().is_null() {
+            break;
+        }
+        local::drop_all(me); // made anew by what was dropped; this may change the route again
     }
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {
         match cargo {
-            Cargo::Throw(payload) => report::drop_noted(payload),
+            Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
             other => discard(other),
         }
+        local::drop_all(me); // made by the drop above
         let nested = me.has(NESTED_KILL);
         let origin = origin(thread, node);
         me.killer.set(null());

@@ -4,11 +4,13 @@
 use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread};
 use super::death;
+use super::error::Thrown;
 use super::handle::Greenlet;
 use super::report;
-use super::switch::{Cargo, Raised, received, received_slowly};
-use super::value::{ValueType, pack};
-use crate::arch::{self, Arrival, Body, Header, Word};
+use super::switch::{Cargo, Raised, received};
+use super::throw;
+use super::value::{ValueType, pack, unpack};
+use crate::arch::{self, Body, Header, Word};
 use crate::stack::Label;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, needs_drop};
@@ -154,7 +156,7 @@ unsafe fn drop_closure<F>(block: *const Block) {
 unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     payload: Word,
     tag: usize,
-    from: *const Header,
+    _from: *const Header,
     me: *const Header,
 ) -> ! {
     arch::start_with_default_control_words();
@@ -164,12 +166,12 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me.set(STARTED);
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
-    let arrival = Arrival { payload, tag, from };
     // SAFETY: an unstarted greenlet awaits an `A`.
-    let first = unsafe { received::<A, _>(arrival, Ok, received_slowly::<A>) };
+    let first = unsafe { if tag == 0 { Ok(unpack(payload)) } else { received::<A>(payload, tag) } };
     let ended = match first {
         // **No unwinding through assembly**: caught here, crosses as a value.
-        Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument))),
+        Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument)))
+            .map_err(|payload| throw::caught(me, payload)),
         Err(raised) => Err(refuse_first(raised, closure)),
     };
     match ended {
@@ -191,7 +193,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
             unsafe { death::finish(thread, me, cargo) }
         }
         // SAFETY: nothing is left on this stack.
-        Err(payload) => unsafe { death::finish(thread, me, Cargo::Throw(payload)) },
+        Err(thrown) => unsafe { death::finish(thread, me, Cargo::Throw(thrown)) },
     }
 }
 
@@ -202,7 +204,7 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
     let parent = unsafe { &*me.parent.get() };
     let plain = thread.flags.get() == 0
         && me.killer.get().is_null()
-        && me.locals.get().is_null()
+        && me.extra.get().is_null()
         && parent.is_named_by(me.header.up.get())
         && parent.awaits::<R>();
     plain.then_some(parent)
@@ -210,10 +212,10 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
 
 /// A body that never ran: its first arrival was not a value.
 #[cold]
-fn refuse_first<F>(raised: Raised, closure: F) -> super::error::Payload {
+fn refuse_first<F>(raised: Raised, closure: F) -> Thrown {
     report::contain(|| drop(closure));
     match raised {
-        Raised::Throw(payload) => payload,
+        Raised::Throw(thrown) => thrown,
         Raised::Exit(_) => unreachable!("an exit ends an unstarted greenlet without running it"),
     }
 }

@@ -1,12 +1,34 @@
 //! What can go wrong with a transfer, in words.
 
 use super::GreenletId;
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
 
 /// A payload on its way: what `throw` was given, or what a panic carried.
 pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// A payload inside the crate: with the name of its type if it comes from `throw`, which prints
+/// nothing; a panic was reported where it began.
+pub(crate) struct Thrown {
+    pub(crate) payload: Payload,
+    pub(crate) name: Option<&'static str>,
+}
+
+impl Thrown {
+    pub(crate) fn by_throw<P: Any + Send>(payload: P) -> Thrown {
+        Thrown { payload: Box::new(payload), name: Some(type_name::<P>()) }
+    }
+
+    pub(crate) fn by_panic(payload: Payload) -> Thrown {
+        Thrown { payload, name: None }
+    }
+
+    /// Where the payload is: the same for as long as it lives, wherever its box is moved.
+    pub(crate) fn address(&self) -> *const () {
+        (&raw const *self.payload).cast()
+    }
+}
 
 /// Raised in a greenlet to end it quietly: it unwinds, its parent is not disturbed.
 ///

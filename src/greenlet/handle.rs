@@ -2,18 +2,19 @@
 #![expect(unsafe_code, reason = "a handle is two addresses")]
 
 use super::builder::Builder;
-use super::control::{Block, Node, ROOT, STARTED, UNBOUND, nowhere};
+use super::control::{Block, Node, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::{GreenletExit, Payload};
-use super::state::{GreenletId, State};
-use super::switch::{TakesThrows, cross, received, switch_slowly};
-use super::value::Received;
+use super::state::GreenletId;
+use super::switch::{TakesThrows, cross, switch_slowly};
+use super::value::{Received, unpack};
 use super::weak::WeakGreenlet;
 use super::{ParentError, SwitchError, entry, kill, throw};
 use crate::stack::StackError;
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 
 /// A greenlet: a body with a stack of its own, that runs when something is sent to it.
@@ -159,7 +160,11 @@ impl Greenlet {
             // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
             // a `B`.
             return unsafe {
-                received(cross::<A, B>(thread, target, value), |v| v, throw::value_or_raise::<B>)
+                let arrival = cross::<A, B>(thread, target, value);
+                match arrival.tag {
+                    0 => unpack(arrival.payload),
+                    tag => throw::value_or_raise(arrival.payload, tag),
+                }
             };
         }
         self.switch_or_panic(value)
@@ -169,7 +174,8 @@ impl Greenlet {
     #[inline(never)]
     #[track_caller]
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
-        throw::value_or_panic(switch_slowly(thread(), self.node(), value), self)
+        let result = switch_slowly(thread(), self.node(), value);
+        throw::value_or_panic(result, format_args!("switch to {self}"))
     }
 
     /// As [`switch`](Greenlet::switch), and waits for a value of any type.
@@ -197,10 +203,14 @@ impl Greenlet {
         if let Some(target) = self.plain_target::<A>(thread) {
             // SAFETY: as in `switch`.
             return unsafe {
-                received(cross::<A, B>(thread, target, value), Ok, throw::value_or_error::<A, B>)
+                let arrival = cross::<A, B>(thread, target, value);
+                match arrival.tag {
+                    0 => Ok(unpack(arrival.payload)),
+                    tag => throw::value_or_error(arrival.payload, tag),
+                }
             };
         }
-        switch_slowly(thread, self.node(), value)
+        switch_slowly(thread, self.node(), value).map_err(SwitchError::from)
     }
 
     /// As [`try_switch`](Greenlet::try_switch), and waits for a value of any type.
@@ -222,7 +232,8 @@ impl Greenlet {
     /// As [`switch`](Greenlet::switch).
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
-        throw::value_or_panic(self.try_throw(payload), self)
+        let result = throw::throw_at(thread(), self.node(), payload);
+        throw::value_or_panic(result, format_args!("throw at {self}"))
     }
 
     /// As [`throw`](Greenlet::throw), and waits for a value of any type.
@@ -242,9 +253,8 @@ impl Greenlet {
         &self,
         payload: impl Any + Send,
     ) -> Result<B, SwitchError<Payload>> {
-        let thread = thread();
-        let _takes_throws = TakesThrows::in_current(thread);
-        throw::throw_at(thread, self.node(), payload)
+        let _takes_throws = TakesThrows::in_current(thread());
+        throw::throw_at(thread(), self.node(), payload).map_err(SwitchError::from)
     }
 
     /// Ends this greenlet quietly: throws [`GreenletExit`] at it, and waits for any value.
@@ -279,7 +289,11 @@ impl Greenlet {
     pub fn set_parent(&self, parent: &Greenlet) -> Result<(), ParentError> {
         let node = self.node();
         let Some(old) = node.parent() else { return Err(ParentError::Root) };
-        let mut above = Some(parent.node());
+        if std::ptr::eq(parent.node(), node) {
+            return Err(ParentError::Cycle);
+        }
+        // Nobody's parent is above nobody: no need to look.
+        let mut above = Some(parent.node()).filter(|_| node.edges().get() > 0);
         while let Some(one) = above {
             if std::ptr::eq(one, node) {
                 return Err(ParentError::Cycle);
@@ -298,76 +312,9 @@ impl Greenlet {
         Ok(())
     }
 
-    /// Where it stands.
-    pub fn state(&self) -> State {
-        match self.alive() {
-            None => State::Dead,
-            Some(block) if std::ptr::eq(block, thread().current()) => State::Running,
-            Some(block) if block.has(UNBOUND) => State::Unbound,
-            Some(block) if block.has(STARTED) => State::Suspended,
-            Some(_) => State::Unstarted,
-        }
-    }
-
-    /// Has it ended?
-    pub fn is_dead(&self) -> bool {
-        self.alive().is_none()
-    }
-
-    /// Has its body begun? True of the dead that ran.
-    #[doc(alias = "__bool__")]
-    pub fn is_active(&self) -> bool {
-        self.alive().is_some_and(|block| block.has(STARTED))
-    }
-
-    /// Is it the root greenlet of its thread: the thread's own stack?
-    pub fn is_root(&self) -> bool {
-        self.alive().is_some_and(|block| block.has(ROOT))
-    }
-
-    /// Its name, if it was given one and is not dead.
-    pub fn name(&self) -> Option<String> {
-        self.alive().and_then(|block| block.label.name().map(str::to_owned))
-    }
-
-    /// Its number.
-    pub fn id(&self) -> GreenletId {
-        GreenletId::new(self.node().id.get())
-    }
-
-    /// Where it was made; `None` for the root and the dead.
-    pub fn created_at(&self) -> Option<&'static Location<'static>> {
-        self.alive().and_then(|block| block.label.created.get())
-    }
-
     /// A handle that does not keep it alive.
     pub fn downgrade(&self) -> WeakGreenlet {
         WeakGreenlet::new(self.node())
-    }
-
-    /// A word that belongs to the user of the greenlet; null at first, and for the dead.
-    pub fn user_word(&self) -> *mut () {
-        self.alive().map_or(std::ptr::null_mut(), |block| block.user.get())
-    }
-
-    /// Sets the user's word. Does nothing for the dead.
-    pub fn set_user_word(&self, word: *mut ()) {
-        if let Some(block) = self.alive() {
-            block.user.set(word);
-        }
-    }
-
-    /// The greenlets of this thread that live and have this one as their parent, in no order.
-    ///
-    /// Looks at every greenlet of the thread.
-    pub fn children(&self) -> Vec<Greenlet> {
-        let mut children = Vec::new();
-        thread().for_each_alive(|node| {
-            if node.parent().is_some_and(|parent| std::ptr::eq(parent, self.node)) {
-                children.push(Greenlet::of(node));
-            }
-        });
-        children
     }
 
     /// Gives the handle away as a word, which keeps the greenlet until [`Greenlet::from_raw`].
@@ -397,6 +344,11 @@ impl Greenlet {
         {
             panic!("{self} cannot be resumed by its own descendant: {error}");
         }
+    }
+
+    /// A handle that does not count, for the time that the greenlet is known to live.
+    pub(super) fn uncounted(block: &Block) -> ManuallyDrop<Greenlet> {
+        ManuallyDrop::new(Greenlet { block, node: block.record() })
     }
 
     /// A new handle of a node in use.
@@ -497,6 +449,12 @@ impl fmt::Debug for Greenlet {
 }
 
 /// The greenlet that runs. In plain thread code that is the thread's [`root`].
+///
+/// Do not hold the handle across a switch: a greenlet whose own stack holds its handle does not die
+/// by drop. In `current().parent().unwrap().switch(v)` the temporary is such a handle; [`suspend`]
+/// needs none.
+///
+/// [`suspend`]: crate::suspend
 #[doc(alias = "getcurrent")]
 pub fn current() -> Greenlet {
     let thread = thread();

@@ -1,12 +1,14 @@
-//! Looking at a greenlet from outside: its stack's bounds and use, its frames.
+//! Looking at a greenlet from outside: its state, its names, its stack, its frames.
 #![expect(unsafe_code, reason = "walks and measures suspended stacks")]
 
-use super::control::{Block, ROOT, STARTED};
+use super::control::{Block, ROOT, STARTED, UNBOUND};
 use super::current::thread;
 use super::handle::Greenlet;
+use super::state::{GreenletId, State};
 use crate::arch;
 use std::backtrace::Backtrace;
 use std::ops::Range;
+use std::panic::Location;
 
 /// What a suspended greenlet keeps alive, for conservative collectors and debuggers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,73 @@ pub struct SuspendedFrame {
 }
 
 impl Greenlet {
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        match self.alive() {
+            None => State::Dead,
+            Some(block) if std::ptr::eq(block, thread().current()) => State::Running,
+            Some(block) if block.has(UNBOUND) => State::Unbound,
+            Some(block) if block.has(STARTED) => State::Suspended,
+            Some(_) => State::Unstarted,
+        }
+    }
+
+    /// Has it ended?
+    pub fn is_dead(&self) -> bool {
+        self.alive().is_none()
+    }
+
+    /// Has its body begun, and not ended?
+    #[doc(alias = "__bool__")]
+    pub fn is_active(&self) -> bool {
+        self.alive().is_some_and(|block| block.has(STARTED))
+    }
+
+    /// Is it the root greenlet of its thread: the thread's own stack?
+    pub fn is_root(&self) -> bool {
+        self.alive().is_some_and(|block| block.has(ROOT))
+    }
+
+    /// Its name, if it was given one and is not dead.
+    pub fn name(&self) -> Option<String> {
+        self.alive().and_then(|block| block.label.name().map(str::to_owned))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> GreenletId {
+        GreenletId::new(self.node().id.get())
+    }
+
+    /// Where it was made; `None` for the root and the dead.
+    pub fn created_at(&self) -> Option<&'static Location<'static>> {
+        self.alive().and_then(|block| block.label.created.get())
+    }
+
+    /// A word that belongs to the user of the greenlet; null at first, and for the dead.
+    pub fn user_word(&self) -> *mut () {
+        self.alive().map_or(std::ptr::null_mut(), |block| block.user.get())
+    }
+
+    /// Sets the user's word. Does nothing for the dead.
+    pub fn set_user_word(&self, word: *mut ()) {
+        if let Some(block) = self.alive() {
+            block.user.set(word);
+        }
+    }
+
+    /// The greenlets of this thread that live and have this one as their parent, in no order.
+    ///
+    /// Looks at every greenlet of the thread.
+    pub fn children(&self) -> Vec<Greenlet> {
+        let mut children = Vec::new();
+        thread().for_each_alive(|node| {
+            if node.parent().is_some_and(|parent| std::ptr::eq(parent, self.node())) {
+                children.push(Greenlet::of(node));
+            }
+        });
+        children
+    }
+
     /// The usable addresses of its stack, lowest first; `None` for the root and the dead.
     pub fn stack_bounds(&self) -> Option<Range<usize>> {
         bounds(self.alive()?)

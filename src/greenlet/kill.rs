@@ -8,7 +8,7 @@
 use super::control::{Block, NESTED_KILL, Node, STARTED};
 use super::current::{EXITING, KILLING, ORPHAN, Thread, thread};
 use super::death;
-use super::error::GreenletExit;
+use super::error::{GreenletExit, Thrown};
 use super::park;
 use super::report::{self, Called};
 use super::switch::{Cargo, depart, depart_for_ever};
@@ -66,7 +66,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     thread.set(KILLING);
     // Whether we are an orphan ourselves is looked at again below.
     thread.clear(ORPHAN);
-    let cargo = Cargo::Throw(Box::new(GreenletExit));
+    let cargo = Cargo::Throw(Thrown::by_throw(GreenletExit));
     let mut killed = Killed;
     // SAFETY: the victim is suspended; `Killed` has no bytes to be written.
     let end = unsafe {
@@ -75,9 +75,9 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     if me.record().handles().get() == 0 {
         thread.set(ORPHAN);
     }
-    if let Err(super::switch::Raised::Throw(payload)) = end {
+    if let Err(super::switch::Raised::Throw(thrown)) = end {
         // Only a trace callback that panics in our context can raise anything here.
-        report::drop_noted(payload);
+        report::drop_noted(thrown.payload);
     }
 }
 
@@ -111,7 +111,10 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
     if std::thread::panicking() {
         // Its destructors run in the middle of unwinding: leaving it would leave the thread's
         // panic count raised for good.
-        report::fatal(format_args!("{} does not die: its drop goes on switching", Called(me)));
+        report::fatal(format_args!(
+            "{} does not die: it goes on switching while the thread unwinds",
+            Called(me)
+        ));
     }
     let nested = me.has(NESTED_KILL);
     leak(thread, me, "it swallows its exit and goes on switching");

@@ -1,7 +1,7 @@
 //! Values that each greenlet has for itself.
 #![expect(unsafe_code, reason = "the values hang off the block by address")]
 
-use super::control::{Block, Locals};
+use super::control::Block;
 use super::current::thread;
 use super::report;
 use std::any::Any;
@@ -68,37 +68,33 @@ impl<T: 'static> LocalKey<T> {
 }
 
 fn find(block: &Block, key: *const ()) -> Option<*const ()> {
-    // SAFETY: null, or the list that `add` made; no reference to it outlives this function.
-    let locals = unsafe { block.locals.get().as_ref() }?;
-    let (_, value) = locals.iter().find(|(other, _)| std::ptr::eq(*other, key))?;
+    if block.extra.get().is_null() {
+        return None;
+    }
+    let (_, value) = block.extra().locals.iter().find(|(other, _)| std::ptr::eq(*other, key))?;
     Some((&raw const **value).cast())
 }
 
 fn add(block: &Block, key: *const (), value: Box<dyn Any>) -> *const () {
-    if block.locals.get().is_null() {
-        block.locals.set(Box::into_raw(Box::new(Locals::new())));
-    }
-    // SAFETY: just made, or made earlier; no other reference to the list exists now.
-    let locals = unsafe { &mut *block.locals.get() };
     let address = (&raw const *value).cast();
-    locals.push((key, value));
+    block.extra().locals.push((key, value));
     address
 }
 
-/// Drops all values of a greenlet that ends.
+/// Drops all values of a greenlet that ends, and whatever else it had beyond its block.
 pub(super) fn drop_all(block: &Block) {
     const ROUNDS: u32 = 8; // a value's drop may make new ones
     for _ in 0..ROUNDS {
-        let locals = block.locals.replace(std::ptr::null_mut());
-        if locals.is_null() {
+        let extra = block.extra.replace(std::ptr::null_mut());
+        if extra.is_null() {
             return;
         }
         // SAFETY: made by `Box::into_raw`, and taken out of the block.
-        let mut locals = unsafe { Box::from_raw(locals) };
-        while let Some((_, value)) = locals.pop() {
+        let mut extra = unsafe { Box::from_raw(extra) };
+        while let Some((_, value)) = extra.locals.pop() {
             report::contain(|| drop(value));
         }
     }
     // Still there after so many rounds: left alone, the slot must be clean.
-    block.locals.set(std::ptr::null_mut());
+    block.extra.set(std::ptr::null_mut());
 }

@@ -6,7 +6,7 @@
 
 use super::control::{Block, ParkHook};
 use super::current::thread;
-use super::error::Payload;
+use super::error::{Payload, Thrown};
 use super::switch::{Cargo, Raised, depart};
 use super::value::ValueType;
 use crate::arch::Word;
@@ -33,7 +33,7 @@ pub(crate) unsafe fn park(hook: &ParkHook, next: &Block) -> Result<(), Payload> 
     me.park.set(std::ptr::null());
     match back {
         Ok(()) => Ok(()),
-        Err(Raised::Throw(payload)) => Err(payload),
+        Err(Raised::Throw(thrown)) => Err(thrown.payload),
         Err(Raised::Exit(_)) => unreachable!("no death is delivered to a parked greenlet"),
     }
 }
@@ -46,7 +46,7 @@ pub(crate) unsafe fn park(hook: &ParkHook, next: &Block) -> Result<(), Payload> 
 #[cfg_attr(not(test), expect(dead_code, reason = "its caller, the hub, is a later part"))]
 pub(crate) unsafe fn wake(target: &Block, payload: Option<Payload>) {
     let cargo = match payload {
-        Some(payload) => Cargo::Throw(payload),
+        Some(payload) => Cargo::Throw(Thrown::by_panic(payload)),
         None => Cargo::Value { kind: ValueType::of::<Woken>(), word: Word::uninit() },
     };
     let mut back = ();

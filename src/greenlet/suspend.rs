@@ -6,8 +6,8 @@
 
 use super::control::{Block, Node};
 use super::current::{Thread, thread, thread_or_none};
-use super::switch::{TakesThrows, cross, received, switch_slowly};
-use super::value::Received;
+use super::switch::{TakesThrows, cross, switch_slowly};
+use super::value::{Received, unpack};
 use super::{SwitchError, throw};
 
 /// Hands `value` to the parent and waits until somebody sends the current greenlet a `B`.
@@ -33,7 +33,11 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     if let Some(parent) = plain_parent::<A>(thread) {
         // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
         return unsafe {
-            received(cross::<A, B>(thread, parent, value), |v| v, throw::value_or_raise::<B>)
+            let arrival = cross::<A, B>(thread, parent, value);
+            match arrival.tag {
+                0 => unpack(arrival.payload),
+                tag => throw::value_or_raise(arrival.payload, tag),
+            }
         };
     }
     suspend_slowly(value)
@@ -44,7 +48,8 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 #[track_caller]
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread();
-    throw::value_or_panic(switch_slowly(thread, parent_of_current(thread), value), "the parent")
+    let result = switch_slowly(thread, parent_of_current(thread), value);
+    throw::value_or_panic(result, format_args!("switch to the parent"))
 }
 
 /// As [`suspend`], and waits for a value of any type.
@@ -72,10 +77,14 @@ pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>
     if let Some(parent) = plain_parent::<A>(thread) {
         // SAFETY: as in `suspend`.
         return unsafe {
-            received(cross::<A, B>(thread, parent, value), Ok, throw::value_or_error::<A, B>)
+            let arrival = cross::<A, B>(thread, parent, value);
+            match arrival.tag {
+                0 => Ok(unpack(arrival.payload)),
+                tag => throw::value_or_error(arrival.payload, tag),
+            }
         };
     }
-    switch_slowly(thread, parent_of_current(thread), value)
+    switch_slowly(thread, parent_of_current(thread), value).map_err(SwitchError::from)
 }
 
 /// The parent's block, if a plain switch of an `A` to it is all there is to do.

@@ -18,13 +18,13 @@
 
 use super::control::{Block, IN_TRACE, Node, TAKES_THROWS};
 use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
-use super::error::{ChildExit, Payload};
+use super::error::{ChildExit, Thrown};
 use super::handle::Greenlet;
 use super::kill;
 use super::park;
 use super::report;
 use super::trace::{self, TraceKind};
-use super::value::{Received, ValueType, pack, unpack};
+use super::value::{Received, ValueType, pack};
 use super::{SwitchError, Why};
 use crate::arch::{self, Arrival, Word};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -37,14 +37,30 @@ pub(super) enum Cargo {
         kind: &'static ValueType,
         word: Word,
     },
-    Throw(Payload),
+    Throw(Thrown),
     Exit(ChildExit),
 }
 
 /// What is raised in the receiver instead of a value.
 pub(super) enum Raised {
-    Throw(Payload),
+    Throw(Thrown),
     Exit(ChildExit),
+}
+
+/// Why a transfer brought no value of the awaited type; becomes a [`SwitchError`], or is raised.
+pub(super) enum Failed<A> {
+    Refused(Why, A),
+    Raised(Raised),
+}
+
+impl<A> From<Failed<A>> for SwitchError<A> {
+    fn from(failed: Failed<A>) -> SwitchError<A> {
+        match failed {
+            Failed::Refused(why, value) => SwitchError::Refused { why, value },
+            Failed::Raised(Raised::Throw(thrown)) => SwitchError::Thrown(thrown.payload),
+            Failed::Raised(Raised::Exit(exit)) => SwitchError::ChildExited(exit),
+        }
+    }
 }
 
 /// Lies in the frame of the sender, which does not use it again: the receiver moves it out.
@@ -57,7 +73,7 @@ struct Transfer {
 
 const ANY: usize = 1;
 
-/// Sends `value` to `target` and waits for a `B`; what arrives goes to [`received`].
+/// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`].
 ///
 /// # Safety
 /// - `target` is suspended or unstarted and awaits an `A`.
@@ -77,30 +93,14 @@ pub(super) unsafe fn cross<A: 'static, B: 'static>(
     unsafe { arch::switch(&me.header, &target.header, pack(&mut value), 0) }
 }
 
-/// The first act of a receiver that waits for a `B`; `otherwise` gets what is raised instead.
+/// The first act of a receiver that waits for a `B` and got a tag that is not 0: more than the word
+/// arrived. (With tag 0 it is exactly a `B`, and [`unpack`] is all there is to do.)
+///
+/// Two words and no [`Arrival`]: they stay in registers, which a plain switch would pay for.
 ///
 /// # Safety
-/// `arrival` came to the current greenlet, which awaited a `B`.
-#[inline(always)]
-pub(super) unsafe fn received<B: 'static, R>(
-    arrival: Arrival,
-    value: impl FnOnce(B) -> R,
-    otherwise: unsafe fn(Word, usize) -> R,
-) -> R {
-    if arrival.tag == 0 {
-        // SAFETY: tag 0 means exactly the awaited type.
-        value(unsafe { unpack(arrival.payload) })
-    } else {
-        // SAFETY: by the caller's promise. Passed as two words: kept in registers.
-        unsafe { otherwise(arrival.payload, arrival.tag) }
-    }
-}
-
-/// As [`received`], where it is known that more than the word arrived.
-///
-/// # Safety
-/// As [`received`].
-pub(super) unsafe fn received_slowly<B: 'static>(payload: Word, tag: usize) -> Result<B, Raised> {
+/// The word and the tag came to the current greenlet, which awaited a `B`.
+pub(super) unsafe fn received<B: 'static>(payload: Word, tag: usize) -> Result<B, Raised> {
     let mut value = MaybeUninit::<B>::uninit();
     // SAFETY: `value` has room for a `B`; `arrive` fills it or says that it did not.
     unsafe {
@@ -128,9 +128,10 @@ pub(super) unsafe fn depart(
     let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
     let orphan = if orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
-    let origin = if thread.has(TRACED) { Some(Greenlet::of(me.record())) } else { None };
+    let trace =
+        is_traced(thread, me, target).then(|| (TraceKind::of(&cargo), Greenlet::of(me.record())));
     // SAFETY: `me` runs; `target` is as the caller promises.
-    let arrival = unsafe { send(thread, me, target, cargo, orphan, origin) };
+    let arrival = unsafe { send(thread, me, target, Transfer { cargo, orphan, trace }) };
     // SAFETY: we expected `awaited`.
     unsafe { arrive(thread, arrival.payload, arrival.tag, awaited, to) }
 }
@@ -147,31 +148,33 @@ pub(super) unsafe fn depart_for_ever(
     origin: Option<Greenlet>,
 ) -> ! {
     let me = thread.current();
+    let trace = origin
+        .filter(|_| is_traced(thread, me, target))
+        .map(|origin| (TraceKind::of(&cargo), origin));
     // SAFETY: nobody resumes the dead: its node is gone, so no handle finds its saved frame.
-    unsafe { send(thread, me, target, cargo, null(), origin) };
+    unsafe { send(thread, me, target, Transfer { cargo, orphan: null(), trace }) };
     unreachable!("a dead greenlet was resumed")
+}
+
+/// Is there a callback to be told? Not of what happens out of and back into a running one.
+fn is_traced(thread: &Thread, me: &Block, target: &Block) -> bool {
+    thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE)
 }
 
 /// # Safety
 /// As for [`depart`]; `me` is the current greenlet, or was until it died.
-unsafe fn send(
-    thread: &Thread,
-    me: &Block,
-    target: &Block,
-    cargo: Cargo,
-    orphan: *const Block,
-    origin: Option<Greenlet>,
-) -> Arrival {
-    let traced = thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE);
-    let trace = if traced { origin.map(|origin| (TraceKind::of(&cargo), origin)) } else { None };
+unsafe fn send(thread: &Thread, me: &Block, target: &Block, transfer: Transfer) -> Arrival {
     target.expect.set(null());
     thread.set_current(target);
-    if let (Cargo::Value { kind, word }, true, None) = (&cargo, orphan.is_null(), &trace) {
+    // Nothing that is dropped may be left in this frame: it may never be resumed.
+    let transfer = ManuallyDrop::new(transfer);
+    if let Transfer { cargo: Cargo::Value { kind, word }, orphan, trace: None } = &*transfer
+        && orphan.is_null()
+    {
         let tag = (&raw const **kind).expose_provenance() | ANY;
         // SAFETY: by the caller's promise; `arrive` understands the tag.
         return unsafe { arch::switch(&me.header, &target.header, *word, tag) };
     }
-    let transfer = ManuallyDrop::new(Transfer { cargo, orphan, trace });
     let tag = (&raw const transfer).expose_provenance();
     // SAFETY: by the caller's promise. The receiver moves the transfer out before all else.
     unsafe { arch::switch(&me.header, &target.header, Word::uninit(), tag) }
@@ -232,7 +235,7 @@ unsafe fn arrive(
             Ok(()) => report::contain(|| unsafe { awaited.drop_at(to) }),
             Err(raised) => report::contain(|| drop(raised)),
         }
-        outcome = Err(Raised::Throw(payload));
+        outcome = Err(Raised::Throw(Thrown::by_panic(payload)));
     }
     // (4) The caller acts.
     outcome
@@ -286,10 +289,10 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     thread: &Thread,
     target: &Node,
     value: A,
-) -> Result<B, SwitchError<A>> {
+) -> Result<B, Failed<A>> {
     let (kind, awaited) = (ValueType::of::<A>(), ValueType::of::<B>());
     if let Err(why) = allowed(thread) {
-        return Err(SwitchError::Refused { why, value });
+        return Err(Failed::Refused(why, value));
     }
     let me = thread.current();
     let target = target.nearest_alive();
@@ -299,7 +302,7 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     let outcome = if std::ptr::eq(target, me) {
         if !takes(awaited, kind) {
             let why = Why::WrongType { sent: kind.name(), awaited: awaited.name() };
-            return Err(SwitchError::Refused { why, value: ManuallyDrop::into_inner(value) });
+            return Err(Failed::Refused(why, ManuallyDrop::into_inner(value)));
         }
         // SAFETY: `awaited` takes `kind`.
         unsafe { take(kind, pack(&mut value), awaited, to) };
@@ -308,7 +311,7 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     } else {
         if !target.awaited().is_some_and(|awaited| takes(awaited, kind)) {
             let why = reason(target, kind);
-            return Err(SwitchError::Refused { why, value: ManuallyDrop::into_inner(value) });
+            return Err(Failed::Refused(why, ManuallyDrop::into_inner(value)));
         }
         let cargo = Cargo::Value { kind, word: pack(&mut value) };
         // SAFETY: the target awaits this value; `to` takes a `B`.
@@ -317,7 +320,7 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     match outcome {
         // SAFETY: filled, as `Ok` says.
         Ok(()) => Ok(unsafe { result.assume_init() }),
-        Err(raised) => Err(SwitchError::from_raised(raised)),
+        Err(raised) => Err(Failed::Raised(raised)),
     }
 }
 

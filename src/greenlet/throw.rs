@@ -2,13 +2,13 @@
 #![expect(unsafe_code, reason = "throws across stacks")]
 
 use super::SwitchError;
-use super::control::{Node, ROOT, STARTED, TAKES_THROWS, UNBOUND};
+use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND};
 use super::current::{Thread, thread};
 use super::death::{Route, end_unstarted, exit_of, quieten, route};
-use super::error::{ChildExit, Payload, Why};
+use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
 use super::park;
-use super::report;
-use super::switch::{Cargo, Raised, allowed, depart, received_slowly, take};
+use super::report::{self, Called};
+use super::switch::{Cargo, Failed, Raised, allowed, depart, received, take};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
 use crate::arch::Word;
@@ -20,13 +20,12 @@ pub(super) fn throw_at<B: 'static, P: Any + Send>(
     thread: &Thread,
     target: &Node,
     payload: P,
-) -> Result<B, SwitchError<Payload>> {
-    let payload: Payload = Box::new(payload);
-    thread.last_throw.set(Some((address(&payload), type_name::<P>())));
+) -> Result<B, Failed<Payload>> {
+    let thrown = Thrown::by_throw(payload);
     let mut value = MaybeUninit::<B>::uninit();
     // SAFETY: `value` has room for a `B`, and is filled if the answer is `Ok`.
     unsafe {
-        throw_boxed(thread, target, payload, ValueType::of::<B>(), value.as_mut_ptr().cast())?;
+        throw_boxed(thread, target, thrown, ValueType::of::<B>(), value.as_mut_ptr().cast())?;
         Ok(value.assume_init())
     }
 }
@@ -36,61 +35,92 @@ pub(super) fn throw_at<B: 'static, P: Any + Send>(
 unsafe fn throw_boxed(
     thread: &Thread,
     target: &Node,
-    payload: Payload,
+    thrown: Thrown,
     awaited: &'static ValueType,
     to: *mut u8,
-) -> Result<(), SwitchError<Payload>> {
-    let refused = |why, value| Err(SwitchError::Refused { why, value });
+) -> Result<(), Failed<Payload>> {
+    let refused = |why, thrown: Thrown| Err(Failed::Refused(why, thrown.payload));
     if let Err(why) = allowed(thread) {
-        return refused(why, payload);
+        return refused(why, thrown);
     }
     let me = thread.current();
     let mut exit = exit_of(target, None);
     if let Some(block) = target.block() {
         if std::ptr::eq(block, me) {
             // SAFETY: forwarded.
-            return unsafe { raise_here(thread, Raised::Throw(payload), awaited, to) };
+            return unsafe { raise_here(thread, Raised::Throw(thrown), awaited, to) };
         }
         if block.has(UNBOUND) {
-            return refused(Why::NoBody, payload);
+            return refused(Why::NoBody, thrown);
         }
         if park::is_parked(block) {
             // Its scheduler ends the wait first, so nobody answers: only `()` can.
             if !awaited.is::<()>() {
-                return refused(Why::Parked, payload);
+                return refused(Why::Parked, thrown);
             }
-            park::deliver(block, payload);
+            park::deliver(block, thrown.payload);
             return Ok(());
         }
         if block.has(STARTED) {
             if cfg!(panic = "abort") && !block.has(TAKES_THROWS) {
-                return refused(Why::CannotUnwind, payload);
+                return refused(Why::CannotUnwind, thrown);
             }
             // SAFETY: started and not current, so suspended.
-            return flatten(unsafe { depart(thread, block, Cargo::Throw(payload), awaited, to) });
+            return unsafe { depart(thread, block, Cargo::Throw(thrown), awaited, to) }
+                .map_err(Failed::Raised);
         }
         exit = exit_of(target, block.label.name());
-        end_unstarted(thread, block);
     }
-    match route(thread, target, quieten(Cargo::Throw(payload)), &exit, Some(awaited)) {
-        // SAFETY: `route` found one that takes the cargo.
-        Route::To(block, cargo) => flatten(unsafe { depart(thread, block, cargo, awaited, to) }),
+    if cfg!(panic = "abort") && !thrown.payload.is::<GreenletExit>() && !takes_end(thread, target) {
+        return refused(Why::CannotUnwind, thrown);
+    }
+    if let Some(unstarted) = target.block() {
+        end_unstarted(thread, unstarted);
+    }
+    let route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
+    // The drops of closures may have switched away, and then we may be in the middle of being
+    // killed: whoever waits for our death must not be handed this instead.
+    if let Err(why) = allowed(thread) {
+        let (Route::To(_, cargo) | Route::Here(cargo)) = route;
+        return Err(Failed::Refused(why, payload_of(cargo)));
+    }
+    match route {
+        Route::To(block, cargo) => {
+            // SAFETY: `route` found one that takes the cargo.
+            unsafe { depart(thread, block, cargo, awaited, to) }.map_err(Failed::Raised)
+        }
         Route::Here(Cargo::Value { kind, word }) => {
             // SAFETY: `awaited` takes the value.
             unsafe { take(kind, word, awaited, to) };
             // SAFETY: the value is there.
             let drop_value = || unsafe { awaited.drop_at(to) };
-            flatten(trace::call_for_oneself(thread, TraceKind::Switch, drop_value))
+            trace::call_for_oneself(thread, TraceKind::Switch, drop_value).map_err(Failed::Raised)
         }
         // SAFETY: forwarded.
-        Route::Here(Cargo::Throw(payload)) => unsafe {
-            raise_here(thread, Raised::Throw(payload), awaited, to)
+        Route::Here(Cargo::Throw(thrown)) => unsafe {
+            raise_here(thread, Raised::Throw(thrown), awaited, to)
         },
         // SAFETY: forwarded.
         Route::Here(Cargo::Exit(exit)) => unsafe {
             raise_here(thread, Raised::Exit(exit), awaited, to)
         },
     }
+}
+
+/// The payload that a throw began with.
+fn payload_of(cargo: Cargo) -> Payload {
+    match cargo {
+        Cargo::Throw(thrown) => thrown.payload,
+        Cargo::Value { .. } | Cargo::Exit(_) => Box::new(GreenletExit),
+    }
+}
+
+/// Does the one who would receive a throw at `target`, which never ran or is dead, take it as a value?
+/// The current greenlet decides for itself.
+fn takes_end(thread: &Thread, target: &Node) -> bool {
+    let parents = std::iter::successors(target.parent(), |node| node.parent());
+    let receiver = parents.filter_map(Node::block).find(|block| block.has(STARTED));
+    receiver.is_some_and(|it| std::ptr::eq(it, thread.current()) || it.has(TAKES_THROWS))
 }
 
 /// A transfer that ends where it began, with something other than a value.
@@ -102,61 +132,49 @@ unsafe fn raise_here(
     raised: Raised,
     awaited: &'static ValueType,
     to: *mut u8,
-) -> Result<(), SwitchError<Payload>> {
+) -> Result<(), Failed<Payload>> {
     match raised {
         Raised::Exit(exit) if awaited.is::<Received>() => {
             // SAFETY: `to` takes a `Received`.
             unsafe { to.cast::<Received>().write(Received::from_exit(exit)) };
             // SAFETY: the value is there.
             let drop_value = || unsafe { awaited.drop_at(to) };
-            flatten(trace::call_for_oneself(thread, TraceKind::Switch, drop_value))
+            trace::call_for_oneself(thread, TraceKind::Switch, drop_value).map_err(Failed::Raised)
         }
         Raised::Exit(exit) => {
-            flatten(trace::call_for_oneself(thread, TraceKind::Switch, || ()))?;
-            Err(SwitchError::ChildExited(exit))
+            trace::call_for_oneself(thread, TraceKind::Switch, || ()).map_err(Failed::Raised)?;
+            Err(Failed::Raised(Raised::Exit(exit)))
         }
-        Raised::Throw(payload) => {
-            let mut payload = Some(payload);
-            let drop_payload = || drop(payload.take());
-            flatten(trace::call_for_oneself(thread, TraceKind::Throw, drop_payload))?;
-            let Some(payload) = payload else { unreachable!("dropped only with an error") };
-            Err(SwitchError::Thrown(payload))
-        }
-    }
-}
-
-impl<A> SwitchError<A> {
-    pub(super) fn from_raised(raised: Raised) -> SwitchError<A> {
-        match raised {
-            Raised::Throw(payload) => SwitchError::Thrown(payload),
-            Raised::Exit(exit) => SwitchError::ChildExited(exit),
+        Raised::Throw(thrown) => {
+            let mut thrown = Some(thrown);
+            let drop_payload = || drop(thrown.take());
+            trace::call_for_oneself(thread, TraceKind::Throw, drop_payload)
+                .map_err(Failed::Raised)?;
+            let Some(thrown) = thrown else { unreachable!("dropped only with an error") };
+            Err(Failed::Raised(Raised::Throw(thrown)))
         }
     }
 }
 
-fn flatten(back: Result<(), Raised>) -> Result<(), SwitchError<Payload>> {
-    back.map_err(SwitchError::from_raised)
-}
-
-/// What [`received`](super::switch::received) needs of one that raises what it did not await.
+/// For one that raises what it did not await.
 ///
 /// # Safety
-/// As [`received_slowly`].
+/// As [`received`].
 #[cold]
 #[inline(never)]
 #[track_caller]
 pub(super) unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
     // SAFETY: forwarded.
-    match unsafe { received_slowly(payload, tag) } {
+    match unsafe { received(payload, tag) } {
         Ok(value) => value,
         Err(raised) => raise::<B>(raised),
     }
 }
 
-/// What [`received`](super::switch::received) needs of one that takes errors as values.
+/// For one that takes errors as values.
 ///
 /// # Safety
-/// As [`received_slowly`].
+/// As [`received`].
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn value_or_error<A, B: 'static>(
@@ -164,20 +182,20 @@ pub(super) unsafe fn value_or_error<A, B: 'static>(
     tag: usize,
 ) -> Result<B, SwitchError<A>> {
     // SAFETY: forwarded.
-    unsafe { received_slowly(payload, tag) }.map_err(SwitchError::from_raised)
+    unsafe { received(payload, tag) }.map_err(|raised| Failed::Raised(raised).into())
 }
 
-/// The value, or what [`switch`](crate::Greenlet::switch) does without one.
+/// The value, or what [`switch`](crate::Greenlet::switch) does without one; `attempt` says what was
+/// refused.
 #[track_caller]
 pub(super) fn value_or_panic<A, B>(
-    result: Result<B, SwitchError<A>>,
-    target: impl std::fmt::Display,
+    result: Result<B, Failed<A>>,
+    attempt: std::fmt::Arguments<'_>,
 ) -> B {
     match result {
         Ok(value) => value,
-        Err(SwitchError::Thrown(payload)) => raise::<B>(Raised::Throw(payload)),
-        Err(SwitchError::ChildExited(exit)) => raise::<B>(Raised::Exit(exit)),
-        Err(SwitchError::Refused { why, .. }) => panic!("cannot switch to {target}: {why}"),
+        Err(Failed::Raised(raised)) => raise::<B>(raised),
+        Err(Failed::Refused(why, _)) => panic!("cannot {attempt}: {why}"),
     }
 }
 
@@ -189,34 +207,53 @@ pub(super) fn value_or_panic<A, B>(
 /// Inlined: every frame that is unwound costs as much as twenty switches.
 #[inline(always)]
 #[track_caller]
-pub(super) fn raise<B>(raised: Raised) -> ! {
+fn raise<B>(raised: Raised) -> ! {
     match raised {
-        Raised::Throw(payload) => {
-            note_at_root(&payload);
-            std::panic::resume_unwind(payload)
+        Raised::Throw(thrown) => {
+            note(&thrown);
+            std::panic::resume_unwind(thrown.payload)
         }
         Raised::Exit(exit) => child_exited(&exit, type_name::<B>()),
     }
 }
 
+/// Sees to it that a payload from `throw` does not end the process without a word.
 #[cold]
-fn note_at_root(payload: &Payload) {
-    let thread = thread();
-    if thread.current().has(ROOT)
-        && let Some((thrown, name)) = thread.last_throw.get()
-        && std::ptr::eq(thrown, address(payload))
-    {
-        report::line(format_args!("a thrown {name} is raised in the root greenlet"));
+fn note(thrown: &Thrown) {
+    let me = thread().current();
+    if cfg!(panic = "abort") {
+        report::fatal(format_args!(
+            "a thrown {} is raised in {}, and this program is built with panic = \"abort\"",
+            thrown.name.unwrap_or("payload"),
+            Called(me)
+        ));
     }
+    match thrown.name {
+        Some(name) if me.has(ROOT) => {
+            report::line(format_args!("a thrown {name} is raised in the root greenlet"));
+        }
+        // It may leave the body, and reach the root at last.
+        Some(name) if !thrown.payload.is::<GreenletExit>() => {
+            me.extra().raised = Some((thrown.address(), name));
+        }
+        _ => {}
+    }
+}
+
+/// What left a body: a panic, or what [`note`] saw being raised there.
+pub(super) fn caught(me: &Block, payload: Payload) -> Thrown {
+    let mut thrown = Thrown::by_panic(payload);
+    if !me.extra.get().is_null()
+        && let Some((address, name)) = me.extra().raised
+        && std::ptr::eq(address, thrown.address())
+    {
+        thrown.name = Some(name);
+    }
+    thrown
 }
 
 #[cold]
 #[track_caller]
 fn child_exited(exit: &ChildExit, awaited: &str) -> ! {
     panic!("{exit}, awaited {awaited}")
-}
-
-/// Where the payload is: the same for as long as it lives, wherever its box is moved.
-fn address(payload: &Payload) -> *const () {
-    (&raw const **payload).cast()
 }

@@ -1,8 +1,8 @@
 //! A callback for every transfer of a thread.
 
-use super::control::IN_TRACE;
+use super::control::{IN_TRACE, TAKES_THROWS};
 use super::current::{TRACED, Thread, thread};
-use super::error::Payload;
+use super::error::{Payload, Thrown};
 use super::handle::{Greenlet, current};
 use super::report;
 use super::switch::{Cargo, Raised};
@@ -31,17 +31,18 @@ impl TraceKind {
 /// One transfer, as the trace callback sees it: it has happened, `target` is the current greenlet.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct TraceEvent {
+pub struct TraceEvent<'a> {
     /// A value, or something to be raised.
     pub kind: TraceKind,
     /// Who was left; dead if that was its end.
-    pub origin: Greenlet,
-    /// Who runs now.
-    pub target: Greenlet,
+    pub origin: &'a Greenlet,
+    /// Who runs now. Not counted as a handle of its own: a callback that suspends here does not keep
+    /// the greenlet from dying by drop.
+    pub target: &'a Greenlet,
 }
 
 /// A trace callback.
-pub type Tracer = Rc<dyn Fn(&TraceEvent)>;
+pub type Tracer = Rc<dyn Fn(&TraceEvent<'_>)>;
 
 /// Sets this thread's trace callback and returns the previous one; `None` clears it.
 ///
@@ -83,13 +84,15 @@ pub fn get_trace() -> Option<Tracer> {
 pub(super) fn call(thread: &Thread, kind: TraceKind, origin: Greenlet) -> Result<(), Payload> {
     let Some(tracer) = get_trace() else { return Ok(()) };
     let me = thread.current();
-    me.set(IN_TRACE);
-    let event = TraceEvent { kind, origin, target: current() };
+    let flags = me.flags.get();
+    // A plain suspension inside the callback takes no throws as values.
+    me.flags.set((flags | IN_TRACE) & !TAKES_THROWS);
+    let target = Greenlet::uncounted(me);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        tracer(&event);
-        drop((event, tracer));
+        tracer(&TraceEvent { kind, origin: &origin, target: &target });
+        drop((origin, tracer));
     }));
-    me.clear(IN_TRACE);
+    me.flags.set(flags);
     result.inspect_err(|_| report::contain(|| drop(set_trace(None))))
 }
 
@@ -105,6 +108,6 @@ pub(super) fn call_for_oneself(
     }
     call(thread, kind, current()).map_err(|payload| {
         report::contain(drop_value);
-        Raised::Throw(payload)
+        Raised::Throw(Thrown::by_panic(payload))
     })
 }

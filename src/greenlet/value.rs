@@ -184,11 +184,9 @@ impl Received {
         let at = if is_inline(kind) {
             (&raw mut storage).cast::<u8>()
         } else {
-            // SAFETY: what is not inline is not empty.
-            let block = unsafe { alloc(kind.layout) };
-            let Some(block) = NonNull::new(block) else { handle_alloc_error(kind.layout) };
-            storage.heap = block;
-            block.as_ptr()
+            storage.heap = boxed(kind.layout);
+            // SAFETY: just set.
+            unsafe { storage.heap.as_ptr() }
         };
         // SAFETY: `at` has room for the type; the rest is the caller's promise.
         unsafe { kind.unpack_to(word, at) };
@@ -254,6 +252,20 @@ fn is_inline(kind: &ValueType) -> bool {
     kind.layout.size() <= size_of::<Storage>() && kind.layout.align() <= align_of::<Storage>()
 }
 
+/// Room for a value that is too large or too aligned to be held in place.
+fn boxed(layout: Layout) -> NonNull<u8> {
+    if layout.size() == 0 {
+        // No bytes: any aligned address will do, and the allocator must not be asked.
+        let Some(aligned) = NonNull::new(std::ptr::without_provenance_mut(layout.align())) else {
+            unreachable!("an alignment is not 0")
+        };
+        return aligned;
+    }
+    // SAFETY: not empty.
+    let place = unsafe { alloc(layout) };
+    NonNull::new(place).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
 fn address(kind: &ValueType, storage: &Storage) -> *const u8 {
     if is_inline(kind) {
         (&raw const *storage).cast()
@@ -266,7 +278,7 @@ fn address(kind: &ValueType, storage: &Storage) -> *const u8 {
 /// # Safety
 /// The value was moved out or dropped, and the storage is not used again.
 unsafe fn free(kind: &ValueType, storage: &Storage) {
-    if !is_inline(kind) {
+    if !is_inline(kind) && kind.layout.size() != 0 {
         // SAFETY: the box was made with this layout.
         unsafe { dealloc(storage.heap.as_ptr(), kind.layout) }
     }

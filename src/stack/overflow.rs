@@ -1,8 +1,9 @@
 //! Overflow report: names the stack whose guard was hit, then lets the process die as it would have.
 //!
-//! A handler for `SIGSEGV` and `SIGBUS`, installed with the first region and never taken out. What is not
-//! a guard of ours goes to the handler that was there before (that of std, or of the host), unchanged. All
-//! here is async-signal-safe: no allocation, no lock, no panic, one `write`.
+//! A handler for `SIGSEGV` and `SIGBUS`, installed with the first region and never taken out. The handler that
+//! was there before (that of std, or of the host) hears of every fault: unchanged of what is not a guard of
+//! ours, after our report of what is, and then the process ends whatever that handler does. All here is
+//! async-signal-safe: no allocation, no lock, no panic, one `write`.
 //!
 //! The handler needs somewhere to run, since the stack at hand is full: see `alternate.rs`.
 
@@ -70,8 +71,9 @@ extern "C" fn report(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
             // SAFETY: the line is live. Whether stderr takes it changes nothing.
             let _ =
                 unsafe { libc::write(libc::STDERR_FILENO, line.text.as_ptr().cast(), line.len) };
-            reset(signal); // the instruction runs again on return, and now it ends the process
-            return;
+            // The instruction runs again on return, and now it ends the process; but first the handler
+            // that was there before, perhaps a crash reporter, hears of it.
+            reset(signal);
         }
     }
     chain(signal, info, context, code);

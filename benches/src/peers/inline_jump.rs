@@ -1,0 +1,221 @@
+//! The floor: the least that a switch with a payload can do, inline, leaving by a jump.
+//!
+//! Two registers that the compiler cannot list as clobbered, the stack pointer, one payload word: no
+//! unwinding, no panic boundary, no drop of what is suspended. What a library pays above this row is
+//! what its safety costs; what it pays below it would be a mistake in the measurement.
+
+use std::arch::{asm, naked_asm};
+use std::hint::black_box;
+use std::mem::{align_of, size_of};
+use std::time::Instant;
+
+use crate::measure::Case;
+use crate::slab::Slot;
+use crate::work::{Body, Out, Peer, Two};
+
+/// A coroutine of two saved stack pointers.
+pub struct InlineJump;
+
+/// Lies at the top of the coroutine's own stack.
+#[repr(C, align(64))]
+struct Block {
+    /// Its stack pointer while it is suspended.
+    own: usize,
+    /// The resumer's while it runs.
+    home: usize,
+    /// The first function on the stack, instantiated for the body.
+    run: unsafe extern "C" fn(usize, *mut Block) -> !,
+    closure: *mut u8,
+}
+
+/// Saves here, continues there, and returns when somebody continues what was saved.
+///
+/// # Safety
+/// - `load` is what another call stored in `*save`, or a first frame, and is used once.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn jump(save: *mut usize, load: usize, payload: usize) -> usize {
+    let arrived;
+    // SAFETY: every register is saved or listed; the frame at `load` is complete (caller's duty).
+    unsafe {
+        asm!(
+            "push rbp", "push rbx", "lea rax, [rip + 2f]", "push rax",
+            "mov [rsi], rsp", "mov rsp, rdx", "pop rax", "jmp rax",
+            "2:", "pop rbx", "pop rbp",
+            inout("rdi") payload => arrived,
+            inout("rsi") save => _,
+            inout("rdx") load => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    arrived
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+unsafe fn jump(save: *mut usize, load: usize, payload: usize) -> usize {
+    let arrived;
+    // SAFETY: every register is saved or listed; the frame at `load` is complete (caller's duty).
+    unsafe {
+        asm!(
+            "stp x29, x19, [sp, #-32]!", "adr x16, 2f", "str x16, [sp, #16]",
+            "mov x17, sp", "str x17, [x1]", "mov sp, x2", "ldr x16, [sp, #16]", "br x16",
+            "2:", "hint #36", "ldp x29, x19, [sp], #32",
+            inout("x0") payload => arrived,
+            inout("x1") save => _,
+            inout("x2") load => _,
+            out("x20") _, out("x21") _, out("x22") _, out("x23") _, out("x24") _,
+            out("x25") _, out("x26") _, out("x27") _, out("x28") _,
+            clobber_abi("C"),
+        );
+    }
+    arrived
+}
+
+/// Arrives with the payload in its register and the block in the second saved one.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn entry() {
+    naked_asm!("pop rbx", "pop rbp", "mov rsi, rbx", "call [rbx + 16]", "ud2")
+}
+
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn entry() {
+    naked_asm!(
+        "hint #36",
+        "ldp x29, x19, [sp], #32",
+        "mov x1, x19",
+        "ldr x16, [x19, #16]",
+        "blr x16",
+        "brk #1"
+    )
+}
+
+/// Three words are popped before the call, which wants the stack pointer aligned to 16.
+#[cfg(target_arch = "x86_64")]
+const FRAME_BELOW_CLOSURE: usize = 40;
+#[cfg(target_arch = "aarch64")]
+const FRAME_BELOW_CLOSURE: usize = 32;
+
+/// The first frame, from its lowest address: what `jump` pops, then what `entry` pops.
+#[cfg(target_arch = "x86_64")]
+fn first_frame(block: *mut Block) -> [usize; 4] {
+    [entry as *const () as usize, block as usize, 0, 0]
+}
+
+#[cfg(target_arch = "aarch64")]
+fn first_frame(block: *mut Block) -> [usize; 4] {
+    [0, block as usize, entry as *const () as usize, 0]
+}
+
+/// A stack whose first frame calls `closure` with the first payload.
+fn prepare<F: FnOnce(usize, *mut Block) -> usize>(closure: F) -> *mut Block {
+    unsafe extern "C" fn run<F: FnOnce(usize, *mut Block) -> usize>(
+        first: usize,
+        block: *mut Block,
+    ) -> ! {
+        // SAFETY: `prepare` wrote a closure of this type there, and this function runs once.
+        let closure = unsafe { (*block).closure.cast::<F>().read() };
+        let last = closure(first, block);
+        // SAFETY: whoever resumed this coroutine is suspended in `jump` with its frame at `home`.
+        unsafe { jump(&raw mut (*block).own, (*block).home, last) };
+        unreachable!("resumed after its end")
+    }
+    let block = (Slot::take().into_top() - size_of::<Block>()) as *mut Block;
+    let place = (block as usize - size_of::<F>()) & !(align_of::<F>().max(16) - 1);
+    let frame = place - FRAME_BELOW_CLOSURE;
+    let place = place as *mut F;
+    // SAFETY: all three lie in the fresh slot, disjoint and aligned.
+    unsafe {
+        place.write(closure);
+        (frame as *mut [usize; 4]).write(first_frame(block));
+        block.write(Block { own: frame, home: 0, run: run::<F>, closure: place.cast() });
+    }
+    block
+}
+
+struct Back(*mut Block);
+
+impl Out for Back {
+    #[inline(always)]
+    fn suspend(&self, value: usize) -> usize {
+        // SAFETY: this coroutine runs, so its resumer is suspended in `jump` with its frame at home.
+        unsafe { jump(&raw mut (*self.0).own, (*self.0).home, value) }
+    }
+}
+
+/// Gives the stack back; what stands on it is forgotten.
+pub struct Handle(*mut Block);
+
+impl Drop for Handle {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: the block lies at the top of the slot that `prepare` gave up.
+        drop(unsafe { Slot::from_top(self.0 as usize + size_of::<Block>()) });
+    }
+}
+
+impl Peer for InlineJump {
+    const NAME: &'static str = "floor: inline jmp";
+    type Handle = Handle;
+
+    #[inline(always)]
+    fn start(body: impl Body) -> Handle {
+        Handle(prepare(move |first, block| body.run(&Back(block), first)))
+    }
+
+    #[inline(always)]
+    fn resume(handle: &mut Handle, value: usize) -> usize {
+        // SAFETY: the coroutine is suspended, so its frame is at `own`.
+        unsafe { jump(&raw mut (*handle.0).home, (*handle.0).own, value) }
+    }
+}
+
+/// [`Two`] adds this between two suspensions: one on each of two levels, down and up.
+const CHAIN_ADDS: usize = 4;
+const CHAIN_ADDS_GOING_UP: usize = 2;
+
+/// On to the next sibling, or home when the value has counted down to zero.
+struct Onward {
+    own: *mut Block,
+    next: *const *mut Block,
+    home: *mut usize,
+}
+
+impl Out for Onward {
+    #[inline(always)]
+    fn suspend(&self, value: usize) -> usize {
+        let left = value - CHAIN_ADDS - 1;
+        // SAFETY: the sibling is suspended (one coroutine of the ring runs), and so is the loop that
+        // measures; the table of blocks and the home word live as long as the case.
+        unsafe {
+            let load = if left == 0 { *self.home } else { (**self.next).own };
+            jump(&raw mut (*self.own).own, load, left)
+        }
+    }
+}
+
+/// Siblings that switch straight to one another.
+pub fn direct(count: usize) -> Case {
+    let blocks =
+        Box::leak(vec![std::ptr::null_mut::<Block>(); count].into_boxed_slice()).as_mut_ptr();
+    let home = Box::leak(Box::new(0usize)) as *mut usize;
+    for index in 0..count {
+        // SAFETY: both indices are below the length of the table.
+        let (next, place) = unsafe { (blocks.add((index + 1) % count), blocks.add(index)) };
+        let block = prepare(move |first, own| {
+            Two.run(&Onward { own, next, home }, first + CHAIN_ADDS_GOING_UP)
+        });
+        // SAFETY: as above.
+        unsafe { place.write(block) };
+    }
+    Case::new(InlineJump::NAME, count, move |laps| {
+        let start = Instant::now();
+        let hops = laps * count as u64;
+        // SAFETY: no sibling runs; the first one's frame is at `own`.
+        black_box(unsafe { jump(home, (**blocks).own, hops as usize) });
+        start.elapsed()
+    })
+}
