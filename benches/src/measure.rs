@@ -2,6 +2,28 @@
 
 use std::time::Duration;
 
+/// The processor time of this thread since it was started.
+///
+/// Not the time of day: what else runs on the machine takes turns on the CPU, and its turns are not ours.
+/// (What it does to the caches remains.)
+#[derive(Clone, Copy)]
+pub struct Stopwatch(Duration);
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Stopwatch {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the kernel writes one timespec; the clock exists on every Linux.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
+        Stopwatch(Duration::new(now.tv_sec as u64, now.tv_nsec as u32))
+    }
+
+    /// The processor time since then.
+    pub fn elapsed(self) -> Duration {
+        Stopwatch::start().0 - self.0
+    }
+}
+
 /// One peer's answer to one question.
 pub struct Case {
     /// The peer, as the table names it.
@@ -38,17 +60,20 @@ impl Case {
     }
 
     /// How many laps take about `slice`; warms the loop up by the way.
+    ///
+    /// One run decides nothing: the first one may map a slab, and any may be disturbed.
     pub fn laps_in(&mut self, slice: Duration) -> u64 {
+        self.run(1);
         let mut laps = 1;
-        loop {
+        for _ in 0..40 {
             let took = self.run(laps).max(Duration::from_nanos(1));
             let scale = slice.as_secs_f64() / took.as_secs_f64();
-            if scale <= 4.0 {
-                return ((laps as f64 * scale) as u64).max(1);
+            if (0.7..1.4).contains(&scale) {
+                break;
             }
-            // Short runs mislead (cold caches, timer): go up in small steps.
-            laps = (laps as f64 * scale.clamp(2.0, 16.0)) as u64;
+            laps = ((laps as f64 * scale.clamp(0.1, 10.0)) as u64).max(1);
         }
+        laps
     }
 }
 

@@ -6,9 +6,8 @@
 //! each level, so that no call is a tail call and no step can be left out.
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 
 /// The way from a body back to whoever resumed it.
 pub trait Out {
@@ -148,7 +147,7 @@ pub fn round_trip<P: Peer>(body: impl Body) -> Case {
     let mut handle = P::start(body);
     P::resume(&mut handle, 0);
     Case::new(P::NAME, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = P::resume(&mut handle, value);
@@ -163,7 +162,7 @@ pub fn round_trip_from_two_calls<P: Peer>(body: impl Body) -> Case {
     let mut handle = P::start(body);
     P::resume(&mut handle, 0);
     Case::new(P::NAME, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = resumer_two::<P>(&mut handle, value);
@@ -189,7 +188,7 @@ fn in_turn<P: Peer>(mut handles: Vec<P::Handle>) -> Case {
         P::resume(handle, 0);
     }
     Case::new(P::NAME, handles.len(), move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             for handle in &mut handles {
@@ -205,7 +204,7 @@ fn in_turn<P: Peer>(mut handles: Vec<P::Handle>) -> Case {
 pub fn create_finish<P: Peer>() -> Case {
     let mut spare = None;
     Case::new(P::NAME, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = P::finish_one(&mut spare, value);
@@ -219,7 +218,7 @@ pub fn create_finish<P: Peer>() -> Case {
 pub fn create_kill<P: Peer>() -> Case {
     let mut spare = None;
     Case::new(P::NAME, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = P::kill_one(&mut spare, value);
@@ -233,7 +232,7 @@ pub fn create_kill<P: Peer>() -> Case {
 pub fn create_unstarted<P: Peer>() -> Case {
     let mut spare = None;
     Case::new(P::NAME, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         for _ in 0..laps {
             P::drop_one(&mut spare);
         }

@@ -172,8 +172,7 @@ fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
 /// # Safety
 /// - Nobody will resume it, and nothing on its stack is needed after the next switch.
 /// - The thread's flag `ORPHAN` is clear, and so is the block's `killer`.
-#[inline(always)]
-pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
+unsafe fn retire(thread: &Thread, me: &Block) {
     let node = me.record();
     forget_block(me);
     // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
@@ -183,9 +182,24 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     }
 }
 
+/// As [`retire`], for one that is not [`UNCOMMON`](super::control::UNCOMMON).
+///
+/// # Safety
+/// As [`retire`].
+#[inline(always)]
+pub(super) unsafe fn retire_common(thread: &Thread, me: &Block) {
+    let node = me.record();
+    node.retire();
+    me.node.set(null());
+    // SAFETY: as in `retire`; the slot is of the default shape.
+    unsafe { thread.stacks.put_default(NonNull::from(&me.label)) };
+    if node.handles().get() == 0 {
+        release(thread, node);
+    }
+}
+
 /// Cuts a block from its node, leaving a **Clean slot** (but for `killer`, which only a victim has).
 /// It awaits nothing: it runs, or was never bound, or its caller sees to that.
-#[inline(always)]
 pub(super) fn forget_block(block: &Block) {
     block.record().retire();
     block.node.set(null());

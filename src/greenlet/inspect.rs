@@ -1,7 +1,7 @@
 //! Looking at a greenlet from outside: its state, its names, its stack, its frames.
 #![expect(unsafe_code, reason = "walks and measures suspended stacks")]
 
-use super::control::{Block, ROOT, STARTED, UNBOUND};
+use super::control::{Block, ROOT, STARTED, UNBOUND, UNCOMMON};
 use super::current::thread;
 use super::handle::Greenlet;
 use super::state::{GreenletId, State};
@@ -72,6 +72,7 @@ impl Greenlet {
     pub fn set_user_word(&self, word: *mut ()) {
         if let Some(block) = self.alive() {
             block.user.set(word);
+            block.set(UNCOMMON);
         }
     }
 

@@ -75,7 +75,6 @@ impl Cache {
     ///
     /// - `label` was taken from this cache and not put back since.
     /// - After the next `take`, `trim` or `release` of this cache nobody uses the stack any more.
-    #[inline(always)]
     pub(crate) unsafe fn put(&self, label: NonNull<Label>) {
         // SAFETY: a label taken from a cache is mapped for ever.
         let in_slot = unsafe { label.as_ref() };
@@ -88,6 +87,18 @@ impl Cache {
         } else {
             self.put_elsewhere(label, region.slots == 0, region.shelf.get());
         }
+    }
+
+    /// As [`Cache::put`], of a stack that is known to be of the default shape.
+    ///
+    /// # Safety
+    ///
+    /// - As for [`Cache::put`].
+    #[inline(always)]
+    pub(crate) unsafe fn put_default(&self, label: NonNull<Label>) {
+        // SAFETY: a label taken from a cache is mapped for ever.
+        unsafe { label.as_ref() }.id.set(0);
+        self.default.push(label);
     }
 
     #[cold]

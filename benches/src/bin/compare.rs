@@ -1,5 +1,9 @@
 //! Asks every question once, peers interleaved, and prints one table.
 
+#[allow(dead_code, reason = "its own main is not run here")]
+#[path = "../../../examples/million.rs"]
+mod million;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,6 +13,7 @@ use greenlet_benches::measure::interleaved;
 use greenlet_benches::questions::{self, Outside};
 use greenlet_benches::report::{self, Answer};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 /// The same work on every peer: one table with ratios, bars and verdicts.
 #[derive(Parser)]
@@ -56,35 +61,62 @@ fn main() {
     let filter = options.filter.as_deref().unwrap_or("");
     let questions: Vec<_> =
         questions::all().into_iter().filter(|question| question.name().contains(filter)).collect();
-    if questions.is_empty() {
+    let memory = if options.quick { 100_000 } else { 1_000_000 };
+    let memory = Some(memory).filter(|count| format!("memory/{count}").contains(filter));
+    if questions.is_empty() && memory.is_none() {
         let names: Vec<String> = questions::all().iter().map(|question| question.name()).collect();
-        fail(&format!("no question contains {filter:?}; there are {}", names.join(", ")));
+        fail(&format!("no question contains {filter:?}; there are {}, memory", names.join(", ")));
     }
     let (rounds, slice) = if options.quick { (15, 2) } else { (41, 4) };
     let rounds = options.rounds.map_or(rounds, usize::from);
     let answers = ask(&questions, rounds, Duration::from_millis(slice));
 
-    println!("\n{}\n\n{LEGEND}", report::table(&answers));
-    let verdicts: Vec<_> = answers
-        .iter()
-        .flat_map(|answer| &answer.rows)
-        .filter_map(|row| row.verdict.as_ref())
-        .collect();
-    let missed = verdicts.iter().filter(|verdict| !verdict.holds()).count();
-    println!(
-        "
-{} of {} bars hold, {missed} missed",
-        verdicts.len() - missed,
-        verdicts.len()
-    );
+    if !answers.is_empty() {
+        println!("\n{}\n{LEGEND}", report::table(&answers));
+    }
+    let memory = memory.and_then(measure_memory);
+
+    let rows = answers.iter().flat_map(|answer| &answer.rows);
+    let mut verdicts: Vec<bool> =
+        rows.filter_map(|row| Some(row.verdict.as_ref()?.holds())).collect();
+    let bars = memory.iter().flat_map(million::Report::bars);
+    verdicts.extend(bars.map(|(_, figure, limit)| figure <= limit));
+    let missed = verdicts.iter().filter(|holds| !**holds).count();
+    println!("\n{} of {} bars hold, {missed} missed", verdicts.len() - missed, verdicts.len());
     println!("{rounds} rounds, {:.0} s", began.elapsed().as_secs_f64());
 
     if let Some(path) = options.json {
-        let json = report::json(&environment, rounds, &answers);
+        let mut json = report::json(&environment, rounds, &answers);
+        json["memory"] = memory.map_or(Value::Null, |report| memory_json(&report));
         if let Err(error) = std::fs::write(&path, format!("{json:#}\n")) {
             fail(&format!("{}: {error}", path.display()));
         }
     }
+}
+
+/// Prints what so many suspended greenlets cost, or why that is not known.
+fn measure_memory(asked: usize) -> Option<million::Report> {
+    let (count, why) = million::affordable(asked);
+    if let Some(why) = why {
+        println!("\nmemory/{asked}: {count} instead, {why}");
+    }
+    match million::measure(count) {
+        Ok(report) => {
+            println!("\nmemory/{asked}: {report}");
+            Some(report)
+        }
+        Err(why) => {
+            println!("\nmemory/{asked}: not measured, {why}");
+            None
+        }
+    }
+}
+
+fn memory_json(report: &million::Report) -> Value {
+    let bars = report.bars();
+    let bars =
+        bars.map(|(name, figure, limit)| json!({ "name": name, "figure": figure, "limit": limit }));
+    json!({ "count": report.count, "creation_ns": report.own.ns, "bars": bars })
 }
 
 fn ask(questions: &[questions::Question], rounds: usize, slice: Duration) -> Vec<Answer> {

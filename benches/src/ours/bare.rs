@@ -1,12 +1,12 @@
 //! The bare switch of `greenlet::context`.
 
+use std::cell::Cell;
 use std::hint::black_box;
-use std::ptr::{NonNull, without_provenance_mut};
-use std::time::Instant;
+use std::ptr::{NonNull, null, without_provenance_mut};
 
 use greenlet::context::{Context, Stack, Word, switch};
 
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 use crate::slab::{GUARD, STRIDE};
 use crate::work::{Body, Out, Peer, Two};
 
@@ -22,9 +22,10 @@ pub(super) struct Handle {
     _stack: Stack,
 }
 
+/// Home is not kept here but read from its thread-local: what stands on this stack is cold in a large
+/// ring, and the way back would wait for it.
 struct Back {
     own: *const Context,
-    home: *const Context,
 }
 
 #[inline(always)]
@@ -44,7 +45,7 @@ impl Out for Back {
     #[inline(always)]
     fn suspend(&self, sent: usize) -> usize {
         // SAFETY: this coroutine runs and its resumer waits in `resume`; both send words.
-        unsafe { value(switch(self.own, self.home, word(sent), 0).payload) }
+        unsafe { value(switch(self.own, HOME.get(), word(sent), 0).payload) }
     }
 }
 
@@ -59,18 +60,22 @@ unsafe extern "C" fn entry<B: Body>(
     let body = unsafe { NonNull::<B>::dangling().read() };
     // SAFETY: `resume` sends words.
     let first = unsafe { value(first) };
-    let last = body.run(&Back { own, home }, first);
+    let last = body.run(&Back { own }, first);
     // SAFETY: as in `suspend`; nobody comes back.
     unsafe { switch(own, home, word(last), 0) };
     unreachable!("resumed after its end")
 }
 
-/// The measuring side's own context, one for the thread.
+thread_local! {
+    /// The measuring side's own context.
+    static HOME: Cell<*const Context> = const { Cell::new(null()) };
+}
+
 fn home() -> *const Context {
-    thread_local! {
-        static HOME: &'static Context = Box::leak(Box::new(Context::running()));
+    if HOME.get().is_null() {
+        HOME.set(Box::leak(Box::new(Context::running())));
     }
-    HOME.with(|home| *home as *const Context)
+    HOME.get()
 }
 
 impl Peer for Bare {
@@ -150,7 +155,7 @@ pub(super) fn direct(count: usize) -> Case {
     Case::new(Bare::NAME, count, move |laps| {
         let _owned = (&stacks, &siblings);
         let hops = laps as usize * count;
-        let start = Instant::now();
+        let start = Stopwatch::start();
         // SAFETY: this is the running context, and every sibling is suspended.
         black_box(unsafe { switch(home, first, word(hops), 0) });
         start.elapsed()

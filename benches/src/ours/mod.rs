@@ -14,7 +14,7 @@ pub const BARE: &str = "greenlet::context";
 /// Switches through handles, both ways.
 pub const SWITCH: &str = "Greenlet::switch";
 /// `suspend` as the way back.
-pub const SUSPEND: &str = "switch + suspend";
+pub const SUSPEND: &str = "greenlet::suspend";
 
 pub fn round_trip(body: impl Endless) -> Vec<Case> {
     vec![

@@ -4,12 +4,11 @@ use std::any::Any;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::time::Instant;
 
 use greenlet::{Greenlet, SwitchError, current, set_trace, suspend};
 
 use super::{SUSPEND, SWITCH};
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 use crate::work::{self, Body, Endless, Out, Peer, Two};
 
 /// A way to carry a word to a greenlet and back through a handle of the other side.
@@ -154,7 +153,7 @@ pub(super) fn direct(count: usize) -> Case {
     }
     Case::new(SWITCH, count, move |laps| {
         let hops = laps as usize * count;
-        let start = Instant::now();
+        let start = Stopwatch::start();
         black_box(siblings[0].switch::<usize, usize>(hops));
         start.elapsed()
     })
@@ -201,7 +200,7 @@ fn throwing(wait: impl Fn(&Greenlet, usize) -> usize + 'static) -> Case {
     });
     target.switch::<usize, usize>(0);
     Case::new(SWITCH, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = target.throw::<usize>(value);

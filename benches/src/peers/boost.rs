@@ -12,10 +12,9 @@ pub(super) use missing::version;
 mod installed {
     use std::ffi::{CStr, CString, c_char, c_void};
     use std::hint::black_box;
-    use std::time::Instant;
 
     use super::Boost;
-    use crate::measure::Case;
+    use crate::measure::{Case, Stopwatch};
     use crate::slab::{GUARD, STRIDE, Slot};
 
     #[link(name = "bench_boost", kind = "static")]
@@ -68,7 +67,7 @@ mod installed {
             Some(Case::new("boost.context", per_lap, move |laps| {
                 // The whole of `live`, so that it lives as long as the case.
                 let live = &live;
-                let start = Instant::now();
+                let start = Stopwatch::start();
                 // SAFETY: it is a live case of this thread, and cases do not nest.
                 black_box(unsafe { bench_boost_run(live.0, laps) });
                 start.elapsed()
@@ -80,7 +79,7 @@ mod installed {
 #[cfg(not(boost))]
 mod missing {
     use super::Boost;
-    use crate::measure::Case;
+    use crate::measure::{Case, Stopwatch};
 
     pub(in super::super) fn version() -> String {
         format!("not installed ({})", env!("BENCH_BOOST_MISSING"))

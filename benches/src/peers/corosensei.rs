@@ -3,11 +3,10 @@
 use std::any::Any;
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 use crate::slab::Slot;
 use crate::work::{Body, Out, Peer};
 
@@ -80,7 +79,7 @@ fn throwing(name: &str, wait: impl Fn(&Yielder<Thrown, usize>, usize) -> usize +
         });
     handle.resume(Ok(0));
     Case::new(name, 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             match handle.resume(Err(Box::new(value))) {

@@ -5,11 +5,11 @@
 //! what its safety costs; what it pays below it would be a mistake in the measurement.
 
 use std::arch::{asm, naked_asm};
+use std::cell::Cell;
 use std::hint::black_box;
 use std::mem::{align_of, size_of};
-use std::time::Instant;
 
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 use crate::slab::Slot;
 use crate::work::{Body, Out, Peer, Two};
 
@@ -21,8 +21,6 @@ pub struct InlineJump;
 struct Block {
     /// Its stack pointer while it is suspended.
     own: usize,
-    /// The resumer's while it runs.
-    home: usize,
     /// The first function on the stack, instantiated for the body.
     run: unsafe extern "C" fn(usize, *mut Block) -> !,
     closure: *mut u8,
@@ -77,7 +75,7 @@ unsafe fn jump(save: *mut usize, load: usize, payload: usize) -> usize {
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn entry() {
-    naked_asm!("pop rbx", "pop rbp", "mov rsi, rbx", "call [rbx + 16]", "ud2")
+    naked_asm!("pop rbx", "pop rbp", "mov rsi, rbx", "call [rbx + 8]", "ud2")
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -87,7 +85,7 @@ unsafe extern "C" fn entry() {
         "hint #36",
         "ldp x29, x19, [sp], #32",
         "mov x1, x19",
-        "ldr x16, [x19, #16]",
+        "ldr x16, [x19, #8]",
         "blr x16",
         "brk #1"
     )
@@ -120,7 +118,7 @@ fn prepare<F: FnOnce(usize, *mut Block) -> usize>(closure: F) -> *mut Block {
         let closure = unsafe { (*block).closure.cast::<F>().read() };
         let last = closure(first, block);
         // SAFETY: whoever resumed this coroutine is suspended in `jump` with its frame at `home`.
-        unsafe { jump(&raw mut (*block).own, (*block).home, last) };
+        unsafe { jump(&raw mut (*block).own, HOME.get(), last) };
         unreachable!("resumed after its end")
     }
     let block = (Slot::take().into_top() - size_of::<Block>()) as *mut Block;
@@ -131,9 +129,15 @@ fn prepare<F: FnOnce(usize, *mut Block) -> usize>(closure: F) -> *mut Block {
     unsafe {
         place.write(closure);
         (frame as *mut [usize; 4]).write(first_frame(block));
-        block.write(Block { own: frame, home: 0, run: run::<F>, closure: place.cast() });
+        block.write(Block { own: frame, run: run::<F>, closure: place.cast() });
     }
     block
+}
+
+thread_local! {
+    /// The resumer's stack pointer while a coroutine runs. Not in the coroutine's own memory: that is
+    /// cold in a large ring, and the way back would wait for it.
+    static HOME: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Back(*mut Block);
@@ -142,7 +146,7 @@ impl Out for Back {
     #[inline(always)]
     fn suspend(&self, value: usize) -> usize {
         // SAFETY: this coroutine runs, so its resumer is suspended in `jump` with its frame at home.
-        unsafe { jump(&raw mut (*self.0).own, (*self.0).home, value) }
+        unsafe { jump(&raw mut (*self.0).own, HOME.get(), value) }
     }
 }
 
@@ -169,7 +173,7 @@ impl Peer for InlineJump {
     #[inline(always)]
     fn resume(handle: &mut Handle, value: usize) -> usize {
         // SAFETY: the coroutine is suspended, so its frame is at `own`.
-        unsafe { jump(&raw mut (*handle.0).home, (*handle.0).own, value) }
+        unsafe { HOME.with(|home| jump(home.as_ptr(), (*handle.0).own, value)) }
     }
 }
 
@@ -181,7 +185,6 @@ const CHAIN_ADDS_GOING_UP: usize = 2;
 struct Onward {
     own: *mut Block,
     next: *const *mut Block,
-    home: *mut usize,
 }
 
 impl Out for Onward {
@@ -189,9 +192,9 @@ impl Out for Onward {
     fn suspend(&self, value: usize) -> usize {
         let left = value - CHAIN_ADDS - 1;
         // SAFETY: the sibling is suspended (one coroutine of the ring runs), and so is the loop that
-        // measures; the table of blocks and the home word live as long as the case.
+        // measures; the table of blocks lives for ever.
         unsafe {
-            let load = if left == 0 { *self.home } else { (**self.next).own };
+            let load = if left == 0 { HOME.get() } else { (**self.next).own };
             jump(&raw mut (*self.own).own, load, left)
         }
     }
@@ -201,21 +204,19 @@ impl Out for Onward {
 pub fn direct(count: usize) -> Case {
     let blocks =
         Box::leak(vec![std::ptr::null_mut::<Block>(); count].into_boxed_slice()).as_mut_ptr();
-    let home = Box::leak(Box::new(0usize)) as *mut usize;
     for index in 0..count {
         // SAFETY: both indices are below the length of the table.
         let (next, place) = unsafe { (blocks.add((index + 1) % count), blocks.add(index)) };
-        let block = prepare(move |first, own| {
-            Two.run(&Onward { own, next, home }, first + CHAIN_ADDS_GOING_UP)
-        });
+        let block =
+            prepare(move |first, own| Two.run(&Onward { own, next }, first + CHAIN_ADDS_GOING_UP));
         // SAFETY: as above.
         unsafe { place.write(block) };
     }
     Case::new(InlineJump::NAME, count, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let hops = laps * count as u64;
         // SAFETY: no sibling runs; the first one's frame is at `own`.
-        black_box(unsafe { jump(home, (**blocks).own, hops as usize) });
+        black_box(unsafe { HOME.with(|home| jump(home.as_ptr(), (**blocks).own, hops as usize)) });
         start.elapsed()
     })
 }

@@ -1,9 +1,8 @@
 //! No coroutine at all: the calls of the chain and one more at its bottom.
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use crate::measure::Case;
+use crate::measure::{Case, Stopwatch};
 use crate::work::{Endless, Out};
 
 struct Bottom;
@@ -18,7 +17,7 @@ impl Out for Bottom {
 /// The steps of `body`, called from the loop.
 pub fn plain(body: impl Endless) -> Case {
     Case::new("plain call", 1, move |laps| {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
             value = body.step(&Bottom, value);

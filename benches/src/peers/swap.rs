@@ -19,9 +19,10 @@ type Loop = fn(u64) -> Duration;
 #[cfg(target_arch = "x86_64")]
 mod loops {
     use std::arch::asm;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::Loop;
+    use crate::measure::Stopwatch;
     use crate::slab::Slot;
 
     pub(super) const IN_REGISTERS: Option<Loop> = Some(in_registers);
@@ -29,7 +30,7 @@ mod loops {
 
     fn in_registers(laps: u64) -> Duration {
         let slot = Slot::take();
-        let start = Instant::now();
+        let start = Stopwatch::start();
         // SAFETY: the other side pushes nothing; its stack is a whole slot, so that a signal may
         // come at any time. The block ends with the stack pointer it began with.
         unsafe {
@@ -54,7 +55,7 @@ mod loops {
     fn in_memory(laps: u64) -> Duration {
         let slot = Slot::take();
         let (mut here, mut there) = (0usize, slot.top() - 8);
-        let start = Instant::now();
+        let start = Stopwatch::start();
         // SAFETY: as above; each side pushes one word at a time, and pops it before it goes on.
         unsafe {
             asm!(
