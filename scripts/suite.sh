@@ -33,7 +33,7 @@ run_suite() {
     if ! printf '%s\n' "${for_cargo[@]}" | grep -qE '^--(tests?|lib|bins?|examples?)(=|$)'; then
         for_cargo+=(--tests)
     fi
-    cargo test "${for_cargo[@]}" -- "${for_tests[@]}"
+    cargo test --no-fail-fast "${for_cargo[@]}" -- "${for_tests[@]}"
 }
 
 # Builds a program that uses memory after it was freed (with the compiler flags in `planted_flags`),

@@ -1,7 +1,7 @@
 //! What can be chosen before a greenlet is made.
 #![expect(unsafe_code, reason = "stacks of memory that the caller brings")]
 
-use super::control::FOREIGN;
+use super::control::{FOREIGN, UNCOMMON};
 use super::current::{Thread, thread};
 use super::entry;
 use super::handle::Greenlet;
@@ -110,11 +110,14 @@ impl Builder {
 
     fn stack(&self, thread: &Thread) -> Result<(NonNull<Label>, u32), StackError> {
         if let Some((memory, bytes)) = self.memory {
-            return Ok((thread.stacks.take_foreign(memory.as_ptr(), bytes)?, FOREIGN));
+            return Ok((thread.stacks.take_foreign(memory.as_ptr(), bytes)?, FOREIGN | UNCOMMON));
         }
         let Shape { stack_bytes, guard_bytes, reuse } = self.shape;
         let shape = Shape::new(stack_bytes, guard_bytes, reuse)?;
-        let ready = if shape == Shape::DEFAULT { thread.stacks.take_default() } else { None };
+        if shape != Shape::DEFAULT {
+            return Ok((thread.stacks.take(shape)?, UNCOMMON));
+        }
+        let ready = thread.stacks.take_default();
         Ok((ready.map_or_else(|| thread.stacks.take(shape), Ok)?, 0))
     }
 
@@ -123,6 +126,7 @@ impl Builder {
             && let Some(name) = self.name
         {
             block.label.set_name(name);
+            block.set(UNCOMMON);
         }
         if let Some(parent) = &self.parent {
             // A new greenlet has no descendants, so there is no cycle.

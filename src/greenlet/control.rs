@@ -83,6 +83,10 @@ pub(super) const ROOT: u32 = 16;
 pub(super) const NESTED_KILL: u32 = 32;
 /// The stack is memory of the caller: the block does not lie on it.
 pub(super) const FOREIGN: u32 = 64;
+/// It has a name, a user's word, an extra part, a killer, or a stack of another than the default
+/// shape: more to do at its end than to retire it. Set by whoever gives it any of these, never taken
+/// back, so that one comparison at the end rules out all of them.
+pub(super) const UNCOMMON: u32 = 128;
 
 impl Block {
     pub(super) const fn unused() -> Block {
@@ -149,6 +153,7 @@ impl Block {
     pub(super) fn extra(&self) -> &mut Extra {
         if self.extra.get().is_null() {
             self.extra.set(Box::into_raw(Box::default()));
+            self.set(UNCOMMON);
         }
         // SAFETY: made here, freed only when the greenlet ends; **One thread**, and no user code
         // runs while the reference lives.

@@ -131,7 +131,7 @@ impl Thread {
     #[cold]
     fn take_node_from_new_chunk(&self) -> &Node {
         let mut chunks = self.chunks.borrow_mut();
-        let count = (64 << chunks.len()).min(4096);
+        let count = 64 << chunks.len().min(6);
         let chunk: Box<[Node]> = (0..count).map(|_| Node::unused()).collect();
         for node in chunk.iter().rev() {
             self.put_node(node);

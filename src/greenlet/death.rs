@@ -127,12 +127,16 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     let node = me.record();
     let mut target = null::<Block>();
     // User code in here may switch away, and then we may be killed: ask for the killer last.
-    if me.killer.get().is_null() {
+    while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
         match route(thread, node, cargo, &exit, None) {
             Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
             Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
         }
+        if me.extra.get().is_null() {
+            break;
+        }
+        local::drop_all(me); // made anew by what was dropped; this may change the route again
     }
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {
@@ -140,6 +144,7 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
             Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
             other => discard(other),
         }
+        local::drop_all(me); // made by the drop above
         let nested = me.has(NESTED_KILL);
         let origin = origin(thread, node);
         me.killer.set(null());
@@ -167,8 +172,7 @@ fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
 /// # Safety
 /// - Nobody will resume it, and nothing on its stack is needed after the next switch.
 /// - The thread's flag `ORPHAN` is clear, and so is the block's `killer`.
-#[inline(always)]
-pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
+unsafe fn retire(thread: &Thread, me: &Block) {
     let node = me.record();
     forget_block(me);
     // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
@@ -178,9 +182,24 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     }
 }
 
+/// As [`retire`], for one that is not [`UNCOMMON`](super::control::UNCOMMON).
+///
+/// # Safety
+/// As [`retire`].
+#[inline(always)]
+pub(super) unsafe fn retire_common(thread: &Thread, me: &Block) {
+    let node = me.record();
+    node.retire();
+    me.node.set(null());
+    // SAFETY: as in `retire`; the slot is of the default shape.
+    unsafe { thread.stacks.put_default(NonNull::from(&me.label)) };
+    if node.handles().get() == 0 {
+        release(thread, node);
+    }
+}
+
 /// Cuts a block from its node, leaving a **Clean slot** (but for `killer`, which only a victim has).
 /// It awaits nothing: it runs, or was never bound, or its caller sees to that.
-#[inline(always)]
 pub(super) fn forget_block(block: &Block) {
     block.record().retire();
     block.node.set(null());

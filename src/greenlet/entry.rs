@@ -4,7 +4,6 @@
 use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread};
 use super::death;
-use super::error::Thrown;
 use super::handle::Greenlet;
 use super::report;
 use super::switch::{Cargo, Raised, received};
@@ -166,14 +165,19 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me.set(STARTED);
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
-    // SAFETY: an unstarted greenlet awaits an `A`.
-    let first = unsafe { if tag == 0 { Ok(unpack(payload)) } else { received::<A>(payload, tag) } };
-    let ended = match first {
-        // **No unwinding through assembly**: caught here, crosses as a value.
-        Ok(argument) => catch_unwind(AssertUnwindSafe(|| closure(argument)))
-            .map_err(|payload| throw::caught(me, payload)),
-        Err(raised) => Err(refuse_first(raised, closure)),
+    let argument = if tag == 0 {
+        // SAFETY: an unstarted greenlet awaits an `A`.
+        unsafe { unpack(payload) }
+    } else {
+        // SAFETY: as above.
+        match unsafe { received::<A>(payload, tag) } {
+            Ok(argument) => argument,
+            // SAFETY: the body never ran, and nothing is left on this stack.
+            Err(raised) => unsafe { end_unrun(thread, me, raised, closure) },
+        }
     };
+    // **No unwinding through assembly**: caught here, crosses as a value.
+    let ended = catch_unwind(AssertUnwindSafe(|| closure(argument)));
     match ended {
         Ok(result) => {
             let mut result = ManuallyDrop::new(result);
@@ -183,7 +187,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
                 thread.set_current(parent);
                 // SAFETY: only the result is left on this stack; the parent awaits it.
                 unsafe {
-                    death::retire(thread, me);
+                    death::retire_common(thread, me);
                     arch::switch(&me.header, &parent.header, word, 0);
                 }
                 unreachable!("a dead greenlet was resumed")
@@ -192,8 +196,11 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
             // SAFETY: only the result is left on this stack.
             unsafe { death::finish(thread, me, cargo) }
         }
-        // SAFETY: nothing is left on this stack.
-        Err(thrown) => unsafe { death::finish(thread, me, Cargo::Throw(thrown)) },
+        Err(payload) => {
+            let cargo = Cargo::Throw(throw::caught(me, payload));
+            // SAFETY: nothing is left on this stack.
+            unsafe { death::finish(thread, me, cargo) }
+        }
     }
 }
 
@@ -203,19 +210,22 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
     // SAFETY: **Identity**: always legal to read, and valid if the node is the parent's.
     let parent = unsafe { &*me.parent.get() };
     let plain = thread.flags.get() == 0
-        && me.killer.get().is_null()
-        && me.extra.get().is_null()
+        && me.flags.get() == STARTED
         && parent.is_named_by(me.header.up.get())
         && parent.awaits::<R>();
     plain.then_some(parent)
 }
 
-/// A body that never ran: its first arrival was not a value.
+/// The end of a body that never ran: its first arrival was not a value.
+///
+/// # Safety
+/// As [`death::finish`].
 #[cold]
-fn refuse_first<F>(raised: Raised, closure: F) -> Thrown {
+unsafe fn end_unrun<F>(thread: &Thread, me: &Block, raised: Raised, closure: F) -> ! {
     report::contain(|| drop(closure));
-    match raised {
-        Raised::Throw(thrown) => thrown,
-        Raised::Exit(_) => unreachable!("an exit ends an unstarted greenlet without running it"),
-    }
+    let Raised::Throw(thrown) = raised else {
+        unreachable!("an exit ends an unstarted greenlet without running it")
+    };
+    // SAFETY: forwarded.
+    unsafe { death::finish(thread, me, Cargo::Throw(thrown)) }
 }

@@ -289,7 +289,11 @@ impl Greenlet {
     pub fn set_parent(&self, parent: &Greenlet) -> Result<(), ParentError> {
         let node = self.node();
         let Some(old) = node.parent() else { return Err(ParentError::Root) };
-        let mut above = Some(parent.node());
+        if std::ptr::eq(parent.node(), node) {
+            return Err(ParentError::Cycle);
+        }
+        // Nobody's parent is above nobody: no need to look.
+        let mut above = Some(parent.node()).filter(|_| node.edges().get() > 0);
         while let Some(one) = above {
             if std::ptr::eq(one, node) {
                 return Err(ParentError::Cycle);

@@ -1,7 +1,7 @@
 //! Looking at a greenlet from outside: its state, its names, its stack, its frames.
 #![expect(unsafe_code, reason = "walks and measures suspended stacks")]
 
-use super::control::{Block, ROOT, STARTED, UNBOUND};
+use super::control::{Block, ROOT, STARTED, UNBOUND, UNCOMMON};
 use super::current::thread;
 use super::handle::Greenlet;
 use super::state::{GreenletId, State};
@@ -37,7 +37,7 @@ impl Greenlet {
         self.alive().is_none()
     }
 
-    /// Has its body begun? True of the dead that ran.
+    /// Has its body begun, and not ended?
     #[doc(alias = "__bool__")]
     pub fn is_active(&self) -> bool {
         self.alive().is_some_and(|block| block.has(STARTED))
@@ -72,6 +72,7 @@ impl Greenlet {
     pub fn set_user_word(&self, word: *mut ()) {
         if let Some(block) = self.alive() {
             block.user.set(word);
+            block.set(UNCOMMON);
         }
     }
 

@@ -5,7 +5,7 @@
 //! nobody is resurrected, and a destructor that runs here cannot be left half-way.
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
-use super::control::{Block, NESTED_KILL, Node, STARTED};
+use super::control::{Block, NESTED_KILL, Node, STARTED, UNCOMMON};
 use super::current::{EXITING, KILLING, ORPHAN, Thread, thread};
 use super::death;
 use super::error::{GreenletExit, Thrown};
@@ -59,6 +59,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     }
     let me = thread.current();
     victim.killer.set(me);
+    victim.set(UNCOMMON);
     victim.refusals.set(0);
     if thread.has(KILLING) {
         victim.set(NESTED_KILL);

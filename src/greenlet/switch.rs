@@ -24,7 +24,7 @@ use super::kill;
 use super::park;
 use super::report;
 use super::trace::{self, TraceKind};
-use super::value::{Received, ValueType, pack};
+use super::value::{Received, ValueType, pack, unpack};
 use super::{SwitchError, Why};
 use crate::arch::{self, Arrival, Word};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -291,10 +291,29 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     value: A,
 ) -> Result<B, Failed<A>> {
     let (kind, awaited) = (ValueType::of::<A>(), ValueType::of::<B>());
+    let me = thread.current();
+    if let Some(target) = target.block()
+        && thread.flags.get() == 0
+        && target.awaits::<Received>()
+        && !std::thread::panicking()
+    {
+        let mut value = ManuallyDrop::new(value);
+        me.expect.set(awaited);
+        target.expect.set(null());
+        thread.set_current(target);
+        let tag = (&raw const *kind).expose_provenance() | ANY;
+        // SAFETY: `target` is suspended or unstarted and takes any value; `me` runs.
+        let arrival = unsafe { arch::switch(&me.header, &target.header, pack(&mut value), tag) };
+        if arrival.tag == 0 {
+            // SAFETY: we awaited a `B`, and got exactly that.
+            return Ok(unsafe { unpack(arrival.payload) });
+        }
+        // SAFETY: we awaited a `B`.
+        return unsafe { received(arrival.payload, arrival.tag) }.map_err(Failed::Raised);
+    }
     if let Err(why) = allowed(thread) {
         return Err(Failed::Refused(why, value));
     }
-    let me = thread.current();
     let target = target.nearest_alive();
     let mut value = ManuallyDrop::new(value);
     let mut result = MaybeUninit::<B>::uninit();

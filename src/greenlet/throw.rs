@@ -77,7 +77,14 @@ unsafe fn throw_boxed(
     if let Some(unstarted) = target.block() {
         end_unstarted(thread, unstarted);
     }
-    match route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited)) {
+    let route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
+    // The drops of closures may have switched away, and then we may be in the middle of being
+    // killed: whoever waits for our death must not be handed this instead.
+    if let Err(why) = allowed(thread) {
+        let (Route::To(_, cargo) | Route::Here(cargo)) = route;
+        return Err(Failed::Refused(why, payload_of(cargo)));
+    }
+    match route {
         Route::To(block, cargo) => {
             // SAFETY: `route` found one that takes the cargo.
             unsafe { depart(thread, block, cargo, awaited, to) }.map_err(Failed::Raised)
@@ -97,6 +104,14 @@ unsafe fn throw_boxed(
         Route::Here(Cargo::Exit(exit)) => unsafe {
             raise_here(thread, Raised::Exit(exit), awaited, to)
         },
+    }
+}
+
+/// The payload that a throw began with.
+fn payload_of(cargo: Cargo) -> Payload {
+    match cargo {
+        Cargo::Throw(thrown) => thrown.payload,
+        Cargo::Value { .. } | Cargo::Exit(_) => Box::new(GreenletExit),
     }
 }
 

@@ -92,7 +92,8 @@ pub(super) fn call(thread: &Thread, kind: TraceKind, origin: Greenlet) -> Result
         tracer(&TraceEvent { kind, origin: &origin, target: &target });
         drop((origin, tracer));
     }));
-    me.flags.set(flags);
+    me.clear(IN_TRACE);
+    me.set(flags & TAKES_THROWS); // only these: it may have been marked for a nested kill meanwhile
     result.inspect_err(|_| report::contain(|| drop(set_trace(None))))
 }
 

@@ -14,9 +14,6 @@ use libc::{c_int, iovec};
 /// Fences pages without splitting the mapping: touching them raises `SIGSEGV` (Linux 6.13).
 pub(super) const MADV_GUARD_INSTALL: c_int = 102;
 
-/// As `MADV_DONTNEED`, and also willing to give back locked memory (Linux 5.18).
-const MADV_DONTNEED_LOCKED: c_int = 24;
-
 /// The calling thread's own process, wherever a pidfd is asked for (Linux 6.14). Unlike a descriptor it
 /// means the child after a fork.
 const PIDFD_SELF: c_int = -10_000;
@@ -62,21 +59,15 @@ pub(super) unsafe fn advise(ranges: &[iovec], advice: c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the pages back to the kernel; they read as zeroes afterwards.
+/// Gives the pages back to the kernel; they read as zeroes afterwards. Refused for locked memory, which is
+/// then what it was: `MADV_DONTNEED_LOCKED` would take it, but emulators say yes to it and do nothing.
 ///
 /// # Safety
 ///
 /// - Every range is whole pages of a mapping of ours, and nobody needs their contents any more.
 pub(super) unsafe fn discard(ranges: &[iovec]) -> io::Result<()> {
     // SAFETY: handed on.
-    match unsafe { advise(ranges, libc::MADV_DONTNEED) } {
-        // EINVAL: the pages are locked (`mlockall`), which this advice respects and the next one does not.
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-            // SAFETY: handed on.
-            unsafe { advise(ranges, MADV_DONTNEED_LOCKED) }
-        }
-        done => done,
-    }
+    unsafe { advise(ranges, libc::MADV_DONTNEED) }
 }
 
 /// # Safety

@@ -128,6 +128,37 @@ fn while_unwinding_a_switch_is_refused_with_its_value() {
 }
 
 #[test]
+fn while_unwinding_the_drop_of_a_handle_still_unwinds_its_greenlet() {
+    let trace = Trace::default();
+    let make = |line| {
+        let trace = trace.clone();
+        let g = Greenlet::new(move |()| {
+            let _finally = OnDrop(trace.clone(), line);
+            let _catches = Defer(|| drop(raised(|| boom("inside the cleanup"))));
+            let inner = Greenlet::new({
+                let trace = trace.clone();
+                move |()| {
+                    let _finally = OnDrop(trace, "inner");
+                    suspend::<(), ()>(())
+                }
+            });
+            let () = inner.switch(());
+            suspend::<(), ()>(());
+        });
+        let () = g.switch(());
+        g
+    };
+    let (first, second) = (make("first"), make("second"));
+    let caught = raised(move || {
+        let _held = (first, second);
+        boom("unwinding")
+    });
+    assert_eq!(caught, "boom unwinding");
+    assert!(!std::thread::panicking());
+    trace.is(&["inner", "first", "inner", "second"]);
+}
+
+#[test]
 fn a_pending_throw_survives_user_code_that_panics_and_catches() {
     let noisy = Defer(|| {
         drop(raised(|| boom("inner")));

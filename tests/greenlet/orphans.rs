@@ -152,6 +152,23 @@ fn one_suspended_in_its_tracer_dies_with_its_last_handle() {
     trace.is(&["body dropped"]);
 }
 
+#[test]
+fn one_who_dies_in_a_tracer_is_forgotten_with_its_last_handle() {
+    let dead = Rc::new(RefCell::new(Vec::new()));
+    set_trace(Some(Rc::new({
+        let dead = dead.clone();
+        move |_| {
+            let g = Greenlet::builder().parent(&current()).create(|()| ()).unwrap();
+            dead.borrow_mut().push(g.downgrade());
+            let () = g.switch(());
+        }
+    })));
+    let () = Greenlet::new(|()| ()).switch(());
+    set_trace(None);
+    assert_eq!(dead.borrow().len(), 2);
+    assert!(dead.borrow().iter().all(|weak| weak.upgrade().is_none()), "a handle was lost");
+}
+
 /// The result that nobody takes suspends in its drop; there its greenlet loses its last handle.
 #[test]
 fn one_suspended_in_the_drop_of_its_result_dies_with_its_last_handle() {

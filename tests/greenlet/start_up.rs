@@ -164,6 +164,19 @@ fn a_tracer_that_sends_the_wrong_type_raises_and_nobody_is_harmed() {
     let () = g2.switch(1);
 }
 
+#[test]
+fn a_tracer_that_panics_also_in_its_drop_raises_the_first_panic() {
+    let in_drop = Defer(|| boom("drop of the tracer"));
+    set_trace(Some(Rc::new(move |_| {
+        let _used = &in_drop;
+        boom("tracer")
+    })));
+    let g = Greenlet::new(|value: Counted<24>| drop(value));
+    assert_eq!(raised(|| g.switch::<_, ()>(Counted::<24>::new(1))), "boom tracer");
+    assert_eq!(live(), 0);
+    assert!(g.is_dead());
+}
+
 /// Three greenlets, one of them started by the tracer in the middle of a switch to another.
 #[test]
 fn a_tracer_that_diverts_a_switch_among_three_delivers_every_value() {

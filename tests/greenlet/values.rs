@@ -297,3 +297,29 @@ fn an_aligned_value_without_bytes_asks_the_allocator_for_none() {
     assert_eq!(Rc::strong_count(&token), 1);
     assert_eq!(crate::allocator::empty_requests(), before);
 }
+
+#[test]
+fn large_closures_need_no_more_stack() {
+    let large = [7_u8; 80 * 1024];
+    let g = Greenlet::new(move |at: usize| large[at]);
+    assert_eq!(g.switch::<usize, u8>(70_000), 7);
+    let unstarted = Greenlet::new(move |at: usize| large[at]);
+    assert!(unstarted.kill().is::<GreenletExit>());
+}
+
+#[test]
+fn a_large_result_survives_every_way_of_reuse() {
+    use greenlet::StackReuse::{Fast, Fresh, Zeroed};
+    for reuse in [Fast, Zeroed, Fresh] {
+        for _ in 0..20 {
+            let build = || Greenlet::builder().stack_size(256 * 1024).reuse(reuse);
+            let exact = build().create(|()| Counted::<4096>::new(1)).unwrap();
+            assert!(exact.switch::<(), Counted<4096>>(()).is(1));
+            let any = build().create(|()| Counted::<4096>::new(2)).unwrap();
+            let received = any.switch_any(());
+            greenlet::trim_stacks(0);
+            assert!(received.get::<Counted<4096>>().is(2));
+        }
+    }
+    assert_eq!(live(), 0);
+}

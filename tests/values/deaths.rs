@@ -141,9 +141,10 @@ each_size! {
     }
 
     fn value_whose_drop_kills_the_chosen_ancestor<T: Payload>() {
-        struct Killer<T: 'static>(Rc<RefCell<Option<Greenlet>>>, #[allow(dead_code, reason = "kept for its drop")] T);
-        impl<T: 'static> Drop for Killer<T> {
+        struct Killer<T: Carried>(Rc<RefCell<Option<Greenlet>>>, Option<T>);
+        impl<T: Carried> Drop for Killer<T> {
             fn drop(&mut self) {
+                assert_eq!(self.1.take().map(|held| held.tag()), Some(2));
                 drop(self.0.take());
             }
         }
@@ -155,7 +156,7 @@ each_size! {
         parent.switch::<(), ()>(());
         let child = roomy_under(&parent, {
             let slot = slot.clone();
-            move |()| Killer(slot, T::make(2))
+            move |()| Killer(slot, Some(T::make(2)))
         });
         let weak = parent.downgrade();
         *slot.borrow_mut() = Some(parent);
@@ -165,9 +166,10 @@ each_size! {
     }
 
     fn value_whose_drop_reparents_the_dying<T: Payload>() {
-        struct Mover<T: 'static>(Greenlet, Greenlet, #[allow(dead_code, reason = "kept for its drop")] T);
-        impl<T: 'static> Drop for Mover<T> {
+        struct Mover<T: Carried>(Greenlet, Greenlet, Option<T>);
+        impl<T: Carried> Drop for Mover<T> {
             fn drop(&mut self) {
+                assert_eq!(self.2.take().map(|held| held.tag()), Some(2));
                 self.0.set_parent(&self.1).unwrap();
             }
         }
@@ -177,7 +179,7 @@ each_size! {
         second.switch::<(), ()>(());
         let child = roomy_under(&first, {
             let second = second.clone();
-            move |()| Mover(current(), second, T::make(2))
+            move |()| Mover(current(), second, Some(T::make(2)))
         });
         let exit: ChildExit = child.switch(());
         assert_eq!(exit.id(), child.id());
@@ -232,7 +234,8 @@ each_size! {
         });
         top.switch::<(), ()>(());
         let middle = roomy_under(&top, |_: T| -> u8 { unreachable!() });
-        let g = roomy_under(&middle, |()| -> () { std::panic::resume_unwind(Box::new(T::make(9))) });
+        let panics = |()| -> () { std::panic::resume_unwind(Box::new(T::make(9))) };
+        let g = roomy_under(&middle, panics);
         let payload: Box<dyn std::any::Any + Send> = g.switch(());
         assert_eq!(payload.downcast::<T>().unwrap().tag(), 9);
         assert!(g.is_dead() && middle.is_dead() && top.is_dead());

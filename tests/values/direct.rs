@@ -1,6 +1,6 @@
 //! Plain transfers: suspended and unstarted targets, oneself, the dead.
 
-use crate::payload::{Carried, each_size, roomy, roomy_under};
+use crate::payload::{Carried, alias_of, each_size, roomy};
 use greenlet::{Greenlet, Received, SwitchError, Why, current, suspend};
 
 #[derive(Debug)]
@@ -97,17 +97,7 @@ each_size! {
             let value: T = suspend(());
             T::make(value.tag() + 1)
         });
-        let dead = roomy_under(&outer, |()| ());
-        let _ = dead.kill(); // unstarted: it dies, and the exit starts nobody...
-        let outer = match outer.is_dead() {
-            false => outer,
-            // ... but an unstarted ancestor of another type dies unrun.
-            true => roomy(|()| {
-                let value: T = suspend(());
-                T::make(value.tag() + 1)
-            }),
-        };
-        dead.set_parent(&outer).unwrap();
+        let dead = alias_of(&outer);
         outer.switch::<(), ()>(());
         let other = refused(dead.try_switch::<Other, T>(Other));
         let _ = other;
@@ -121,11 +111,8 @@ each_size! {
         middle.switch::<(), ()>(());
         let top = roomy(|value: T| T::make(value.tag() * 2));
         middle.set_parent(&top).unwrap();
-        let bottom = roomy_under(&middle, |()| ());
+        let bottom = alias_of(&middle);
         let bottom_weak = bottom.downgrade();
-        bottom.set_parent(&current()).unwrap();
-        bottom.switch::<(), ()>(());
-        bottom.set_parent(&middle).unwrap();
         let value = refused(bottom.try_switch::<u64, T>(3));
         assert_eq!(value, 3);
         let back: T = bottom.switch(T::make(21));
@@ -139,8 +126,7 @@ each_size! {
         let g = roomy(|first: Received| {
             let first = first.get::<T>();
             let second = greenlet::suspend_any(first);
-            let second = second.try_get::<Other>().unwrap_err().get::<T>();
-            second
+            second.try_get::<Other>().unwrap_err().get::<T>()
         });
         let back = g.switch_any(T::make(1));
         assert!(back.is::<T>() && !back.is::<Other>());

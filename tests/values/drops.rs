@@ -1,6 +1,9 @@
 //! Handles that go while something is on its way: a suspended victim, an orphan, a sender.
 
-use crate::payload::{Carried, OnDrop, Payload, alias_of, alive, balanced, each_size, roomy};
+use crate::child::in_child;
+use crate::payload::{
+    Carried, OnDrop, Payload, alias_of, alive, balanced, broken, each_size, roomy,
+};
 use greenlet::{Greenlet, SwitchError, Why, current, suspend, suspend_any, try_suspend};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -144,25 +147,6 @@ each_size! {
         assert!(!std::thread::panicking());
     }
 
-    fn dropped_by_the_destructor_of_a_thread_local<T: Payload>() {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                thread_local! {
-                    static HOLDER: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
-                }
-                drop(current()); // the thread's greenlets are known before HOLDER is
-                let g = roomy(|first: T| {
-                    let _held = first;
-                    suspend::<(), ()>(());
-                });
-                g.switch::<T, ()>(T::make(1));
-                drop(g.kill());
-                HOLDER.with(|holder| *holder.borrow_mut() = Some(g));
-                assert_eq!(alive(), 0);
-            });
-        });
-    }
-
     fn switch_in_a_drop_while_unwinding_gives_the_value_back<T: Payload>() {
         let other = roomy(|value: T| value);
         let in_drop = OnDrop({
@@ -220,7 +204,7 @@ each_size! {
 
     fn what_a_dead_holder_held_goes_with_it<T: Payload>() {
         fn nest<T: Carried>(depth: u8) -> Greenlet {
-            let g = roomy(move |()| {
+            roomy(move |()| {
                 let _held = T::make(depth);
                 let _inner = (depth > 0).then(|| {
                     let inner = nest::<T>(depth - 1);
@@ -228,8 +212,7 @@ each_size! {
                     inner
                 });
                 suspend::<(), ()>(());
-            });
-            g
+            })
         }
         let g = nest::<T>(20);
         g.switch::<(), ()>(());
@@ -306,4 +289,48 @@ fn a_child_that_suspends_holds_no_handle_of_its_parent() {
             });
         }
     }
+}
+
+/// Holds a greenlet for the destructors of thread-locals.
+struct Holder(RefCell<Option<Greenlet>>);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let Some(g) = self.0.take() else { return };
+        let before = alive();
+        drop(g);
+        // Unwound, or leaked with all that it owns; nothing in between.
+        assert!(alive() == before - 1 || alive() == before);
+        assert_eq!(broken(), 0);
+    }
+}
+
+thread_local!(static HOLDER: Holder = const { Holder(RefCell::new(None)) });
+
+fn held_at_thread_exit<T: Carried>(holder_first: bool) {
+    let thread = std::thread::spawn(move || {
+        if holder_first {
+            HOLDER.with(|_| ());
+        }
+        let g = roomy(|first: T| {
+            let _held = first;
+            suspend::<(), ()>(());
+        });
+        g.switch::<T, ()>(T::make(1));
+        HOLDER.with(|holder| *holder.0.borrow_mut() = Some(g));
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn dropped_by_the_destructor_of_a_thread_local() {
+    let case = || {
+        for holder_first in [false, true] {
+            held_at_thread_exit::<Payload<1>>(holder_first);
+            held_at_thread_exit::<Payload<8>>(holder_first);
+            held_at_thread_exit::<Payload<24>>(holder_first);
+            held_at_thread_exit::<Payload<4096>>(holder_first);
+        }
+    };
+    in_child("drops::dropped_by_the_destructor_of_a_thread_local", case).done();
 }

@@ -84,6 +84,11 @@ pub(crate) fn alive() -> u64 {
     MADE.get() - DROPPED.get()
 }
 
+/// How many payloads of this thread were torn or dropped twice.
+pub(crate) fn broken() -> u64 {
+    BROKEN.get()
+}
+
 /// How many payloads this thread has made.
 pub(crate) fn made() -> u64 {
     MADE.get()
