@@ -19,7 +19,7 @@ use super::park::{self, Woken};
 use super::report;
 use super::state::GreenletId;
 use super::switch::{Cargo, depart_for_ever, takes};
-use super::value::ValueType;
+use super::value::{Received, ValueType};
 use super::{kill, local};
 use crate::arch::Word;
 use std::ptr::{NonNull, null};
@@ -67,6 +67,8 @@ pub(super) fn route<'a>(
                 cargo = Cargo::Exit(ChildExit { type_name, ..exit.clone() });
                 continue;
             }
+            // Whoever waits for `Received` is told of an exit, also as the argument of its body.
+            Cargo::Exit(_) if awaited.is_some_and(ValueType::is::<Received>) => {}
             Cargo::Throw(_) | Cargo::Exit(_) if !is_here && !ancestor.has(STARTED) => {
                 end_unstarted(thread, ancestor);
                 continue;

@@ -444,31 +444,4 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
             0 returned 0
         ",
     },
-    Difference {
-        name: "an exit that somebody below could not take starts nobody",
-        reason: "it goes on as the notice of that exit (`ChildExit`), which is no argument for a body",
-        program: "
-            root
-              throw_exit 3
-              is_dead 1
-            1 parent 0
-              return 1
-            2 parent 1 exact
-            3 parent 2
-        ",
-        rust: "
-            0 got exit
-            0 dead 1 true
-            0 returned 0
-        ",
-        python: "
-            2 started exit
-            2 returned 0
-            1 started 0
-            1 returned 1
-            0 got 1
-            0 dead 1 true
-            0 returned 0
-        ",
-    },
 ];

@@ -90,8 +90,6 @@ impl<'p> Machine<'p> {
 
     /// Hands `outcome` to the nearest live greenlet from `target` upwards, which may be the current one.
     fn transfer(&mut self, mut target: Id, mut outcome: Result<Value, Error>) {
-        // An exit that an exact waiter could not take goes on as the notice of it, which starts nobody.
-        let mut notice = false;
         loop {
             match self.nodes[target].state {
                 State::Live if target == self.current => {
@@ -101,18 +99,14 @@ impl<'p> Machine<'p> {
                 State::Live => return self.enter(target, outcome),
                 // Python starts it with the error pending, so it dies in its own context.
                 State::Unstarted
-                    if self.dialect == Dialect::Python
-                        || !notice && self.starts(target, outcome) =>
+                    if self.dialect == Dialect::Python || self.starts(target, outcome) =>
                 {
                     let node = &mut self.nodes[target];
                     node.state = State::Live;
                     node.frames = vec![Frame::Death, Frame::Start];
                     return self.enter(target, outcome);
                 }
-                State::Unstarted => {
-                    self.nodes[target].state = State::Dead;
-                    notice = outcome == Ok(Value::Exit);
-                }
+                State::Unstarted => self.nodes[target].state = State::Dead,
                 State::Dead | State::Leaked => {}
                 State::Absent => unreachable!("no handle names it"),
             }
