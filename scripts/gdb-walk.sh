@@ -17,7 +17,7 @@ skip() {
 
 command -v gdb >/dev/null || skip "there is no gdb"
 gdb -nx -batch -ex 'python print("python")' 2>/dev/null | grep -q '^python$' || skip "this gdb has no Python"
-# shellcheck disable=SC2016 # a variable of gdb
+# shellcheck disable=SC2016 # $_exitcode is gdb's
 gdb -nx -batch -ex 'set startup-with-shell off' -ex run -ex 'print $_exitcode' /bin/true 2>&1 |
     grep -q '= 0$' || skip "gdb may not trace programs here"
 

@@ -232,7 +232,11 @@ mod tests {
 
     #[test]
     fn every_question_is_answered_by_its_base_first_and_by_nobody_twice() {
-        for question in all() {
+        // Inside `run`, which ends the rings of siblings: they hold one another's handles.
+        // The large sizes run the same code as the small ones.
+        greenlet::run(|| all().iter().filter(|q| q.size <= 100).for_each(answered_well));
+
+        fn answered_well(question: &Question) {
             let mut cases = question.cases(&Outside::none());
             assert_eq!(cases[0].peer, question.base, "{}", question.name());
             let peers: HashSet<&str> = cases.iter().map(|case| case.peer.as_str()).collect();

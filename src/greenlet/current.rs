@@ -4,10 +4,12 @@
 //!   It starts at a static whose flags are not zero, so that the fast path of a switch needs no
 //!   null check: the first use of a thread takes the cold path and creates the state.
 //! - The state outlives every thread-local: it is freed by a pthread key's destructor, which runs
-//!   after those. A second thread-local, which has a destructor, only notes that they have begun.
+//!   after those. A second thread-local, which has a destructor, notes that they are being
+//!   destroyed, for those that are older than the state; `outermost.rs` tells for the younger.
 #![expect(unsafe_code, reason = "the thread-local pointer, and the state behind it")]
 
 use super::control::{Block, Node, ROOT, STARTED};
+use super::outermost::OutermostCalls;
 use super::report;
 use super::trace::Tracer;
 use crate::arch;
@@ -47,6 +49,7 @@ pub(crate) struct Thread {
     pub(super) leaked: Cell<usize>,
     alternate_stack: Cell<Option<AlternateStack>>,
     exit_round: Cell<u32>,
+    outermost: OutermostCalls,
 }
 
 impl Thread {
@@ -66,6 +69,7 @@ impl Thread {
             leaked: Cell::new(0),
             alternate_stack: Cell::new(alternate_stack),
             exit_round: Cell::new(0),
+            outermost: OutermostCalls::none(),
         }
     }
 
@@ -80,6 +84,11 @@ impl Thread {
 
     pub(super) fn clear(&self, flag: u32) {
         self.flags.set(self.flags.get() & !flag);
+    }
+
+    /// Are this thread's locals being destroyed?
+    pub(super) fn is_ending(&self) -> bool {
+        self.has(EXITING) || !self.outermost.are_there()
     }
 
     /// The greenlet that runs.
@@ -202,6 +211,7 @@ fn create_state<'a>() -> &'a Thread {
     root.flags.set(ROOT | STARTED);
     root.label.id.set(node.id.get());
     thread.current.set(root);
+    thread.outermost.look();
     THREAD.set(state);
     // SAFETY: the key exists for ever; its destructor gets this pointer back.
     unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };

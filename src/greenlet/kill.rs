@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
 use super::control::{Block, NESTED_KILL, Node, STARTED, UNCOMMON};
-use super::current::{EXITING, KILLING, ORPHAN, Thread, thread};
+use super::current::{KILLING, ORPHAN, Thread, thread};
 use super::death;
 use super::error::{GreenletExit, Thrown};
 use super::park;
@@ -47,7 +47,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     if park::is_parked(victim) {
         return park::deliver(victim, Box::new(GreenletExit));
     }
-    if thread.has(EXITING) {
+    if thread.is_ending() {
         return leak(
             thread,
             victim,

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  error state value       what crosses, and what can go wrong
-//!  control current report  the blocks, this thread's state, lines on standard error
+//!  control current outermost report   the blocks, this thread's state, lines on standard error
 //!  switch                  the one place that crosses stacks
 //!  park trace local        seams: schedulers, callbacks, values per greenlet
 //!  death kill throw        how greenlets end, and to whom their end goes
@@ -31,6 +31,7 @@ mod handle;
 mod inspect;
 mod kill;
 mod local;
+mod outermost;
 mod park;
 mod report;
 mod state;

@@ -58,6 +58,10 @@ fn main() {
         println!("{name:14} {value}");
     }
 
+    if cfg!(debug_assertions) {
+        println!("{:14} not a release build: the figures mean nothing", "WARNING");
+    }
+
     let filter = options.filter.as_deref().unwrap_or("");
     let questions: Vec<_> =
         questions::all().into_iter().filter(|question| question.name().contains(filter)).collect();

@@ -79,7 +79,7 @@ mod installed {
 #[cfg(not(boost))]
 mod missing {
     use super::Boost;
-    use crate::measure::{Case, Stopwatch};
+    use crate::measure::Case;
 
     pub(in super::super) fn version() -> String {
         format!("not installed ({})", env!("BENCH_BOOST_MISSING"))
