@@ -10,7 +10,7 @@
 //   x0         payload         payload sent to us  -
 //   x1         tag             tag sent to us      -
 //   x2         from            who resumed us      -
-//   x3         to              -                   clobbered
+//   x3         to              -                   clobbered (then the new sp)
 //   x16, x17   -               -                   clobbered (resume address, sp)
 //   x19, x29   -               -                   saved here: the compiler may not name them
 //   x20 - x28  -               -                   declared clobbered: saved only where live
@@ -33,6 +33,7 @@
     .equ .Lframe_resume, 16
 
     // 1. save
+    ldr     x3, [x3, #.Lheader_saved_sp]    // early: nothing below waits for anything longer
     adr     x16, 2f
     stp     x19, x29, [sp, #-.Lframe_size]!
     str     x16, [sp, #.Lframe_resume]
@@ -40,8 +41,7 @@
     mov     x17, sp
     str     x17, [x2, #.Lheader_saved_sp]
     // 3. take the new sp
-    ldr     x17, [x3, #.Lheader_saved_sp]
-    mov     sp, x17
+    mov     sp, x3
     // 4. restore
     ldr     x16, [sp, #.Lframe_resume]
     ldp     x19, x29, [sp], #.Lframe_size

@@ -10,7 +10,7 @@
 //   rdi        payload         payload sent to us  -
 //   rsi        tag             tag sent to us      -
 //   rdx        from            who resumed us      -
-//   rcx        to              -                   clobbered
+//   rcx        to              -                   clobbered (then the new sp)
 //   rax        -               -                   clobbered (resume address)
 //   rbx, rbp   -               -                   saved here: the compiler may not name them
 //   r12 - r15  -               -                   declared clobbered: saved only where live
@@ -28,6 +28,7 @@
     .equ .Lheader_saved_sp, 0
 
     // 1. save
+    mov     rcx, [rcx + .Lheader_saved_sp]  // early: nothing below waits for anything longer
     lea     rax, [rip + 2f]
     push    rbp
     push    rbx
@@ -35,7 +36,7 @@
     // 2. publish sp
     mov     [rdx + .Lheader_saved_sp], rsp
     // 3. take the new sp
-    mov     rsp, [rcx + .Lheader_saved_sp]
+    mov     rsp, rcx
     // 4. restore
     pop     rax
     pop     rbx

@@ -240,6 +240,12 @@ impl Node {
         &self.link.counts[1]
     }
 
+    /// Has it neither handles nor edges?
+    #[inline(always)]
+    pub(super) fn is_nameless(&self) -> bool {
+        self.handles().get() | self.edges().get() == 0
+    }
+
     /// The block while the greenlet lives.
     #[inline(always)]
     pub(super) fn block(&self) -> Option<&Block> {

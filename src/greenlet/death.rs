@@ -233,10 +233,10 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
 #[inline]
 pub(super) fn release(thread: &Thread, node: &Node) {
     let mut node = node;
-    while node.handles().get() == 0 && node.edges().get() == 0 && node.block().is_none() {
-        let parent = node.parent();
+    while node.is_nameless() && node.block().is_none() {
+        // A node is taken for one that has a parent; the root is held by its thread.
+        let Some(parent) = node.parent() else { return };
         thread.put_node(node);
-        let Some(parent) = parent else { return };
         parent.edges().set(parent.edges().get() - 1);
         node = parent;
     }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
 
 use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
-use super::current::{Thread, thread};
+use super::current::{Thread, thread_or_none};
 use super::death;
 use super::handle::Greenlet;
 use super::report;
@@ -159,7 +159,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me: *const Header,
 ) -> ! {
     arch::start_with_default_control_words();
-    let thread = thread();
+    let thread = thread_or_none(); // there is one: it has greenlets
     // SAFETY: the header is the first field of the block of the greenlet that has just begun.
     let me = unsafe { &*me.cast::<Block>() };
     me.set(STARTED);

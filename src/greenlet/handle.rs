@@ -196,7 +196,7 @@ impl Greenlet {
     /// [`SwitchError::Refused`] with the value, when nothing happened;
     /// [`SwitchError::Thrown`] with what was thrown at the current greenlet meanwhile;
     /// [`SwitchError::ChildExited`] when a child ended with something other than a `B`.
-    #[inline]
+    #[inline(always)]
     pub fn try_switch<A: 'static, B: 'static>(&self, value: A) -> Result<B, SwitchError<A>> {
         let thread = thread();
         let _takes_throws = TakesThrows::in_current(thread);

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
 use super::control::{Block, NESTED_KILL, Node, STARTED, UNCOMMON};
-use super::current::{KILLING, ORPHAN, Thread, thread};
+use super::current::{KILLING, ORPHAN, Thread, thread_or_none};
 use super::death;
 use super::error::{GreenletExit, Thrown};
 use super::park;
@@ -25,7 +25,7 @@ const PATIENCE: u32 = 8;
 #[cold]
 #[inline(never)]
 pub(super) fn last_handle_dropped(node: &Node) {
-    let thread = thread();
+    let thread = thread_or_none(); // there is one: it has handles
     match node.block() {
         None => death::release(thread, node),
         Some(block) if std::ptr::eq(block, thread.current()) => thread.set(ORPHAN),

@@ -69,7 +69,7 @@ pub fn suspend_any<A: 'static>(value: A) -> Received {
 ///
 /// # Panics
 /// In the root greenlet, which has no parent.
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
     let thread = thread();

@@ -12,6 +12,7 @@
 //!  tag             meaning
 //!  0               a value of exactly the awaited type, packed in the word
 //!  ValueType | 1   a value of this type, packed in the word, for one that waits for Received
+//!  Thrown | 2      a throw and nothing else; it lies in the sender's frame
 //!  *Transfer       anything else
 //! ```
 #![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
@@ -72,6 +73,9 @@ struct Transfer {
 }
 
 const ANY: usize = 1;
+const THROW: usize = 2;
+const _: () = assert!(align_of::<ValueType>() > 1 && align_of::<Thrown>() > 2);
+const _: () = assert!(align_of::<Transfer>() > 2);
 
 /// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`].
 ///
@@ -132,6 +136,11 @@ pub(super) unsafe fn depart(
         is_traced(thread, me, target).then(|| (TraceKind::of(&cargo), Greenlet::of(me.record())));
     // SAFETY: `me` runs; `target` is as the caller promises.
     let arrival = unsafe { send(thread, me, target, Transfer { cargo, orphan, trace }) };
+    if arrival.tag == 0 {
+        // SAFETY: tag 0 means exactly the awaited type, for which `to` has room.
+        unsafe { awaited.unpack_to(arrival.payload, to) };
+        return Ok(());
+    }
     // SAFETY: we expected `awaited`.
     unsafe { arrive(thread, arrival.payload, arrival.tag, awaited, to) }
 }
@@ -168,19 +177,23 @@ unsafe fn send(thread: &Thread, me: &Block, target: &Block, transfer: Transfer) 
     thread.set_current(target);
     // Nothing that is dropped may be left in this frame: it may never be resumed.
     let transfer = ManuallyDrop::new(transfer);
-    if let Transfer { cargo: Cargo::Value { kind, word }, orphan, trace: None } = &*transfer
-        && orphan.is_null()
-    {
-        let tag = (&raw const **kind).expose_provenance() | ANY;
-        // SAFETY: by the caller's promise; `arrive` understands the tag.
-        return unsafe { arch::switch(&me.header, &target.header, *word, tag) };
-    }
-    let tag = (&raw const transfer).expose_provenance();
-    // SAFETY: by the caller's promise. The receiver moves the transfer out before all else.
-    unsafe { arch::switch(&me.header, &target.header, Word::uninit(), tag) }
+    let (word, tag) = match &*transfer {
+        Transfer { cargo: Cargo::Value { kind, word }, orphan, trace: None }
+            if orphan.is_null() =>
+        {
+            (*word, (&raw const **kind).expose_provenance() | ANY)
+        }
+        Transfer { cargo: Cargo::Throw(thrown), orphan, trace: None } if orphan.is_null() => {
+            (Word::uninit(), (&raw const *thrown).expose_provenance() | THROW)
+        }
+        _ => (Word::uninit(), (&raw const transfer).expose_provenance()),
+    };
+    // SAFETY: by the caller's promise; `arrive` understands the tag, and moves the transfer out
+    // before all else.
+    unsafe { arch::switch(&me.header, &target.header, word, tag) }
 }
 
-/// Decodes an arrival whose tag is not 0 (and one that is, if it must).
+/// Decodes an arrival whose tag is not 0.
 ///
 /// # Safety
 /// - The word and the tag came to the current greenlet, which awaited `awaited`.
@@ -194,15 +207,17 @@ unsafe fn arrive(
     awaited: &'static ValueType,
     to: *mut u8,
 ) -> Result<(), Raised> {
-    if tag & ANY != 0 || tag == 0 {
-        let kind = match tag {
-            0 => awaited,
-            // SAFETY: the tag is the address of a promoted constant plus one.
-            _ => unsafe { &*std::ptr::with_exposed_provenance::<ValueType>(tag & !ANY) },
-        };
+    if tag & ANY != 0 {
+        // SAFETY: the tag is the address of a promoted constant plus the mark.
+        let kind = unsafe { &*std::ptr::with_exposed_provenance::<ValueType>(tag & !ANY) };
         // SAFETY: the sender packed a value of this type, and `to` takes it.
         unsafe { take(kind, payload, awaited, to) };
         return Ok(());
+    }
+    if tag & THROW != 0 {
+        let thrown = std::ptr::with_exposed_provenance::<Thrown>(tag & !THROW);
+        // SAFETY: the tag is the address of what the sender gives away, plus the mark.
+        return Err(Raised::Throw(unsafe { thrown.read() }));
     }
     // (1) Move everything into this frame.
     // SAFETY: the tag is the address of a transfer in the sender's frame, which it gives away.

@@ -43,10 +43,8 @@ unsafe fn throw_boxed(
     if let Err(why) = allowed(thread) {
         return refused(why, thrown);
     }
-    let me = thread.current();
-    let mut exit = exit_of(target, None);
     if let Some(block) = target.block() {
-        if std::ptr::eq(block, me) {
+        if std::ptr::eq(block, thread.current()) {
             // SAFETY: forwarded.
             return unsafe { raise_here(thread, Raised::Throw(thrown), awaited, to) };
         }
@@ -69,8 +67,8 @@ unsafe fn throw_boxed(
             return unsafe { depart(thread, block, Cargo::Throw(thrown), awaited, to) }
                 .map_err(Failed::Raised);
         }
-        exit = exit_of(target, block.label.name());
     }
+    let exit = exit_of(target, target.block().and_then(|block| block.label.name()));
     if cfg!(panic = "abort") && !thrown.payload.is::<GreenletExit>() && !takes_end(thread, target) {
         return refused(Why::CannotUnwind, thrown);
     }

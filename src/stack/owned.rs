@@ -43,9 +43,15 @@ impl Stack {
     /// no more can be had.
     #[track_caller]
     pub fn new(bytes: usize) -> Result<Stack, StackError> {
+        let location = Location::caller();
+        if bytes == Shape::DEFAULT.stack_bytes
+            && let Some(label) = stacks().take_default()
+        {
+            return Ok(Stack::created_at(label, location));
+        }
         let shape = Shape::new(bytes, Shape::DEFAULT.guard_bytes, StackReuse::Fast)?;
         let label = stacks().take(shape)?;
-        Ok(Stack::created_at(label, Location::caller()))
+        Ok(Stack::created_at(label, location))
     }
 
     /// A stack in memory of the caller's: `bytes` from `memory` upwards. It has no guard.
