@@ -17,13 +17,16 @@ skip=(
     stack::cache::tests
     stack::owned::tests
     stack::region::tests
+    stacks_of_the_callers_memory # one stack inside of another, whose switches look like calls
     million  # a million greenlets: hours at this speed
 )
 
 need_packages valgrind
 
+# No look for leaks at exit: it reads every reserved page of every slab, for minutes.
 # Children that tests start are not followed: most of them die on purpose.
-memcheck=(valgrind --quiet --error-exitcode=9 --num-callers=30 --trace-children=no)
+memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=no --num-callers=30
+    --trace-children=no)
 
 must_report "Invalid read" "${memcheck[@]}"
 declare -x "$(runner_variable)=${memcheck[*]}"
