@@ -20,10 +20,6 @@ qemu=/usr/bin/qemu-aarch64-static
 linker=aarch64-linux-gnu-gcc
 rustc=/usr/bin/rustc
 
-skip=(
-    threads_come_and_go_flat # qemu-user keeps 280 KiB of its own for every thread that has ended
-)
-
 die() {
     echo "test-aarch64: $*" >&2
     exit 1
@@ -116,10 +112,4 @@ if [ "${1:-}" = --env-only ]; then
 fi
 eval "$(environment)"
 smoke
-for name in "${skip[@]}"; do
-    case " $* " in
-    *" -- "*) set -- "$@" --skip "$name" ;;
-    *) set -- "$@" -- --skip "$name" ;;
-    esac
-done
 exec cargo test "$@"
