@@ -1,0 +1,34 @@
+//! A descriptor as this crate names it.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The kernel's number, and a serial that no two descriptors share that were open under one number
+/// at different times: what is remembered of a number that has since been closed and given out
+/// again does not apply to the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fd {
+    number: RawFd,
+    serial: u32,
+}
+
+impl Fd {
+    /// A descriptor that was just opened, or was handed to us: it gets a serial of its own.
+    pub(crate) fn new(number: RawFd) -> Fd {
+        // Wraps after four billion; then two must share the number, too, to be confused.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        Fd { number, serial: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The kernel's number.
+    #[inline]
+    pub(crate) fn number(self) -> RawFd {
+        self.number
+    }
+
+    /// Which descriptor of that number.
+    #[inline]
+    pub(crate) fn serial(self) -> u32 {
+        self.serial
+    }
+}

@@ -1,0 +1,203 @@
+//! The seam to the world: operations go down, completions come up. Level 0.
+//!
+//! Everything that waits for the kernel goes through one `enum`, [`Driver`]; which of its variants a
+//! thread has is decided once, at its first use. Knows nothing of greenlets: it takes an [`Entry`],
+//! and later says which token has ended, and how.
+//!
+//! ```text
+//!              push, cancel            enter(wait)               reap
+//!   op ──▶ Entry (caller's frame) ──▶  Driver  ──▶  kernel  ──▶ Completion { token, result, flags } ──▶ hub
+//!
+//!   uring/       an SQE per entry, one `io_uring_enter` a round, CQEs
+//!   readiness/   tries the system call; EAGAIN: waits for the descriptor, then tries again
+//! ```
+//!
+//! - **Kernel holds until completion**: an [`Entry`] that was pushed and answered [`Pushed::Queued`]
+//!   stays where it is, with everything its request points to, until its last completion was
+//!   reaped: the one without [`MORE`], and, if it was cancelled, as many more as `cancel` said.
+//! - **One seam**: no io_uring and no epoll type leaves its folder.
+
+mod clock;
+mod fd;
+mod request;
+mod settings;
+mod token;
+
+#[cfg(feature = "uring")]
+mod uring;
+mod readiness;
+
+use clock::monotonic_ns;
+pub(crate) use fd::Fd;
+pub(crate) use request::{Entry, Pushed, Request};
+pub(crate) use settings::{Capabilities, Kind, Settings};
+pub(crate) use token::{Completion, MORE, Token};
+
+use std::fmt;
+use std::io;
+
+/// How long [`Driver::enter`] may stay in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Not at all: submit, and take what is there.
+    No,
+    /// Until there is a completion.
+    ForEver,
+    /// Until there is a completion, or [`Driver::now`] has reached this moment (nanoseconds).
+    Until(u64),
+}
+
+/// What a driver has done since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Entries into the kernel that submit or wait (`io_uring_enter`, `epoll_wait`).
+    pub(crate) enters: u64,
+    /// Further system calls on behalf of operations (`recv`, `epoll_ctl`).
+    pub(crate) calls: u64,
+    pub(crate) pushed: u64,
+    pub(crate) completions: u64,
+    pub(crate) cancels: u64,
+    /// How often the completion queue was too short.
+    pub(crate) overflows: u64,
+}
+
+/// This thread's way to the kernel.
+pub(crate) enum Driver {
+    #[cfg(feature = "uring")]
+    Uring(uring::Uring),
+    Readiness(readiness::Readiness),
+}
+
+macro_rules! each {
+    ($driver:expr, $it:ident => $call:expr) => {
+        match $driver {
+            #[cfg(feature = "uring")]
+            Driver::Uring($it) => $call,
+            Driver::Readiness($it) => $call,
+        }
+    };
+}
+
+impl Driver {
+    /// Makes the driver that `settings` name, or the best one that works here; and says in a line
+    /// why it is not io_uring, if that was left open and refused.
+    ///
+    /// # Errors
+    /// Those of the named kind; those of epoll where the choice was left open.
+    pub(crate) fn new(settings: &Settings) -> io::Result<(Driver, Option<String>)> {
+        match settings.kind {
+            Some(Kind::Epoll) => {}
+            #[cfg(feature = "uring")]
+            Some(Kind::Uring) => {
+                return Ok((Driver::Uring(uring::Uring::new(settings)?), None));
+            }
+            #[cfg(not(feature = "uring"))]
+            Some(Kind::Uring) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "built without the feature `uring`",
+                ));
+            }
+            #[cfg(feature = "uring")]
+            None => match uring::Uring::new(settings) {
+                Ok(uring) => return Ok((Driver::Uring(uring), None)),
+                Err(error) => {
+                    let readiness = readiness::Readiness::new(settings)?;
+                    return Ok((Driver::Readiness(readiness), Some(uring::why_refused(&error))));
+                }
+            },
+            #[cfg(not(feature = "uring"))]
+            None => {}
+        }
+        Ok((Driver::Readiness(readiness::Readiness::new(settings)?), None))
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            #[cfg(feature = "uring")]
+            Driver::Uring(_) => Kind::Uring,
+            Driver::Readiness(_) => Kind::Epoll,
+        }
+    }
+
+    /// Hands an operation over. It may reach the kernel only with the next [`Driver::enter`].
+    ///
+    /// # Safety
+    /// **Kernel holds until completion**: if the answer is [`Pushed::Queued`], the entry and all
+    /// that its request points to stay valid and untouched until its last completion was reaped.
+    #[inline]
+    pub(crate) unsafe fn push(&mut self, entry: &Entry) -> Pushed {
+        // SAFETY: forwarded.
+        each!(self, driver => unsafe { driver.push(entry) })
+    }
+
+    /// Asks for an early end of an entry whose last completion has not been reaped. That completion
+    /// still comes, with `-ECANCELED` or with what the operation brought all the same; and before or
+    /// after it as many with the tag [`Token::CANCEL`] as are returned.
+    #[inline]
+    pub(crate) fn cancel(&mut self, entry: &Entry) -> u32 {
+        each!(self, driver => driver.cancel(entry))
+    }
+
+    /// Closes a descriptor that no pushed entry names any more.
+    pub(crate) fn close(&mut self, fd: Fd) -> io::Result<()> {
+        each!(self, driver => driver.close(fd))
+    }
+
+    /// Forgets what is known of a descriptor that somebody else will close.
+    pub(crate) fn forget(&mut self, fd: Fd) {
+        each!(self, driver => driver.forget(fd))
+    }
+
+    /// Submits what was pushed, and waits. Returns early for a signal or when the kernel is short
+    /// of something that a later round may have; real errors are broken invariants and panic.
+    #[inline]
+    pub(crate) fn enter(&mut self, wait: Wait) {
+        each!(self, driver => driver.enter(wait))
+    }
+
+    /// Is there anything to submit or to take? If not, `enter(Wait::No)` would change nothing.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        each!(self, driver => driver.is_due())
+    }
+
+    /// Takes the completions that are there. `take` must not call back into the driver.
+    #[inline]
+    pub(crate) fn reap(&mut self, take: impl FnMut(Completion)) {
+        each!(self, driver => driver.reap(take))
+    }
+
+    /// The buffer that a `RecvPooled` named: its first byte.
+    pub(crate) fn buffer(&self, number: u16) -> *mut u8 {
+        each!(self, driver => driver.buffer(number))
+    }
+
+    /// Puts a buffer back that a `RecvPooled` named; once for each time.
+    pub(crate) fn return_buffer(&mut self, number: u16) {
+        each!(self, driver => driver.return_buffer(number))
+    }
+
+    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        monotonic_ns()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        each!(self, driver => driver.counters())
+    }
+
+    /// Do sockets have to be non-blocking (`O_NONBLOCK`) for this driver? Where not, they must block.
+    #[inline]
+    pub(crate) fn wants_nonblocking(&self) -> bool {
+        matches!(self, Driver::Readiness(_))
+    }
+}
+
+impl fmt::Display for Driver {
+    /// The kind, and what of it is in use.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        each!(self, driver => driver.fmt(f))
+    }
+}
