@@ -3,7 +3,7 @@
 //! ```text
 //!   slot of a slab                                side table (never returned while the thread lives)
 //!   ┌──────────────────────────┐ top
-//!   │ Block  line 2: cold+label│                 Node { block, parent node, handles, edges, id }
+//!   │ Block  last line: label  │                 Node { block, parent node, handles, edges, id }
 //!   │        line 1: hot ──────┼───── node ────▶   ▲ one per greenlet that has handles or children
 //!   ├──────────────────────────┤                   │
 //!   │ closure (until started)  │        Greenlet { block, node }, WeakGreenlet { node, id }
@@ -18,12 +18,14 @@
 //!   null for everyone else (running, dead, without a body), so that one comparison refuses them.
 //! - **One thread**: all of it belongs to one thread; foreign threads read at most the fields of
 //!   `Node` through `link`, which are plain words.
-//! - **Clean slot**: in a slot that is not in use, `killer`, `park`, `user`, `extra` and
-//!   `label.name` are null, and so are `node` and `expect`. Creation relies on it, retiring keeps it.
+//! - **Clean slot**: in a slot that is not in use, `killer`, `user`, `extra` and `label.name` are
+//!   null, the seat is empty, and `node` and `expect` are null. Creation relies on it, retiring
+//!   keeps it.
 #![expect(unsafe_code, reason = "the blocks are shared by address")]
 
-use super::error::Payload;
 use super::value::ValueType;
+#[cfg(feature = "hub")]
+use super::seat::Seat;
 use crate::arch::{self, Body, Header, Link};
 use crate::stack::{BLOCK_BYTES, Label};
 use std::any::Any;
@@ -41,7 +43,8 @@ use std::ptr::null;
 /// | `node` | creation; cleared at death |
 /// | `flags` | the greenlet itself, and whoever binds or starts it |
 /// | `killer`, `refusals` | a kill by drop, from its beginning to the victim's death |
-/// | line 2 | creation and the greenlet itself |
+/// | `seat` | the scheduler |
+/// | last line | creation and the greenlet itself |
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -55,9 +58,11 @@ pub(crate) struct Block {
     pub(super) refusals: Cell<u32>,
     /// Where the death of a killed greenlet goes instead of to its parent.
     pub(super) killer: Cell<*const Block>,
-    // Line 2.
-    /// On the parked greenlet's own stack while it is parked.
-    pub(super) park: Cell<*const ParkHook>,
+    /// A line of its own for the scheduler.
+    #[cfg(feature = "hub")]
+    pub(crate) seat: Seat,
+    // The last line.
+    _spare: usize,
     pub(super) user: Cell<*mut ()>,
     pub(super) extra: Cell<*mut Extra>,
     /// The level below reads it to name the greenlet in an overflow report.
@@ -65,7 +70,7 @@ pub(crate) struct Block {
 }
 
 const _: () = assert!(offset_of!(Block, header) == 0); // a `*const Header` is a `*const Block`
-const _: () = assert!(offset_of!(Block, park) == 64); // two cache lines
+const _: () = assert!(offset_of!(Block, killer) == 56); // the first cache line
 const _: () = assert!(offset_of!(Block, label) + size_of::<Label>() == size_of::<Block>());
 const _: () = assert!(size_of::<Block>() == BLOCK_BYTES);
 
@@ -83,8 +88,8 @@ pub(super) const ROOT: u32 = 16;
 pub(super) const NESTED_KILL: u32 = 32;
 /// The stack is memory of the caller: the block does not lie on it.
 pub(super) const FOREIGN: u32 = 64;
-/// It has a name, a user's word, an extra part, a killer, or a stack of another than the default
-/// shape: more to do at its end than to retire it. Set by whoever gives it any of these, never taken
+/// It has a name, a user's word, an extra part, a killer, something that its scheduler must take
+/// away, or a stack of another than the default shape: more to do at its end than to retire it. Set by whoever gives it any of these, never taken
 /// back, so that one comparison at the end rules out all of them.
 pub(super) const UNCOMMON: u32 = 128;
 
@@ -102,7 +107,9 @@ impl Block {
             flags: Cell::new(0),
             refusals: Cell::new(0),
             killer: Cell::new(null()),
-            park: Cell::new(null()),
+            #[cfg(feature = "hub")]
+            seat: Seat::empty(),
+            _spare: 0,
             user: Cell::new(std::ptr::null_mut()),
             extra: Cell::new(std::ptr::null_mut()),
             label: Label::unused(null()),
@@ -169,15 +176,6 @@ impl Block {
         // SAFETY: `header.body` of a greenlet is always the first field of a `BodyTable` constant.
         unsafe { &*self.header.body.get().cast::<BodyTable>() }
     }
-}
-
-/// Left in the block by whoever parks; lies on the parked greenlet's stack.
-#[derive(Debug)]
-pub(crate) struct ParkHook {
-    /// Takes a payload that is to be raised when the wait is over (the hub cancels, waits, wakes).
-    pub(crate) deliver: unsafe fn(data: *mut (), payload: Payload),
-    /// Given to `deliver`.
-    pub(crate) data: *mut (),
 }
 
 /// What few greenlets have: made when it is first needed, gone when the greenlet ends.

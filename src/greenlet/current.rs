@@ -10,6 +10,7 @@
 
 use super::control::{Block, Node, ROOT, STARTED};
 use super::outermost::OutermostCalls;
+use super::park::Scheduler;
 use super::report;
 use super::trace::Tracer;
 use crate::arch;
@@ -43,8 +44,8 @@ pub(crate) struct Thread {
     pub(super) root_node: Node,
     chunks: RefCell<Vec<Box<[Node]>>>,
     pub(super) tracer: RefCell<Option<Tracer>>,
-    /// Who runs when a greenlet dies under a parked ancestor.
-    pub(super) fallback: Cell<*const Block>,
+    /// Who parks and resumes greenlets here; null while nobody does.
+    pub(super) scheduler: Cell<*const Scheduler>,
     /// Greenlets that could not be unwound: never freed.
     pub(super) leaked: Cell<usize>,
     alternate_stack: Cell<Option<AlternateStack>>,
@@ -65,7 +66,7 @@ impl Thread {
             root_node: Node::unused(),
             chunks: RefCell::new(Vec::new()),
             tracer: RefCell::new(None),
-            fallback: Cell::new(null()),
+            scheduler: Cell::new(null()),
             leaked: Cell::new(0),
             alternate_stack: Cell::new(alternate_stack),
             exit_round: Cell::new(0),
@@ -232,6 +233,7 @@ impl Drop for Notice {
     fn drop(&mut self) {
         let thread = thread_or_none();
         if !thread.has(UNINITIALISED) {
+            super::winding_up::close_scheduler(thread);
             super::local::drop_all(&thread.root);
             thread.set(EXITING);
         }

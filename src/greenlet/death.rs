@@ -11,11 +11,13 @@
 //! ```
 #![expect(unsafe_code, reason = "retires the stack that it stands on")]
 
+#[cfg(feature = "hub")]
+use super::control::UNCOMMON;
 use super::control::{Block, NESTED_KILL, Node, STARTED, UNBOUND};
 use super::current::{ORPHAN, TRACED, Thread};
 use super::error::{ChildExit, GreenletExit};
 use super::handle::Greenlet;
-use super::park::{self, Woken};
+use super::park::{self, WOKEN};
 use super::report;
 use super::state::GreenletId;
 use super::switch::{Cargo, depart_for_ever, takes};
@@ -50,14 +52,10 @@ pub(super) fn route<'a>(
                 Cargo::Throw(thrown) => park::deliver(ancestor, thrown.payload),
                 other => discard(other),
             }
-            // SAFETY: set by the scheduler that parks; its greenlet lives as long as it does.
-            let Some(fallback) = (unsafe { thread.fallback.get().as_ref() }) else {
-                report::fatal(format_args!(
-                    "nobody to go to: a parked greenlet without a scheduler"
-                ))
-            };
-            let kind = ValueType::of::<Woken>();
-            return Route::To(fallback, Cargo::Value { kind, word: Word::uninit() });
+            // SAFETY: whoever is parked was parked by a scheduler, which is still there, and so is
+            // its greenlet.
+            let fallback = unsafe { &*(*thread.scheduler.get()).fallback.get() };
+            return Route::To(fallback, Cargo::Value { kind: &WOKEN, word: Word::uninit() });
         }
         match cargo {
             Cargo::Value { kind, .. } if awaited.is_some_and(|awaited| takes(awaited, kind)) => {}
@@ -164,7 +162,7 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     unsafe { depart_for_ever(thread, &*target, cargo, origin) }
 }
 
-fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
+pub(super) fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
     thread.has(TRACED).then(|| Greenlet::of(node))
 }
 
@@ -174,7 +172,7 @@ fn origin(thread: &Thread, node: &Node) -> Option<Greenlet> {
 /// # Safety
 /// - Nobody will resume it, and nothing on its stack is needed after the next switch.
 /// - The thread's flag `ORPHAN` is clear, and so is the block's `killer`.
-unsafe fn retire(thread: &Thread, me: &Block) {
+pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     let node = me.record();
     forget_block(me);
     // SAFETY: the slot's user is dead, and leaves with its next instruction but a few.
@@ -207,6 +205,10 @@ pub(super) fn forget_block(block: &Block) {
     block.node.set(null());
     if !block.user.get().is_null() {
         block.user.set(std::ptr::null_mut());
+    }
+    #[cfg(feature = "hub")]
+    if block.has(UNCOMMON) {
+        block.seat.clear();
     }
     block.label.clear_name();
 }

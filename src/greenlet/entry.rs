@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::{NonNull, null};
 
 /// Closures above this are boxed: what is moved to a stack's top is missing from the stack.
-const LARGEST_IN_PLACE: usize = 1024;
+pub(super) const LARGEST_IN_PLACE: usize = 1024;
 
 /// Makes an unstarted greenlet of a slot, with the current greenlet as its parent; `flags` tell what
 /// kind of slot it is.
@@ -32,7 +32,7 @@ pub(super) fn create<A: 'static, R: 'static, F>(
 where
     F: FnOnce(A) -> R + 'static,
 {
-    let block = occupy(thread, label, flags, created);
+    let block = occupy(thread, thread.current(), label, flags, created);
     install(block, closure);
     // SAFETY: `occupy` counted this handle.
     unsafe { Greenlet::from_counted(block, block.node.get()) }
@@ -45,7 +45,7 @@ pub(super) fn create_unbound(
     flags: u32,
     created: &'static Location<'static>,
 ) -> Greenlet {
-    let block = occupy(thread, label, flags | UNBOUND, created);
+    let block = occupy(thread, thread.current(), label, flags | UNBOUND, created);
     block.header.body.set((&raw const NO_BODY).cast());
     // SAFETY: nobody else uses the slot; the frame is there for walks only, nothing resumes it.
     unsafe { arch::prepare(&block.header, place(block)) };
@@ -55,8 +55,9 @@ pub(super) fn create_unbound(
 
 /// Gives a free slot and a free node to each other, and counts one handle.
 #[inline(always)]
-fn occupy<'a>(
+pub(super) fn occupy<'a>(
     thread: &Thread,
+    parent: &Block,
     label: NonNull<Label>,
     flags: u32,
     created: &'static Location<'static>,
@@ -65,7 +66,6 @@ fn occupy<'a>(
     // (**Clean slot**).
     let block = unsafe { &*Block::of_label(label.as_ptr()) };
     let node = thread.take_node();
-    let parent = thread.current();
     let parent_node = parent.record();
     let id = thread.fresh_id();
     parent_node.edges().set(parent_node.edges().get() + 1);
@@ -117,7 +117,7 @@ where
 }
 
 #[inline(always)]
-fn closure_of<F>(block: &Block) -> *mut F {
+pub(super) fn closure_of<F>(block: &Block) -> *mut F {
     let top = place(block);
     top.wrapping_sub(size_of::<F>()).map_addr(|address| address & !(align_of::<F>() - 1)).cast()
 }
@@ -140,7 +140,7 @@ unsafe fn drop_nothing(_: *const Block) {}
 
 /// # Safety
 /// The block is bound to an `F` that has not been moved out.
-unsafe fn drop_closure<F>(block: *const Block) {
+pub(super) unsafe fn drop_closure<F>(block: *const Block) {
     if needs_drop::<F>() {
         // SAFETY: the caller's promise.
         unsafe { closure_of::<F>(&*block).drop_in_place() }

@@ -41,11 +41,11 @@ fn is_killing(block: &Block) -> bool {
 
 /// Ends `victim`, which is suspended or has not started, before this returns.
 pub(super) fn kill_now(thread: &Thread, victim: &Block) {
-    if !victim.has(STARTED) {
-        return death::end_unstarted(thread, victim);
-    }
     if park::is_parked(victim) {
         return park::deliver(victim, Box::new(GreenletExit));
+    }
+    if !victim.has(STARTED) {
+        return death::end_unstarted(thread, victim);
     }
     if thread.is_ending() {
         return leak(

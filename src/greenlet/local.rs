@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "the values hang off the block by address")]
 
 use super::control::Block;
+#[cfg(feature = "hub")]
+use super::control::UNCOMMON;
 use super::current::thread;
 use super::report;
 use std::any::Any;
@@ -85,6 +87,10 @@ fn add(block: &Block, key: *const (), value: Box<dyn Any>) -> *const () {
 pub(super) fn drop_all(block: &Block) {
     const ROUNDS: u32 = 8; // a value's drop may make new ones
     for _ in 0..ROUNDS {
+        #[cfg(feature = "hub")]
+        if block.has(UNCOMMON) {
+            block.seat.drop_raised();
+        }
         let extra = block.extra.replace(std::ptr::null_mut());
         if extra.is_null() {
             return;

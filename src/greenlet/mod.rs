@@ -4,11 +4,11 @@
 //!
 //! ```text
 //!  error state value       what crosses, and what can go wrong
-//!  control current outermost report   the blocks, this thread's state, lines on standard error
+//!  control seat current outermost report   the blocks, this thread's state, lines on standard error
 //!  switch                  the one place that crosses stacks
 //!  park trace local        seams: schedulers, callbacks, values per greenlet
 //!  death kill throw        how greenlets end, and to whom their end goes
-//!  entry                   how they begin
+//!  entry task              how they begin
 //!  handle builder suspend weak inspect winding_up coroutine     the public face
 //! ```
 //!
@@ -34,9 +34,12 @@ mod local;
 mod outermost;
 mod park;
 mod report;
+#[cfg(feature = "hub")]
+mod seat;
 mod state;
 mod suspend;
 mod switch;
+mod task;
 mod throw;
 mod trace;
 mod value;
@@ -55,3 +58,15 @@ pub use trace::{TraceEvent, TraceKind, Tracer, get_trace, set_trace};
 pub use value::Received;
 pub use weak::WeakGreenlet;
 pub use winding_up::run;
+
+#[cfg(feature = "hub")]
+pub(crate) use {
+    control::Block,
+    error::{Payload, describe},
+    park::{
+        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, is_parked,
+        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
+    },
+    report::{Called, fatal, line},
+    task::{TaskStack, dismiss, set_name},
+};

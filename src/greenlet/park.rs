@@ -1,159 +1,284 @@
-//! The seam for a scheduler: greenlets that only it may wake.
+//! The seam for a scheduler: greenlets that only it may resume.
 //!
-//! A parked greenlet waits for a private type, so that no user's value matches. Whoever throws at
-//! it hands the payload to its hook; whoever dies under it hands over to the thread's fallback.
-#![expect(unsafe_code, reason = "the hook lies on the parked stack and is called by address")]
+//! A parked greenlet awaits a private type, so that no user's value matches. Whoever throws at it
+//! hands the payload to the scheduler; whoever dies under it hands over to the scheduler's own
+//! greenlet.
+//!
+//! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
+#![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{Block, ParkHook};
-use super::current::thread;
+use super::control::Block;
+use super::current::{KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
-use super::switch::{Cargo, Raised, depart};
+use super::handle::Greenlet;
+use super::switch::{Cargo, Raised, depart, received};
 use super::value::ValueType;
-use crate::arch::Word;
+use crate::arch::{self, Word};
+use std::cell::Cell;
+use std::ptr::{self, null};
 
 /// What a wake brings. Private: nobody else can send one.
 pub(crate) struct Woken;
 
-/// Suspends the current greenlet until [`wake`], handing control to `next`.
+/// The type that the parked await, at one address.
+pub(super) static WOKEN: ValueType = ValueType::new::<Woken>();
+
+/// What the tree needs of the scheduler of its thread.
+pub(crate) struct Scheduler {
+    /// Takes a payload that is to be raised in a parked greenlet when its wait is over.
+    pub(crate) deliver: fn(&Scheduler, &Block, Payload),
+    /// Ends all that it has running; called in the root greenlet, before the tree does the same.
+    pub(crate) wind_up: fn(&Scheduler),
+    /// Gives up what is left: it is over, or the thread's locals are being destroyed. The last call.
+    pub(crate) close: unsafe fn(*const Scheduler),
+    /// The parked greenlet that runs when one dies under a parked ancestor.
+    pub(crate) fallback: Cell<*const Block>,
+}
+
+/// This thread's scheduler; null if there is none.
+#[inline(always)]
+pub(crate) fn scheduler() -> *const Scheduler {
+    thread_or_none().scheduler.get()
+}
+
+/// Makes `scheduler` that of this thread; null for none.
 ///
 /// # Safety
-/// - `next` is a live greenlet of this thread that waits for `()`, or is parked.
-/// - `hook` stays valid until this call returns.
-#[cfg_attr(not(test), expect(dead_code, reason = "its caller, the hub, is a later part"))]
-pub(crate) unsafe fn park(hook: &ParkHook, next: &Block) -> Result<(), Payload> {
-    let thread = thread();
+/// It stays where it is until another one is set, or its `close` was called.
+pub(crate) unsafe fn set_scheduler(scheduler: *const Scheduler) {
+    thread().scheduler.set(scheduler);
+}
+
+/// The greenlet that runs.
+#[inline(always)]
+pub(crate) fn current_block<'a>() -> &'a Block {
+    thread().current()
+}
+
+/// May the current greenlet hand over? Not while its thread unwinds or somebody is killed by drop.
+#[inline]
+pub(crate) fn may_hand_over() -> bool {
+    !thread_or_none().has(KILLING) && !std::thread::panicking()
+}
+
+/// Parks the current greenlet and resumes `next`; returns when somebody hands over to this one.
+///
+/// Never unwinds: what a trace callback raises on the way is given to the scheduler.
+///
+/// # Safety
+/// - `next` is parked, and not the current greenlet.
+/// - This thread has a scheduler; [`may_hand_over`].
+#[inline(always)]
+pub(crate) unsafe fn hand_over(next: &Block) {
+    let thread = thread_or_none();
+    if thread.flags.get() != 0 {
+        // SAFETY: forwarded.
+        return unsafe { hand_over_slowly(thread, next) };
+    }
     let me = thread.current();
-    me.park.set(hook);
-    let mut woken = std::mem::MaybeUninit::<Woken>::uninit();
-    let kind = next.awaited().unwrap_or(ValueType::of::<()>());
-    let cargo = Cargo::Value { kind, word: Word::uninit() };
-    // SAFETY: `next` waits for a type without content, by the caller's promise.
-    let back =
-        unsafe { depart(thread, next, cargo, ValueType::of::<Woken>(), woken.as_mut_ptr().cast()) };
-    me.park.set(std::ptr::null());
-    match back {
-        Ok(()) => Ok(()),
-        Err(Raised::Throw(thrown)) => Err(thrown.payload),
+    me.expect.set(&raw const WOKEN);
+    next.expect.set(null());
+    thread.set_current(next);
+    // SAFETY: `next` is suspended or unstarted (**Saved frame**) and awaits a `Woken`; `me` runs.
+    let arrival = unsafe { arch::switch(&me.header, &next.header, Word::uninit(), 0) };
+    if arrival.tag != 0 {
+        // SAFETY: it came to the current greenlet, which awaited a `Woken`.
+        unsafe { arrive_woken(arrival.payload, arrival.tag) }
+    }
+}
+
+/// # Safety
+/// As [`hand_over`].
+#[cold]
+#[inline(never)]
+unsafe fn hand_over_slowly(thread: &Thread, next: &Block) {
+    let cargo = Cargo::Value { kind: &WOKEN, word: Word::uninit() };
+    let mut woken = Woken;
+    let to = (&raw mut woken).cast();
+    // SAFETY: `next` awaits a `Woken`, which has no bytes.
+    raise_later(unsafe { depart(thread, next, cargo, &WOKEN, to) });
+}
+
+/// # Safety
+/// Word and tag came to the current greenlet, which awaited a `Woken`.
+#[cold]
+pub(super) unsafe fn arrive_woken(payload: Word, tag: usize) {
+    // SAFETY: forwarded.
+    raise_later(unsafe { received::<Woken>(payload, tag) }.map(drop));
+}
+
+fn raise_later(outcome: Result<(), Raised>) {
+    match outcome {
+        Ok(()) => {}
+        Err(Raised::Throw(thrown)) => deliver(thread().current(), thrown.payload),
         Err(Raised::Exit(_)) => unreachable!("no death is delivered to a parked greenlet"),
     }
 }
 
-/// Resumes a parked greenlet, with `payload` to be raised if there is one; returns when somebody sends
-/// the current greenlet a `()` or wakes it.
+/// Is this greenlet parked?
+#[inline]
+pub(crate) fn is_parked(block: &Block) -> bool {
+    ptr::eq(block.expect.get(), &raw const WOKEN)
+}
+
+/// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.
+pub(super) fn deliver(block: &Block, payload: Payload) {
+    // SAFETY: whoever is parked was parked by a scheduler, which stays where it is.
+    let scheduler = unsafe { &*scheduler() };
+    (scheduler.deliver)(scheduler, block, payload);
+}
+
+/// Raises `payload` in a greenlet that waits for a switch, and parks the current one.
 ///
 /// # Safety
-/// - `target` is parked.
-#[cfg_attr(not(test), expect(dead_code, reason = "its caller, the hub, is a later part"))]
-pub(crate) unsafe fn wake(target: &Block, payload: Option<Payload>) {
-    let cargo = match payload {
-        Some(payload) => Cargo::Throw(Thrown::by_panic(payload)),
-        None => Cargo::Value { kind: ValueType::of::<Woken>(), word: Word::uninit() },
-    };
-    let mut back = ();
-    // SAFETY: a parked greenlet awaits a `Woken`; `()` has no bytes to be written.
-    let back =
-        unsafe { depart(thread(), target, cargo, ValueType::of::<()>(), (&raw mut back).cast()) };
-    debug_assert!(back.is_ok(), "a scheduler is only ever told to go on");
+/// - `target` is suspended and not parked; the current greenlet is the scheduler's own.
+pub(crate) unsafe fn raise_in_suspended(target: &Block, payload: Payload) {
+    let mut woken = Woken;
+    let to = (&raw mut woken).cast();
+    let cargo = Cargo::Throw(Thrown::by_panic(payload));
+    // SAFETY: suspended; a `Woken` has no bytes.
+    raise_later(unsafe { depart(thread(), target, cargo, &WOKEN, to) });
 }
 
-/// Is this greenlet parked?
-pub(super) fn is_parked(block: &Block) -> bool {
-    !block.park.get().is_null()
+/// Calls `visit` with every living greenlet of this thread but the root.
+pub(crate) fn for_each_alive(mut visit: impl FnMut(&Block)) {
+    thread().for_each_alive(|node| node.block().into_iter().for_each(&mut visit));
 }
 
-/// Hands `payload` to the hook of a parked greenlet.
-pub(super) fn deliver(block: &Block, payload: Payload) {
-    // SAFETY: **Parked memory stays**: the hook lies on the parked stack until it is woken.
-    unsafe {
-        let hook = &*block.park.get();
-        (hook.deliver)(hook.data, payload);
-    }
+/// A handle to the living greenlet of this block.
+pub(crate) fn handle_of(block: &Block) -> Greenlet {
+    Greenlet::of(block.record())
+}
+
+/// The block of a greenlet, while it lives.
+pub(crate) fn block_of(greenlet: &Greenlet) -> Option<&Block> {
+    greenlet.alive()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::task::TaskStack;
     use super::super::{Greenlet, Received, SwitchError, Why, current, root};
     use super::*;
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    #[derive(Default)]
-    struct Delivered(RefCell<Vec<Payload>>);
-
-    unsafe fn deliver_to_list(data: *mut (), payload: Payload) {
-        // SAFETY: the tests give the address of a list that they keep.
-        unsafe { &*data.cast::<Delivered>() }.0.borrow_mut().push(payload);
+    #[repr(C)]
+    struct Delivered {
+        seam: Scheduler,
+        payloads: RefCell<Vec<Payload>>,
     }
 
-    /// A greenlet that parks once and says how it was woken.
-    fn parker(delivered: &Rc<Delivered>, log: &Rc<RefCell<Vec<String>>>) -> Greenlet {
-        let (delivered, log) = (delivered.clone(), log.clone());
+    fn deliver_to_list(seam: &Scheduler, _: &Block, payload: Payload) {
+        // SAFETY: the tests set no scheduler but this one, whose first field it is.
+        unsafe { &*(&raw const *seam).cast::<Delivered>() }.payloads.borrow_mut().push(payload);
+    }
+
+    /// Sets a scheduler that only collects what is delivered.
+    fn collect() -> &'static Delivered {
+        let delivered: &Delivered = Box::leak(Box::new(Delivered {
+            seam: Scheduler {
+                deliver: deliver_to_list,
+                wind_up: |_| {},
+                close: |_| {},
+                fallback: Cell::new(null()),
+            },
+            payloads: RefCell::default(),
+        }));
+        // SAFETY: leaked.
+        unsafe { set_scheduler(&raw const delivered.seam) };
+        delivered
+    }
+
+    type Log = Rc<RefCell<Vec<String>>>;
+
+    /// A greenlet that parks once, handing over to `next`.
+    fn parker(next: &Greenlet, name: &'static str, log: &Log) -> Greenlet {
+        let (next, log) = (next.clone(), log.clone());
         Greenlet::new(move |()| {
-            let hook =
-                ParkHook { deliver: deliver_to_list, data: Rc::as_ptr(&delivered) as *mut () };
-            // SAFETY: the root waits for `()` in the tests; the hook lives in this frame.
-            let woken = unsafe { park(&hook, root().alive().unwrap()) };
-            log.borrow_mut().push(match woken {
-                Ok(()) => "woken".to_owned(),
-                Err(payload) => format!("raised {}", payload.downcast_ref::<i32>().unwrap()),
-            });
+            // SAFETY: the tests see to it that `next` is parked.
+            unsafe { hand_over(next.alive().unwrap()) };
+            log.borrow_mut().push(format!("{name} woken"));
         })
     }
 
+    /// A parked greenlet that goes back to `root` whenever it is resumed.
+    fn idle() -> Greenlet {
+        let root = root();
+        let body = move || {
+            loop {
+                let () = root.switch(());
+            }
+        };
+        let here = std::panic::Location::caller();
+        // SAFETY: the body never ends.
+        handle_of(unsafe {
+            TaskStack::take(None).unwrap().occupy(current_block(), here, body, null::<Block>)
+        })
+    }
+
+    fn resume(greenlet: &Greenlet) {
+        let target = greenlet.alive().unwrap();
+        assert!(is_parked(target));
+        let cargo = Cargo::Value { kind: &WOKEN, word: Word::uninit() };
+        let mut back = ();
+        // SAFETY: it is parked; `()` has no bytes.
+        let back = unsafe {
+            depart(thread(), target, cargo, ValueType::of::<()>(), (&raw mut back).cast())
+        };
+        assert!(back.is_ok());
+    }
+
     #[test]
-    fn a_parked_greenlet_is_woken_by_its_scheduler_alone() {
-        let (delivered, log) = (Rc::default(), Rc::default());
-        let parked = parker(&delivered, &log);
+    fn a_parked_greenlet_is_resumed_by_its_scheduler_alone() {
+        let (delivered, log) = (collect(), Log::default());
+        let parked = parker(&idle(), "it", &log);
         let () = parked.switch(());
         let refused = parked.try_switch::<i32, ()>(1);
         assert!(matches!(refused, Err(SwitchError::Refused { why: Why::Parked, value: 1 })));
         let refused = parked.try_throw::<i32>(2_i32);
         assert!(matches!(refused, Err(SwitchError::Refused { why: Why::Parked, .. })));
-        // SAFETY: it is parked.
-        unsafe { wake(parked.alive().unwrap(), None) };
+        resume(&parked);
         assert!(parked.is_dead());
-        assert_eq!(*log.borrow(), ["woken"]);
+        assert_eq!(*log.borrow(), ["it woken"]);
+        assert!(delivered.payloads.borrow().is_empty());
     }
 
     #[test]
-    fn a_throw_at_the_parked_goes_through_its_hook() {
-        let (delivered, log) = (Rc::<Delivered>::default(), Rc::default());
-        let parked = parker(&delivered, &log);
+    fn a_throw_at_the_parked_is_given_to_the_scheduler() {
+        let (delivered, log) = (collect(), Log::default());
+        let parked = parker(&idle(), "it", &log);
         let () = parked.switch(());
         let () = parked.throw(7_i32);
-        assert!(!parked.is_dead(), "only queued");
-        let payload = delivered.0.borrow_mut().pop();
-        // SAFETY: it is parked.
-        unsafe { wake(parked.alive().unwrap(), payload) };
+        assert!(!parked.is_dead(), "only given");
+        assert_eq!(delivered.payloads.take().pop().unwrap().downcast_ref(), Some(&7));
+        resume(&parked);
         assert!(parked.is_dead());
-        assert_eq!(*log.borrow(), ["raised 7"]);
     }
 
     #[test]
     fn a_death_under_the_parked_goes_to_the_fallback() {
-        let (delivered, log) = (Rc::<Delivered>::default(), Rc::default());
-        let fallback = parker(&delivered, &log);
+        let (delivered, log) = (collect(), Log::default());
+        let fallback = parker(&idle(), "fallback", &log);
         let () = fallback.switch(());
-        thread().fallback.set(fallback.alive().unwrap());
-        let parked = parker(&delivered, &log);
+        delivered.seam.fallback.set(fallback.alive().unwrap());
+        let parked = parker(&idle(), "parent", &log);
         let () = parked.switch(());
         let child = Greenlet::builder().parent(&parked).create(|x: i32| assert_eq!(x, 1)).unwrap();
-        // The fallback is woken, ends, and hands its own end to the root, its parent.
+        // The fallback is resumed, ends, and hands its own end to the root, its parent.
         let end: Received = child.switch_any(1);
         assert!(end.is::<()>());
         assert!(child.is_dead() && fallback.is_dead() && !parked.is_dead());
         let failing = Greenlet::builder()
             .parent(&parked)
             .create(|()| std::panic::resume_unwind(Box::new(9_i32)));
-        let again = parker(&delivered, &log);
+        let again = parker(&idle(), "again", &log);
         let () = again.switch(());
-        thread().fallback.set(again.alive().unwrap());
+        delivered.seam.fallback.set(again.alive().unwrap());
         let _ = failing.unwrap().switch_any(());
-        let payload = delivered.0.borrow_mut().pop();
-        // SAFETY: it is parked.
-        unsafe { wake(parked.alive().unwrap(), payload) };
-        assert_eq!(*log.borrow(), ["woken", "woken", "raised 9"]);
-        thread().fallback.set(std::ptr::null());
+        assert_eq!(delivered.payloads.take().pop().unwrap().downcast_ref(), Some(&9));
+        resume(&parked);
+        assert_eq!(*log.borrow(), ["fallback woken", "again woken", "parent woken"]);
         assert_eq!(current(), root());
     }
 }

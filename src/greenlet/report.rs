@@ -6,18 +6,18 @@ use std::fmt;
 use std::io::Write;
 
 /// Writes one line; nothing can be done if that fails.
-pub(super) fn line(text: fmt::Arguments<'_>) {
+pub(crate) fn line(text: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "greenlet: {text}");
 }
 
 /// Ends the process: going on would run on the wrong stack, or free one that is in use.
-pub(super) fn fatal(text: fmt::Arguments<'_>) -> ! {
+pub(crate) fn fatal(text: fmt::Arguments<'_>) -> ! {
     line(text);
     std::process::abort()
 }
 
 /// A greenlet as the reports call it: `greenlet 7 'name'`.
-pub(super) struct Called<'a>(pub(super) &'a Block);
+pub(crate) struct Called<'a>(pub(crate) &'a Block);
 
 impl fmt::Display for Called<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

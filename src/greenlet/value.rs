@@ -41,6 +41,11 @@ unsafe fn drop_value<T>(value: *mut u8) {
 }
 
 impl ValueType {
+    /// A descriptor of `T`, for a static.
+    pub(super) const fn new<T: 'static>() -> ValueType {
+        Of::<T>::TYPE
+    }
+
     /// The descriptor of `T`.
     #[inline(always)]
     pub(crate) fn of<T: 'static>() -> &'static ValueType {

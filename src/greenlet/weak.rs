@@ -1,6 +1,8 @@
 //! A handle that does not keep its greenlet alive.
 #![expect(unsafe_code, reason = "looks at a side record that may have a new owner")]
 
+#[cfg(feature = "hub")]
+use super::control::Block;
 use super::control::Node;
 use super::current::{ORPHAN, thread};
 use super::handle::Greenlet;
@@ -37,6 +39,21 @@ impl WeakGreenlet {
             thread().clear(ORPHAN);
         }
         Some(Greenlet::of(node))
+    }
+
+    /// As [`Greenlet::downgrade`].
+    #[cfg(feature = "hub")]
+    #[inline]
+    pub(crate) fn of(block: &Block) -> WeakGreenlet {
+        WeakGreenlet::new(block.record())
+    }
+
+    /// The block of the greenlet, if that lives, whoever holds it.
+    #[cfg(feature = "hub")]
+    pub(crate) fn block(&self) -> Option<&Block> {
+        // SAFETY: as in `upgrade`.
+        let node = unsafe { &*self.node };
+        if node.id.get() == self.id.get() { node.block() } else { None }
     }
 
     /// The number of the greenlet.

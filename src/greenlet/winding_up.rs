@@ -1,10 +1,22 @@
 //! `run`: nothing is left behind on the thread.
+#![expect(unsafe_code, reason = "calls the scheduler")]
 
 use super::control::ROOT;
-use super::current::thread;
+use super::current::{Thread, thread};
 use super::kill;
 use super::report;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// Ends the scheduler of a thread, if there is one.
+pub(super) fn close_scheduler(thread: &Thread) {
+    let scheduler = thread.scheduler.replace(std::ptr::null());
+    // SAFETY: null, or a scheduler that is still there; nothing leads to it any more.
+    unsafe {
+        if let Some(known) = scheduler.as_ref() {
+            (known.close)(scheduler);
+        }
+    }
+}
 
 /// Runs `f`, then ends every greenlet that is left on this thread, and returns what `f` returned.
 ///
@@ -35,6 +47,11 @@ pub fn run<R>(f: impl FnOnce() -> R) -> R {
     let thread = thread();
     assert!(thread.current().has(ROOT), "greenlet::run belongs into the root greenlet of a thread");
     let result = catch_unwind(AssertUnwindSafe(f));
+    // SAFETY: null, or a scheduler that is still there.
+    if let Some(scheduler) = unsafe { thread.scheduler.get().as_ref() } {
+        (scheduler.wind_up)(scheduler);
+    }
+    close_scheduler(thread);
     let left = kill::kill_all(thread);
     if left > 0 {
         report::line(format_args!("{left} greenlets keep making new ones and are left"));

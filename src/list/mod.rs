@@ -1,4 +1,4 @@
-//! Lists: what waits for a moment.
+//! Lists: what waits for a moment (`wheel.rs`), and what waits for its turn (`fifo.rs`).
 //!
 //! Level 0. Uses intrusive-collections; used by `hub`. Knows nothing of greenlets, and reads no clock:
 //! it is told what time it is, and says whose time has come.
@@ -21,11 +21,8 @@
 //!   greater in digit L (at level 0: not less). So the lists, in the order of their numbers, are in
 //!   the order of time.
 //! - **In order of arrival**: timers of one deadline are in one list, in the order of insertion.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the caller of the wheel, the hub, comes next")
-)]
 
+mod fifo;
 mod wheel;
 
 #[cfg(test)]
@@ -33,4 +30,5 @@ mod measure;
 #[cfg(test)]
 mod model;
 
+pub(crate) use fifo::{Fifo, Linked};
 pub(crate) use wheel::{Timer, Wheel};

@@ -110,7 +110,7 @@ impl Label {
 }
 
 /// The block of a greenlet, of which the label is the end.
-pub(crate) const BLOCK_BYTES: usize = 128;
+pub(crate) const BLOCK_BYTES: usize = if cfg!(feature = "hub") { 192 } else { 128 };
 
 const COLOURS: usize = 16;
 const COLOUR_BYTES: usize = 64;

@@ -1,0 +1,85 @@
+//! What a scheduler keeps in a greenlet's block. The tree only empties it.
+#![expect(unsafe_code, reason = "a field is a box by address")]
+
+use super::control::{Block, UNCOMMON};
+use super::error::Payload;
+use super::report;
+use std::cell::Cell;
+use std::fmt;
+use std::ptr::null;
+
+/// One cache line of a block, for the scheduler of its thread.
+///
+/// Zero bytes are an empty seat (**Clean slot**); whoever puts anything into it sees to it that it
+/// is empty again when the greenlet dies.
+#[repr(C)]
+pub(crate) struct Seat {
+    /// The next one that is ready.
+    pub(crate) next: Cell<*const Block>,
+    /// The scheduler's own marks.
+    pub(crate) marks: Cell<u32>,
+    /// How many regions hold interrupts back.
+    pub(crate) shields: Cell<u32>,
+    /// To be raised in this greenlet when it next parks: the first, and any number more.
+    pub(crate) raised: Cell<Option<Payload>>,
+    pub(crate) raised_later: Cell<*mut Vec<Payload>>,
+    /// Deadlines that have passed and are still to be raised, in a list of the scheduler's.
+    pub(crate) elapsed: Cell<*const ()>,
+    /// The task that this greenlet runs.
+    pub(crate) task: Cell<*const ()>,
+    /// What it waits for, while it is parked.
+    pub(crate) waits_for: Cell<*const ()>,
+}
+
+const _: () = assert!(size_of::<Seat>() <= 64);
+
+impl Seat {
+    pub(super) const fn empty() -> Seat {
+        Seat {
+            next: Cell::new(null()),
+            marks: Cell::new(0),
+            shields: Cell::new(0),
+            raised: Cell::new(None),
+            raised_later: Cell::new(std::ptr::null_mut()),
+            elapsed: Cell::new(null()),
+            task: Cell::new(null()),
+            waits_for: Cell::new(null()),
+        }
+    }
+}
+
+impl Seat {
+    /// Drops what nobody will raise any more.
+    pub(super) fn drop_raised(&self) {
+        let later = self.raised_later.replace(std::ptr::null_mut());
+        if let Some(payload) = self.raised.take() {
+            report::drop_noted(payload);
+        }
+        if !later.is_null() {
+            // SAFETY: whoever fills the field leaves a box there; it was just taken out.
+            unsafe { Box::from_raw(later) }.into_iter().for_each(report::drop_noted);
+        }
+    }
+
+    /// Empties it, but for what [`drop_raised`](Seat::drop_raised) drops.
+    pub(super) fn clear(&self) {
+        self.marks.set(0);
+        self.shields.set(0);
+        self.elapsed.set(null());
+        self.task.set(null());
+        self.waits_for.set(null());
+    }
+}
+
+impl Block {
+    /// There is something in the seat that has to be taken out when the greenlet dies.
+    pub(crate) fn must_be_vacated(&self) {
+        self.set(UNCOMMON);
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("marks", &self.marks).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+//! Operations: from a request to its last completion.
+//!
+//! - **Kernel holds until completion**: an [`Operation`] that was begun stays in its frame until
+//!   [`is_over`](Operation::is_over): the kernel, or the driver, may write behind it until then.
+#![expect(unsafe_code, reason = "finds operations by the address in a token")]
+
+use super::Hub;
+use crate::driver::{Completion, Entry, Fd, MORE, Pushed, Request, Token};
+use crate::greenlet::Block;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+
+/// A request on its way, in the frame of the greenlet that waits for it.
+#[repr(C, align(8))]
+pub(crate) struct Operation {
+    entry: Entry,
+    wakes: *const Block,
+    /// Completions that are still to come, the answer to a cancellation among them.
+    outstanding: Cell<u32>,
+    result: Cell<i32>,
+    flags: Cell<u32>,
+    cancelled: Cell<bool>,
+    _pinned: PhantomPinned,
+}
+
+impl Operation {
+    #[inline]
+    pub(crate) fn new(request: Request, block: &Block) -> Operation {
+        Operation {
+            entry: Entry::new(request, Token::nobody()),
+            wakes: block,
+            outstanding: Cell::new(0),
+            result: Cell::new(0),
+            flags: Cell::new(0),
+            cancelled: Cell::new(false),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Has its last completion come, or was it never queued?
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.outstanding.get() == 0
+    }
+
+    /// What the system call returned; meaningful once it is over.
+    #[inline]
+    pub(crate) fn result(&self) -> i32 {
+        self.result.get()
+    }
+
+    /// The buffer of the pool that was filled.
+    pub(crate) fn buffer(&self) -> Option<u16> {
+        Completion { token: Token::nobody(), result: 0, flags: self.flags.get() }.buffer()
+    }
+
+    /// For reports.
+    pub(crate) fn name(&self) -> &'static str {
+        self.entry.request.name()
+    }
+
+    /// Whoever waits for it.
+    pub(crate) fn block(&self) -> *const Block {
+        self.wakes
+    }
+}
+
+/// A request that ends many times: each result is kept until somebody takes it.
+#[repr(C, align(8))]
+pub(crate) struct Stream {
+    entry: Entry,
+    results: RefCell<VecDeque<i32>>,
+    /// The kernel will send more.
+    armed: Cell<bool>,
+    /// Answers to cancellations that are still to come.
+    cancels: Cell<u32>,
+    /// Who is woken by a result.
+    waiter: Cell<*const Block>,
+    _pinned: PhantomPinned,
+}
+
+impl Stream {
+    pub(crate) fn new(request: Request) -> Stream {
+        Stream {
+            entry: Entry::new(request, Token::nobody()),
+            results: RefCell::default(),
+            armed: Cell::new(false),
+            cancels: Cell::new(0),
+            waiter: Cell::new(std::ptr::null()),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// The oldest result that nobody has taken.
+    pub(crate) fn take(&self) -> Option<i32> {
+        self.results.borrow_mut().pop_front()
+    }
+
+    /// Will the kernel send more?
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get()
+    }
+
+    /// Will nothing come any more?
+    pub(crate) fn is_over(&self) -> bool {
+        !self.armed.get() && self.cancels.get() == 0
+    }
+
+    /// Whom the next result wakes; null for nobody.
+    ///
+    /// # Safety
+    /// - It is set to null again before that greenlet's frame is left.
+    pub(crate) unsafe fn set_waiter(&self, block: *const Block) {
+        self.waiter.set(block);
+    }
+}
+
+impl Hub {
+    /// Hands an operation to the driver. If it ended at once, it is over when this returns.
+    #[inline]
+    pub(crate) fn begin(&self, operation: Pin<&mut Operation>) {
+        // SAFETY: nothing is moved out.
+        let operation = unsafe { operation.get_unchecked_mut() };
+        operation.entry.token = Token::new(&raw const *operation, Token::OPERATION);
+        operation.outstanding.set(1);
+        self.in_flight.set(self.in_flight.get() + 1);
+        // SAFETY: pinned; whoever owns it waits until it is over.
+        match unsafe { self.driver.borrow_mut().push(&operation.entry) } {
+            Pushed::Queued => {}
+            Pushed::Done(result) => {
+                operation.outstanding.set(0);
+                operation.result.set(result);
+                self.in_flight.set(self.in_flight.get() - 1);
+            }
+        }
+    }
+
+    /// Asks for an early end of an operation that is not over; it is still to be waited for.
+    pub(crate) fn cancel(&self, operation: &Operation) {
+        if operation.is_over() || operation.cancelled.replace(true) {
+            return;
+        }
+        let more = self.driver.borrow_mut().cancel(&operation.entry);
+        operation.outstanding.set(operation.outstanding.get() + more);
+        self.in_flight.set(self.in_flight.get() + more as usize);
+    }
+
+    /// Arms a stream.
+    ///
+    /// # Safety
+    /// - It is over, and stays where it is until it is over again.
+    pub(crate) unsafe fn arm(&self, stream: &mut Stream) {
+        stream.entry.token = Token::new(&raw const *stream, Token::STREAM);
+        stream.armed.set(true);
+        self.in_flight.set(self.in_flight.get() + 1);
+        // SAFETY: the caller's promise.
+        let pushed = unsafe { self.driver.borrow_mut().push(&stream.entry) };
+        assert_eq!(pushed, Pushed::Queued, "streams are always queued");
+    }
+
+    /// Asks for the end of a stream; it is still to be waited for.
+    pub(crate) fn cancel_stream(&self, stream: &Stream) {
+        if !stream.armed.get() || stream.cancels.get() > 0 {
+            return;
+        }
+        let more = self.driver.borrow_mut().cancel(&stream.entry);
+        stream.cancels.set(more);
+        self.in_flight.set(self.in_flight.get() + more as usize);
+    }
+
+    /// Turns a completion into a wake.
+    #[inline]
+    pub(super) fn complete(&self, completion: Completion) {
+        match completion.token.tag() {
+            Token::OPERATION => {
+                // SAFETY: **Kernel holds until completion**: it is still in its frame.
+                let operation = unsafe { &*completion.token.address::<Operation>() };
+                operation.result.set(completion.result);
+                operation.flags.set(completion.flags);
+                self.answered(operation);
+            }
+            Token::CANCEL => self.cancel_answered(completion.token),
+            Token::STREAM => self.stream_brought(completion),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn answered(&self, operation: &Operation) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        let outstanding = operation.outstanding.get() - 1;
+        operation.outstanding.set(outstanding);
+        if outstanding == 0 {
+            // SAFETY: **Parked memory stays**: the operation lies in a frame of this greenlet.
+            self.wake(unsafe { &*operation.wakes });
+        }
+    }
+
+    #[cold]
+    fn cancel_answered(&self, token: Token) {
+        // SAFETY: both kinds begin with the entry, and are there until the answer has come.
+        let entry = unsafe { &*token.address::<Entry>() };
+        if entry.token.tag() == Token::OPERATION {
+            // SAFETY: as above.
+            self.answered(unsafe { &*token.address::<Operation>() });
+        } else {
+            // SAFETY: as above.
+            let stream = unsafe { &*token.address::<Stream>() };
+            self.in_flight.set(self.in_flight.get() - 1);
+            stream.cancels.set(stream.cancels.get() - 1);
+            self.wake_waiter(stream);
+        }
+    }
+
+    #[inline(never)]
+    fn stream_brought(&self, completion: Completion) {
+        // SAFETY: a stream stays where it is until it is over.
+        let stream = unsafe { &*completion.token.address::<Stream>() };
+        if completion.flags & MORE == 0 {
+            stream.armed.set(false);
+            self.in_flight.set(self.in_flight.get() - 1);
+        }
+        stream.results.borrow_mut().push_back(completion.result);
+        self.wake_waiter(stream);
+    }
+
+    fn wake_waiter(&self, stream: &Stream) {
+        // SAFETY: null, or a greenlet in one of whose frames it was set.
+        if let Some(waiter) = unsafe { stream.waiter.get().as_ref() } {
+            self.wake(waiter);
+        }
+    }
+
+    /// Closes a descriptor that no operation names any more.
+    pub(crate) fn close_fd(&self, fd: Fd) -> std::io::Result<()> {
+        self.driver.borrow_mut().close(fd)
+    }
+
+    /// Calls `look` with the driver.
+    pub(crate) fn with_driver<R>(&self, look: impl FnOnce(&mut crate::driver::Driver) -> R) -> R {
+        look(&mut self.driver.borrow_mut())
+    }
+}

@@ -1,0 +1,311 @@
+//! What is wanted of a hub: by code, by the environment, or by default; and what came of it.
+
+use crate::driver::{Capabilities, Kind, Settings};
+use crate::stack::{Shape, StackReuse};
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+/// How a hub waits for the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HubKind {
+    /// io_uring: operations are handed over and complete.
+    Uring,
+    /// epoll: operations are tried, and tried again when their descriptor is ready.
+    #[doc(alias = "epolls")]
+    Epoll,
+}
+
+impl fmt::Display for HubKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
+}
+
+impl HubKind {
+    fn kind(self) -> Kind {
+        match self {
+            HubKind::Uring => Kind::Uring,
+            HubKind::Epoll => Kind::Epoll,
+        }
+    }
+}
+
+/// Why a configuration was not taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// This thread's hub exists already.
+    TooLate,
+    /// A setting has a value that it cannot have; the text names it.
+    Value(String),
+    /// The hub that was asked for cannot be made here.
+    Refused(io::Error),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::TooLate => f.write_str("this thread's hub was made already"),
+            ConfigError::Value(text) => f.write_str(text),
+            ConfigError::Refused(error) => write!(f, "the hub cannot be made: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConfigError::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Settings for hubs that are made later. What is left open here is read from the environment, and
+/// what is left open there has a default.
+///
+/// | setting | variable | default |
+/// |---|---|---|
+/// | [`hub`](Config::hub) | `GREENLET_HUB=uring`, `epoll` | io_uring where it is allowed, else epoll |
+/// | [`ring_entries`](Config::ring_entries) | `GREENLET_RING_ENTRIES` | 256 |
+/// | [`stack_size`](Config::stack_size) | `GREENLET_STACK_SIZE` | 64 KiB |
+/// | [`round`](Config::round) | `GREENLET_ROUND` | 64 |
+/// | [`disable`](Config::disable) | `GREENLET_DISABLE=name,name` | nothing |
+///
+/// ```
+/// use greenlet::{Config, HubKind};
+/// std::thread::spawn(|| {
+///     Config::new().hub(HubKind::Epoll).round(32).apply().unwrap();
+///     println!("{}", greenlet::config()); // what is in force here, and why
+///     greenlet::spawn(|| ()).join().unwrap();
+/// })
+/// .join()
+/// .unwrap();
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "settings do nothing until they are applied"]
+pub struct Config {
+    hub: Option<HubKind>,
+    ring_entries: Option<u32>,
+    stack_bytes: Option<usize>,
+    round: Option<u32>,
+    disable: Option<String>,
+}
+
+impl Config {
+    /// Everything left open.
+    pub const fn new() -> Config {
+        Config { hub: None, ring_entries: None, stack_bytes: None, round: None, disable: None }
+    }
+
+    /// The kind of hub. One that is named and refused is an error, never replaced by another.
+    pub fn hub(mut self, kind: HubKind) -> Config {
+        self.hub = Some(kind);
+        self
+    }
+
+    /// Submission entries of the ring: 2 to 32,768, rounded up to a power of two. It is made smaller
+    /// where memory may not be locked.
+    pub fn ring_entries(mut self, entries: u32) -> Config {
+        self.ring_entries = Some(entries);
+        self
+    }
+
+    /// Usable stack of a task, in bytes: 32 KiB to 8 MiB, rounded up to a power of two.
+    pub fn stack_size(mut self, bytes: usize) -> Config {
+        self.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// How many greenlets run, at most, until the kernel is looked at: 1 to 65,536. It is lowered by
+    /// itself where they run long.
+    pub fn round(mut self, switches: u32) -> Config {
+        self.round = Some(switches);
+        self
+    }
+
+    /// Names, separated by commas, of what shall be treated as if the kernel did not offer it.
+    pub fn disable(mut self, names: impl Into<String>) -> Config {
+        self.disable = Some(names.into());
+        self
+    }
+
+    /// Makes this thread's hub.
+    ///
+    /// # Errors
+    /// [`ConfigError`]; then nothing is made.
+    pub fn apply(self) -> Result<(), ConfigError> {
+        super::life::make(&self).map(drop)
+    }
+
+    /// Becomes the default of all hubs that are made later, on any thread.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]; then the old default stays.
+    pub fn apply_to_all(self) -> Result<(), ConfigError> {
+        Wanted::gather(&self)?;
+        *DEFAULT.lock().unwrap_or_else(PoisonError::into_inner) = self;
+        Ok(())
+    }
+}
+
+static DEFAULT: Mutex<Config> = Mutex::new(Config::new());
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Code,
+    Environment,
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::Code => "set by the program",
+            Source::Environment => "set by the environment",
+            Source::Default => "default",
+        })
+    }
+}
+
+/// A setting and where it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<T> {
+    pub(super) value: T,
+    pub(super) source: Source,
+}
+
+/// All settings of a hub that is about to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) kind: Setting<Option<Kind>>,
+    pub(super) ring_entries: Setting<u32>,
+    pub(super) stack: Setting<Shape>,
+    pub(super) round: Setting<u32>,
+    pub(super) disabled: Setting<Capabilities>,
+}
+
+impl Wanted {
+    /// Code first, then the default for all, then the environment, then what is built in.
+    pub(super) fn gather(config: &Config) -> Result<Wanted, ConfigError> {
+        let general = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kind = choose(
+            config.hub.or(general.hub).map(|kind| Some(kind.kind())),
+            "GREENLET_HUB",
+            |text| match text {
+                "uring" | "io_uring" => Some(Some(Kind::Uring)),
+                "epoll" | "epolls" => Some(Some(Kind::Epoll)),
+                "auto" | "" => Some(None),
+                _ => None,
+            },
+            None,
+        )?;
+        let number = |text: &str| text.parse::<u32>().ok();
+        let mut ring_entries = choose(
+            config.ring_entries.or(general.ring_entries),
+            "GREENLET_RING_ENTRIES",
+            number,
+            256,
+        )?;
+        let stack_bytes = choose(
+            config.stack_bytes.or(general.stack_bytes),
+            "GREENLET_STACK_SIZE",
+            |text| text.parse::<usize>().ok(),
+            Shape::DEFAULT.stack_bytes,
+        )?;
+        let round = choose(config.round.or(general.round), "GREENLET_ROUND", number, 64)?;
+        let names = choose(
+            config.disable.clone().or(general.disable),
+            "GREENLET_DISABLE",
+            |text| Some(text.to_owned()),
+            String::new(),
+        )?;
+        within("ring entries", ring_entries.value, 2, 32_768)?;
+        within("switches in a round", round.value, 1, 65_536)?;
+        ring_entries.value = ring_entries.value.next_power_of_two();
+        let shape =
+            Shape::new(stack_bytes.value, Shape::DEFAULT.guard_bytes, StackReuse::default())
+                .map_err(|error| ConfigError::Value(error.to_string()))?;
+        let disabled = Capabilities::parse(&names.value).map_err(|name| {
+            ConfigError::Value(format!("nothing called '{name}' can be disabled"))
+        })?;
+        Ok(Wanted {
+            kind,
+            ring_entries,
+            stack: Setting { value: shape, source: stack_bytes.source },
+            round,
+            disabled: Setting { value: disabled, source: names.source },
+        })
+    }
+
+    /// What the driver needs to know.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            kind: self.kind.value,
+            ring_entries: self.ring_entries.value,
+            disabled: self.disabled.value,
+            ..Settings::default()
+        }
+    }
+}
+
+fn choose<T>(
+    by_code: Option<T>,
+    variable: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    default: T,
+) -> Result<Setting<T>, ConfigError> {
+    if let Some(value) = by_code {
+        return Ok(Setting { value, source: Source::Code });
+    }
+    let Some(text) = std::env::var_os(variable) else {
+        return Ok(Setting { value: default, source: Source::Default });
+    };
+    match text.to_str().and_then(parse) {
+        Some(value) => Ok(Setting { value, source: Source::Environment }),
+        None => Err(ConfigError::Value(format!(
+            "{variable}={} is not understood (see greenlet::Config)",
+            text.display()
+        ))),
+    }
+}
+
+fn within(what: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Value(format!("{value} {what}: must be {least} to {most}")))
+}
+
+/// What is in force for one hub, and why.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) wanted: Wanted,
+    /// Why the hub is not the one that would have been best.
+    pub(super) refused: Option<String>,
+}
+
+impl InForce {
+    /// Lines of `name  value  (source)`; `driver` describes the driver as it was made.
+    pub(super) fn describe(
+        &self,
+        driver: &dyn fmt::Display,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let Wanted { kind, ring_entries, stack, round, disabled } = &self.wanted;
+        let kind_source = match (&self.refused, kind.source, kind.value) {
+            (Some(why), ..) => why.as_str(),
+            (None, Source::Code, Some(_)) => "named by the program",
+            (None, Source::Environment, Some(_)) => "named by the environment",
+            (None, ..) => "the best that works here",
+        };
+        writeln!(f, "hub           {driver} ({kind_source})")?;
+        writeln!(f, "ring entries  {} ({})", ring_entries.value, ring_entries.source)?;
+        writeln!(f, "stack         {} bytes ({})", stack.value.stack_bytes, stack.source)?;
+        writeln!(f, "round         {} switches ({})", round.value, round.source)?;
+        write!(f, "disabled      {} ({})", disabled.value, disabled.source)
+    }
+}

@@ -1,0 +1,212 @@
+//! Deadlines: moments at which a greenlet is woken, or interrupted.
+//!
+//! - **Parked memory stays**: a [`Deadline`] is taken out of the wheel when it is dropped, in the
+//!   frame of the greenlet that waits for it. An [`Interrupting`] one is taken out by whoever owns it.
+#![expect(unsafe_code, reason = "finds deadlines by the address of their timers")]
+
+use super::Hub;
+use super::interrupt::{Elapsed, unmark_if_quiet};
+use crate::greenlet::{Block, WeakGreenlet};
+use crate::list::Timer;
+use std::cell::Cell;
+use std::mem::offset_of;
+use std::ptr::null;
+use std::time::Duration;
+
+/// How every timer of the wheel begins: what to do when its moment has come.
+#[repr(C)]
+struct Alarm {
+    timer: Timer,
+    ring: fn(&Hub, &Alarm),
+}
+
+/// Wakes a greenlet at a moment.
+#[repr(C)]
+pub(crate) struct Deadline {
+    alarm: Alarm,
+    wakes: *const Block,
+    passed: Cell<bool>,
+}
+
+const _: () = assert!(offset_of!(Alarm, timer) == 0 && offset_of!(Deadline, alarm) == 0);
+const _: () = assert!(offset_of!(Interrupting, alarm) == 0);
+
+impl Deadline {
+    /// One that wakes `block`, once it was [set](Hub::set_deadline).
+    #[inline]
+    pub(crate) fn new(block: &Block) -> Deadline {
+        let alarm = Alarm { timer: Timer::new(), ring: Deadline::ring };
+        Deadline { alarm, wakes: block, passed: Cell::new(false) }
+    }
+
+    /// Has the moment come?
+    #[inline]
+    pub(crate) fn has_passed(&self) -> bool {
+        self.passed.get()
+    }
+
+    fn ring(hub: &Hub, alarm: &Alarm) {
+        // SAFETY: only `Deadline::new` makes alarms with this function; it is their first field.
+        let deadline = unsafe { &*(&raw const *alarm).cast::<Deadline>() };
+        deadline.passed.set(true);
+        // SAFETY: **Parked memory stays**: the deadline lies in a frame of this greenlet.
+        hub.wake(unsafe { &*deadline.wakes });
+    }
+}
+
+/// Raises an [`Elapsed`] in a greenlet at a moment.
+#[repr(C)]
+pub(crate) struct Interrupting {
+    alarm: Alarm,
+    /// A greenlet that has died in the meantime is left alone.
+    whom: WeakGreenlet,
+    elapsed: Cell<Elapsed>,
+    passed: Cell<bool>,
+    /// In the list of those that are still to be raised.
+    queued: Cell<bool>,
+    next: Cell<*const Interrupting>,
+}
+
+impl Interrupting {
+    /// One that interrupts the greenlet of `block`, once it was [set](Hub::set_interrupting).
+    #[inline]
+    pub(crate) fn new(block: &Block) -> Interrupting {
+        Interrupting {
+            alarm: Alarm { timer: Timer::new(), ring: Interrupting::ring },
+            whom: WeakGreenlet::of(block),
+            elapsed: Cell::new(Elapsed { number: 0 }),
+            passed: Cell::new(false),
+            queued: Cell::new(false),
+            next: Cell::new(null()),
+        }
+    }
+
+    /// What it raises.
+    pub(crate) fn elapsed(&self) -> Elapsed {
+        self.elapsed.get()
+    }
+
+    /// Has the moment come?
+    pub(crate) fn has_passed(&self) -> bool {
+        self.passed.get()
+    }
+
+    /// Is its moment still to come, or has it not been raised yet?
+    pub(crate) fn is_pending(&self) -> bool {
+        self.alarm.timer.is_linked() || self.queued.get()
+    }
+
+    fn ring(hub: &Hub, alarm: &Alarm) {
+        // SAFETY: only `Interrupting::new` makes alarms with this function; it is their first field.
+        let this = unsafe { &*(&raw const *alarm).cast::<Interrupting>() };
+        this.passed.set(true);
+        let Some(block) = this.whom.block() else { return };
+        // Behind those that passed before.
+        let mut place = block.seat.elapsed.as_ptr().cast::<*const Interrupting>();
+        // SAFETY: the list holds deadlines that are still owned (`unqueue`), and ends with null.
+        unsafe {
+            while let Some(other) = (*place).as_ref() {
+                place = other.next.as_ptr();
+            }
+            *place = this;
+        }
+        this.next.set(null());
+        this.queued.set(true);
+        block.must_be_vacated();
+        hub.mark_interrupted(block);
+    }
+
+    /// Takes the first that is to be raised in `block` out of its list.
+    pub(super) fn take_first(block: &Block) -> Option<Elapsed> {
+        // SAFETY: as in `ring`.
+        let first = unsafe { block.seat.elapsed.get().cast::<Interrupting>().as_ref() }?;
+        block.seat.elapsed.set(first.next.get().cast());
+        first.queued.set(false);
+        Some(first.elapsed())
+    }
+
+    /// Takes it out of the list of those that are to be raised.
+    fn unqueue(&self) {
+        if !self.queued.replace(false) {
+            return;
+        }
+        let Some(block) = self.whom.block() else { return };
+        let mut place = block.seat.elapsed.as_ptr().cast::<*const Interrupting>();
+        // SAFETY: as in `ring`.
+        unsafe {
+            while let Some(other) = (*place).as_ref() {
+                if std::ptr::eq(other, self) {
+                    *place = self.next.get();
+                    break;
+                }
+                place = other.next.as_ptr();
+            }
+        }
+        unmark_if_quiet(block);
+    }
+}
+
+impl Hub {
+    /// The time now, in nanoseconds of a clock that never goes back.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        // The clock is read without borrowing the driver's queues.
+        self.driver.borrow().now()
+    }
+
+    /// The moment that lies `after` from now.
+    #[inline]
+    pub(crate) fn moment(&self, after: Duration) -> u64 {
+        let ns = after.as_secs().saturating_mul(1_000_000_000);
+        self.now().saturating_add(ns.saturating_add(u64::from(after.subsec_nanos())))
+    }
+
+    /// Sets a deadline. It must be [taken back](Hub::take_back) before its frame is left.
+    ///
+    /// # Safety
+    /// - It stays where it is until then, and is not set already.
+    #[inline]
+    pub(crate) unsafe fn set_deadline(&self, deadline: &Deadline, moment: u64) {
+        deadline.passed.set(false);
+        // SAFETY: forwarded.
+        unsafe { self.wheel.insert(&deadline.alarm.timer, moment) };
+    }
+
+    #[inline]
+    pub(crate) fn take_back(&self, deadline: &Deadline) {
+        self.wheel.remove(&deadline.alarm.timer);
+    }
+
+    /// As [`set_deadline`](Hub::set_deadline), for one that interrupts; it gets a number of its own.
+    ///
+    /// # Safety
+    /// - It stays where it is until it is taken back, and is not set already.
+    #[inline]
+    pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting, moment: u64) {
+        let number = self.next_number.get();
+        self.next_number.set(number + 1);
+        this.elapsed.set(Elapsed { number });
+        this.passed.set(false);
+        // SAFETY: forwarded.
+        unsafe { self.wheel.insert(&this.alarm.timer, moment) };
+    }
+
+    /// It will not be raised any more, whether its moment has come or not.
+    #[inline]
+    pub(crate) fn take_back_interrupting(&self, this: &Interrupting) {
+        self.wheel.remove(&this.alarm.timer);
+        this.unqueue();
+    }
+
+    /// Wakes and interrupts those whose moment has come.
+    pub(super) fn ring_alarms(&self) {
+        if self.wheel.is_empty() {
+            return;
+        }
+        self.wheel.advance(self.now(), |timer| {
+            // SAFETY: every timer of this wheel is the first field of an alarm.
+            let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
+            (alarm.ring)(self, alarm);
+        });
+    }
+}

@@ -1,0 +1,179 @@
+//! Interrupts: kills, throws and elapsed time limits that wait to be raised in a greenlet.
+//!
+//! Whoever interrupts leaves the payload in the seat of the greenlet's block and wakes it; the
+//! greenlet raises it itself, when what it waited for is settled: at the wait that it interrupts, or
+//! at its next one. An interrupt stays until it is raised, and only one is raised at a time.
+#![expect(unsafe_code, reason = "the seat holds a vector by address")]
+
+use super::Hub;
+use super::deadline::Interrupting;
+use super::ready::{INTERRUPTED, clear, has, set};
+use crate::greenlet::{Block, Payload, current_block};
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::ptr::null_mut;
+
+/// A wait was given up because something is to be raised in the current greenlet. Whoever gets one
+/// puts its own affairs in order and then calls [`raise`](Interrupted::raise).
+#[must_use = "an interrupt is to be raised"]
+#[derive(Debug)]
+pub(crate) struct Interrupted(PhantomData<*mut ()>);
+
+impl Interrupted {
+    /// Raises the oldest interrupt of the current greenlet.
+    #[cold]
+    pub(crate) fn raise(self) -> ! {
+        let me = current_block();
+        let payload = take(me);
+        resume_unwind(payload)
+    }
+}
+
+/// What is raised when a time limit has passed.
+///
+/// [`timeout`](crate::timeout) catches its own and returns it; that of an outer limit goes on to
+/// its owner. Two are equal iff they come from the same limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Elapsed {
+    pub(crate) number: u64,
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit has passed")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl Hub {
+    /// Leaves `payload` to be raised in a greenlet, and wakes it.
+    pub(crate) fn interrupt(&self, block: &Block, payload: Payload) {
+        let seat = &block.seat;
+        match seat.raised.take() {
+            None => seat.raised.set(Some(payload)),
+            first => {
+                seat.raised.set(first);
+                if seat.raised_later.get().is_null() {
+                    seat.raised_later.set(Box::into_raw(Box::default()));
+                }
+                // SAFETY: made by `Box::into_raw`; freed only when it is taken out of the seat.
+                unsafe { (*seat.raised_later.get()).push(payload) };
+            }
+        }
+        block.must_be_vacated();
+        self.mark_interrupted(block);
+    }
+
+    /// There is something to be raised in `block`, which is woken unless it holds interrupts back.
+    pub(super) fn mark_interrupted(&self, block: &Block) {
+        set(block, INTERRUPTED);
+        if block.seat.shields.get() == 0 {
+            self.wake(block);
+        }
+    }
+
+    /// Is anything to be raised in the current greenlet, which `me` is?
+    #[inline(always)]
+    pub(crate) fn interrupted(&self, me: &Block) -> Option<Interrupted> {
+        (has(me, INTERRUPTED) && me.seat.shields.get() == 0).then_some(Interrupted(PhantomData))
+    }
+
+    /// Raises what is to be raised in the current greenlet: the beginning of whatever may block.
+    #[inline(always)]
+    pub(crate) fn raise_pending(&self) {
+        if let Some(interrupted) = self.interrupted(current_block()) {
+            interrupted.raise()
+        }
+    }
+}
+
+/// Takes the first payload out of a seat that is marked as interrupted.
+fn take(block: &Block) -> Payload {
+    let seat = &block.seat;
+    let later = seat.raised_later.get();
+    let payload = match seat.raised.take() {
+        Some(payload) => {
+            // SAFETY: null, or made by `Box::into_raw` and not freed yet.
+            if let Some(queue) = unsafe { later.as_mut() } {
+                seat.raised.set(Some(queue.remove(0)));
+                if queue.is_empty() {
+                    seat.raised_later.set(null_mut());
+                    // SAFETY: as above, and no longer to be found.
+                    drop(unsafe { Box::from_raw(later) });
+                }
+            }
+            payload
+        }
+        None => match Interrupting::take_first(block) {
+            Some(elapsed) => Box::new(elapsed),
+            None => unreachable!("a seat that is marked as interrupted holds something"),
+        },
+    };
+    unmark_if_quiet(block);
+    payload
+}
+
+/// Takes the mark away when nothing is left to be raised.
+pub(super) fn unmark_if_quiet(block: &Block) {
+    let seat = &block.seat;
+    let raised = seat.raised.take();
+    let quiet = raised.is_none() && seat.elapsed.get().is_null();
+    seat.raised.set(raised);
+    if quiet {
+        clear(block, INTERRUPTED);
+    }
+}
+
+/// Empties the seat of a task that ends: what nobody will raise any more is handed to `drop_it`.
+pub(crate) fn vacate(block: &Block, mut drop_it: impl FnMut(Payload)) {
+    while has(block, INTERRUPTED) {
+        drop_it(take(block));
+    }
+}
+
+/// Runs `f` while kills, throws and time limits are held back from the current greenlet.
+///
+/// What arrives meanwhile is raised at the next wait after the region; blocking calls inside it are
+/// not interrupted. Regions nest.
+///
+/// ```
+/// use greenlet::{shield, sleep, timeout};
+/// use std::time::Duration;
+/// let mut done = false;
+/// let late = timeout(Duration::from_millis(1), || {
+///     shield(|| {
+///         sleep(Duration::from_millis(5)); // not cut short
+///         done = true;
+///     });
+///     sleep(Duration::from_secs(5)); // cut short at once
+/// });
+/// assert!(done && late.is_err());
+/// ```
+///
+/// # Panics
+/// As `f` does.
+pub fn shield<R>(f: impl FnOnce() -> R) -> R {
+    struct Lower<'a>(&'a Block);
+    impl Drop for Lower<'_> {
+        fn drop(&mut self) {
+            let shields = &self.0.seat.shields;
+            shields.set(shields.get() - 1);
+        }
+    }
+    let me = current_block();
+    me.seat.shields.set(me.seat.shields.get() + 1);
+    let _lower = Lower(me);
+    f()
+}
+
+/// Is a kill, a throw or a time limit waiting to be raised in the current greenlet? Long
+/// computations can ask without waiting; so can code inside a [`shield`].
+///
+/// ```
+/// assert!(!greenlet::is_interrupted());
+/// ```
+pub fn is_interrupted() -> bool {
+    has(current_block(), INTERRUPTED)
+}

@@ -1,0 +1,190 @@
+//! How a hub begins, at its thread's first need, and how it ends.
+#![expect(unsafe_code, reason = "the tree leads to the hub by address")]
+
+use super::config::{Config, ConfigError, InForce, Wanted};
+use super::deadline::Deadline;
+use super::ready::{INTERRUPTED, Ready, has};
+use super::{Counters, Hub};
+use crate::driver::Driver;
+use crate::greenlet::{
+    Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
+    for_each_alive, is_parked, line, root, scheduler, set_name, set_scheduler,
+};
+use crate::list::Wheel;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::Location;
+use std::ptr::null;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// This thread's hub, made if there is none.
+///
+/// # Panics
+/// When the environment asks for what cannot be had, and in the child of a fork.
+#[inline(always)]
+pub(crate) fn hub<'a>() -> &'a Hub {
+    // SAFETY: null, or a hub (no other scheduler exists) that lives until its thread's locals are
+    // destroyed, and then takes itself away; the reference does not leave the thread.
+    match unsafe { scheduler().cast::<Hub>().as_ref() } {
+        Some(hub) if hub.forks == FORKS.load(Ordering::Relaxed) => hub,
+        other => hub_slowly(other),
+    }
+}
+
+/// How often this process is the child of a fork.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+#[cold]
+#[inline(never)]
+fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
+    if existing.is_some() {
+        panic!(
+            "this hub belongs to the process that called fork: its kernel queues are shared with \
+             that process. In the child, use new threads, or call greenlet::reinit first"
+        );
+    }
+    make(&Config::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Makes this thread's hub.
+pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
+    if !scheduler().is_null() {
+        return Err(ConfigError::TooLate);
+    }
+    watch_forks();
+    let wanted = Wanted::gather(config)?;
+    let mut settings = wanted.settings();
+    if settings.kind.is_none() && REFUSED.get().is_some() {
+        settings.kind = Some(crate::driver::Kind::Epoll);
+    }
+    let (driver, refused) = Driver::new(&settings).map_err(ConfigError::Refused)?;
+    if let Some(why) = refused {
+        // Said once in a process, and not tried again.
+        if REFUSED.set(why.clone()).is_ok() {
+            line(format_args!("{why}"));
+        }
+    }
+    let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).cloned();
+    let hub: &'a Hub = Box::leak(Box::new(Hub {
+        seam: Scheduler {
+            deliver: |seam, block, payload| of(seam).deliver(block, payload),
+            wind_up: |seam| of(seam).wind_up(),
+            close,
+            fallback: Cell::new(null()),
+        },
+        ready: Ready::new(),
+        greenlet: Cell::new(null()),
+        round_left: Cell::new(0),
+        round: Cell::new(wanted.round.value),
+        inline_left: Cell::new(0),
+        in_flight: Cell::new(0),
+        next_number: Cell::new(1),
+        forks: FORKS.load(Ordering::Relaxed),
+        wheel: Wheel::new(driver.now()),
+        driver: RefCell::new(driver),
+        in_force: InForce { wanted, refused },
+        counters: Counters::default(),
+    }));
+    let root = root();
+    let Some(root) = block_of(&root) else { unreachable!("the root lives") };
+    let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
+    let here = Location::caller();
+    // SAFETY: the body neither unwinds nor ends; the hub outlives its greenlet (`close`).
+    let greenlet = unsafe { stack.occupy(root, here, move || hub.run(), null::<Block>) };
+    set_name(greenlet, "hub".into());
+    hub.greenlet.set(greenlet);
+    hub.seam.fallback.set(greenlet);
+    // SAFETY: leaked; `close` takes it away again.
+    unsafe { set_scheduler(&raw const hub.seam) };
+    Ok(hub)
+}
+
+/// Why io_uring was refused, once it was.
+static REFUSED: OnceLock<String> = OnceLock::new();
+
+/// The hub whose first field this is.
+fn of(seam: &Scheduler) -> &Hub {
+    // SAFETY: the only scheduler there is is the first field of a hub.
+    unsafe { &*(&raw const *seam).cast::<Hub>() }
+}
+
+fn watch_forks() {
+    static WATCH: OnceLock<()> = OnceLock::new();
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    WATCH.get_or_init(|| {
+        // SAFETY: the handler is async-signal-safe. A failure (no memory) leaves forks unnoticed.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
+
+impl Hub {
+    /// What the tree throws at a parked greenlet.
+    fn deliver(&self, block: &Block, payload: Payload) {
+        if std::ptr::eq(block, self.greenlet.get()) {
+            // A child of the hub's greenlet that is no task: nobody else is told of its end.
+            if !payload.is::<GreenletExit>() {
+                self.unraisable(block, payload);
+            }
+            return;
+        }
+        self.interrupt(block, payload);
+    }
+
+    /// Ends all tasks and whoever else is parked, for `greenlet::run`. The root greenlet runs.
+    fn wind_up(&self) {
+        const PATIENCE: u32 = 1000; // bodies may wait while they unwind, and start others
+        for _ in 0..PATIENCE {
+            let mut left = Vec::new();
+            for_each_alive(|block| {
+                if is_parked(block) && !std::ptr::eq(block, self.greenlet.get()) {
+                    left.push(block as *const Block);
+                }
+            });
+            if left.is_empty() {
+                return;
+            }
+            for block in left {
+                // SAFETY: nothing has run since it was found.
+                let block = unsafe { &*block };
+                if !has(block, INTERRUPTED) {
+                    self.interrupt(block, Box::new(GreenletExit));
+                }
+            }
+            self.doze();
+        }
+    }
+
+    /// Parks the current greenlet until nobody is ready, or for a millisecond.
+    fn doze(&self) {
+        let deadline = Deadline::new(current_block());
+        // SAFETY: taken back below; no park unwinds.
+        unsafe { self.set_deadline(&deadline, self.moment(Duration::from_millis(1))) };
+        self.yield_now();
+        while !deadline.has_passed() && self.ready.is_empty() && self.in_flight.get() > 0 {
+            self.park();
+        }
+        self.take_back(&deadline);
+    }
+
+    /// Prints what is in force.
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.in_force.describe(&*self.driver.borrow(), f)
+    }
+}
+
+/// Gives everything up that the thread's end leaves: the ring is closed, which ends what is in
+/// flight; stacks of greenlets that are still parked are never freed, so that the kernel may write
+/// there until then.
+///
+/// # Safety
+/// - `seam` is that of the thread's hub, which nobody uses again; the root greenlet runs.
+unsafe fn close(seam: *const Scheduler) {
+    // SAFETY: made by `Box::leak`; the tree has forgotten it, and its greenlet is parked.
+    let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
+    // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
+    unsafe { dismiss(&*hub.greenlet.get()) };
+}

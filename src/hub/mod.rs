@@ -1,0 +1,87 @@
+//! One event loop per thread: the only scheduler. Level 2.
+//!
+//! Uses `greenlet` (the seam in `park.rs`, tasks), `driver` and `list`; everything that waits uses
+//! it. The hub is itself a greenlet below the root, made when a thread first needs it.
+//!
+//! ```text
+//!   a greenlet that waits:  park ──▶ the next ready greenlet ──▶ ... ──▶ none ready, or a full round
+//!                            ▲                                               │ hand over
+//!   wake: ready list         │            ┌──────── hub greenlet (run.rs) ◀──┘
+//!     ▲   ▲   ▲              └────────────┤ 1. deadlines that have passed ──▶ wake
+//!     │   │   └ other greenlets           │ 2. driver: submit, wait, reap ──▶ wake
+//!     │   └ deadlines                     │ 3. hand over to the first ready one
+//!     └ completions                       └─────────────────────────────────────────
+//! ```
+//!
+//! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
+//! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
+//! `completion` (operations), `report`, `run` (the loop), `life` (how a hub begins and ends).
+//!
+//! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
+//!   `run.rs` resumes a parked one.
+//! - **Queue, then run**: a completion, a deadline or a wake marks greenlets ready; none runs one on
+//!   the spot. No user code runs in the hub's greenlet.
+//! - **Parked memory stays**: what a list, the wheel or the driver knows of a parked greenlet lies in
+//!   its own frames, and is taken out again before that frame is left; no park unwinds.
+//! - **Kernel holds until completion**: `completion.rs`.
+
+mod completion;
+mod config;
+mod deadline;
+mod interrupt;
+mod life;
+mod ready;
+mod report;
+mod run;
+mod waiter;
+
+pub(crate) use completion::{Operation, Stream};
+pub use config::{Config, ConfigError, HubKind};
+pub(crate) use deadline::{Deadline, Interrupting};
+pub(crate) use interrupt::Interrupted;
+pub use interrupt::{Elapsed, is_interrupted, shield};
+pub(crate) use life::hub;
+pub use report::Deadlock;
+
+use crate::driver::Driver;
+use crate::greenlet::{Block, Scheduler};
+use crate::list::Wheel;
+use config::InForce;
+use ready::Ready;
+use std::cell::{Cell, RefCell};
+
+/// The event loop of one thread.
+#[repr(C)]
+pub(crate) struct Hub {
+    /// What the tree knows of us; the first field, so that its address is ours.
+    seam: Scheduler,
+    ready: Ready,
+    /// The hub's own greenlet.
+    greenlet: Cell<*const Block>,
+    /// How many hand-overs are left until the kernel is looked at.
+    round_left: Cell<u32>,
+    /// How many there are in a round.
+    round: Cell<u32>,
+    /// How many operations may still end at once before their greenlet yields.
+    inline_left: Cell<u32>,
+    /// Operations and streams whose last completion has not come.
+    in_flight: Cell<usize>,
+    /// Numbers for deadlines that interrupt.
+    next_number: Cell<u64>,
+    /// The process has forked this often when the hub was made.
+    forks: u32,
+    wheel: Wheel,
+    driver: RefCell<Driver>,
+    in_force: InForce,
+    counters: Counters,
+}
+
+/// What a hub has done; read by `stats`.
+#[derive(Default)]
+struct Counters {
+    rounds: Cell<u64>,
+    parks: Cell<u64>,
+    tasks: Cell<usize>,
+}
+
+const _: () = assert!(std::mem::offset_of!(Hub, seam) == 0); // a `*const Scheduler` is a `*const Hub`

@@ -1,0 +1,74 @@
+//! The ready list, and the marks that a greenlet carries in its seat.
+#![expect(unsafe_code, reason = "the list runs through the blocks of parked greenlets")]
+
+use crate::greenlet::{Block, is_parked};
+use crate::list::{Fifo, Linked};
+use std::cell::Cell;
+
+/// It is in the ready list.
+pub(super) const READY: u32 = 1;
+/// Something is to be raised in it.
+pub(super) const INTERRUPTED: u32 = 2;
+/// It waits in place: without letting others run.
+pub(super) const IN_PLACE: u32 = 4;
+/// What it waits for in place has happened.
+pub(super) const WOKEN_IN_PLACE: u32 = 8;
+
+impl Linked for Block {
+    #[inline(always)]
+    fn next(&self) -> &Cell<*const Block> {
+        &self.seat.next
+    }
+}
+
+#[inline(always)]
+pub(super) fn has(block: &Block, mark: u32) -> bool {
+    block.seat.marks.get() & mark != 0
+}
+
+#[inline(always)]
+pub(super) fn set(block: &Block, mark: u32) {
+    block.seat.marks.set(block.seat.marks.get() | mark);
+}
+
+#[inline(always)]
+pub(super) fn clear(block: &Block, mark: u32) {
+    block.seat.marks.set(block.seat.marks.get() & !mark);
+}
+
+/// The parked greenlets that shall run, in the order in which they were woken.
+pub(super) struct Ready(Fifo<Block>);
+
+impl Ready {
+    pub(super) const fn new() -> Ready {
+        Ready(Fifo::new())
+    }
+
+    /// Appends a greenlet that is parked, or will be before anybody pops it; once.
+    #[inline(always)]
+    pub(super) fn push(&self, block: &Block) {
+        debug_assert!(!has(block, READY));
+        set(block, READY);
+        // SAFETY: the mark says that it is in no list yet. A parked greenlet's block stays where it
+        // is until it is resumed, which only popping it leads to.
+        unsafe { self.0.push(block) }
+    }
+
+    #[inline(always)]
+    pub(super) fn pop<'a>(&self) -> Option<&'a Block> {
+        // SAFETY: it lives: nobody but us resumes it, and it can only end when it runs.
+        let block = unsafe { self.0.pop() }?;
+        clear(block, READY);
+        debug_assert!(is_parked(block) || std::ptr::eq(block, crate::greenlet::current_block()));
+        Some(block)
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

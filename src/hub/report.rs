@@ -1,0 +1,82 @@
+//! What must not pass in silence: payloads that nobody takes, and waits that nothing can end.
+#![expect(unsafe_code, reason = "raises in the root greenlet")]
+
+use super::Hub;
+use crate::greenlet::{
+    Block, Called, Payload, block_of, describe, fatal, is_parked, line, raise_in_suspended, root,
+};
+use std::fmt;
+
+/// Raised in the root greenlet when nobody is ready, nothing is pending, and nobody outside can wake
+/// anyone: every greenlet would wait for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "LoopExit")]
+pub struct Deadlock {
+    waiting: Vec<String>,
+}
+
+impl Deadlock {
+    /// Every parked greenlet and what it waits for, a line each.
+    pub fn waiting(&self) -> &[String] {
+        &self.waiting
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadlock: every greenlet waits, and nothing can wake one")?;
+        self.waiting.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for Deadlock {}
+
+/// What a parked greenlet waits for: a text that lives as long as the program.
+pub(crate) type WaitsFor = &'static &'static str;
+
+/// Says what the greenlet of `block` waits for, until the next call.
+#[inline(always)]
+pub(crate) fn set_waits_for(block: &Block, what: WaitsFor) {
+    block.seat.waits_for.set((&raw const *what).cast());
+}
+
+/// What a parked greenlet waits for.
+pub(crate) fn waits_for(block: &Block) -> &'static str {
+    // SAFETY: null, or what `set_waits_for` left.
+    unsafe { block.seat.waits_for.get().cast::<&'static str>().as_ref() }.unwrap_or(&"to run")
+}
+
+impl Hub {
+    /// Nothing can happen any more: tells the root greenlet.
+    #[cold]
+    pub(super) fn report_deadlock(&self) {
+        let mut waiting = Vec::new();
+        crate::greenlet::for_each_alive(|block| {
+            if is_parked(block) && !std::ptr::eq(block, self.greenlet.get()) {
+                waiting.push(format!("{} waits for {}", Called(block), waits_for(block)));
+            }
+        });
+        let root = root();
+        let Some(root) = block_of(&root) else { unreachable!("the root lives") };
+        if is_parked(root) {
+            waiting.insert(0, format!("the root greenlet waits for {}", waits_for(root)));
+        }
+        let deadlock = Deadlock { waiting };
+        line(format_args!("{deadlock}"));
+        if is_parked(root) {
+            if root.seat.shields.get() > 0 {
+                fatal(format_args!("the root greenlet cannot be told: it is in a shield"));
+            }
+            self.interrupt(root, Box::new(deadlock));
+        } else {
+            // SAFETY: it does not run, for we do; not parked, so it waits for a switch. We are the
+            // scheduler, and nothing of ours unwinds.
+            unsafe { raise_in_suspended(root, Box::new(deadlock)) };
+        }
+    }
+
+    /// Notes a payload that nobody will be told of, and drops it.
+    pub(crate) fn unraisable(&self, block: &Block, payload: Payload) {
+        line(format_args!("{} was raised in nobody's name: {}", Called(block), describe(&*payload)));
+    }
+}

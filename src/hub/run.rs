@@ -1,0 +1,65 @@
+//! The loop.
+#![expect(unsafe_code, reason = "hands over to parked greenlets")]
+
+use super::Hub;
+use crate::driver::Wait;
+use crate::greenlet::hand_over;
+
+/// A round in which greenlets run longer than this is made shorter.
+const LONGEST_ROUND_NS: u64 = 200_000;
+
+impl Hub {
+    /// The body of the hub's greenlet: never returns, owns nothing.
+    pub(super) fn run(&self) -> ! {
+        loop {
+            self.look_at_the_world(false);
+            let Some(first) = self.ready.pop() else { continue };
+            let round = self.round.get();
+            self.round_left.set(round);
+            let began = self.is_sampled().then(|| self.now());
+            // SAFETY: it was taken off the ready list, so it is parked; we are the scheduler, in
+            // whose greenlet nothing unwinds.
+            unsafe { hand_over(first) };
+            if let Some(began) = began {
+                self.adapt_round(round, self.now() - began);
+            }
+        }
+    }
+
+    /// Is this one of the rounds whose length is measured?
+    fn is_sampled(&self) -> bool {
+        self.counters.rounds.get().is_multiple_of(8)
+    }
+
+    /// Rounds that take long are made shorter, so that the kernel is looked at often enough.
+    fn adapt_round(&self, round: u32, took_ns: u64) {
+        if took_ns > LONGEST_ROUND_NS {
+            self.round.set((round / 2).max(1));
+        } else if took_ns < LONGEST_ROUND_NS / 4 {
+            self.round.set((round * 2).min(self.in_force.wanted.round.value));
+        }
+    }
+
+    /// Deadlines, then the kernel: submits what was begun, waits if nobody is ready (or if somebody
+    /// waits `in_place`), and makes ready whomever the answers concern.
+    pub(super) fn look_at_the_world(&self, in_place: bool) {
+        self.counters.rounds.set(self.counters.rounds.get() + 1);
+        self.ring_alarms();
+        let wait = if !in_place && !self.ready.is_empty() {
+            Wait::No
+        } else {
+            match self.wheel.next_deadline() {
+                Some(moment) => Wait::Until(moment),
+                None if self.in_flight.get() > 0 => Wait::ForEver,
+                // Nothing can happen any more, unless the alarms have just woken the one in place.
+                None if in_place => Wait::No,
+                None => return self.report_deadlock(),
+            }
+        };
+        let mut driver = self.driver.borrow_mut();
+        if wait != Wait::No || driver.is_due() {
+            driver.enter(wait);
+        }
+        driver.reap(|completion| self.complete(completion));
+    }
+}

@@ -1,0 +1,122 @@
+//! Park and wake: the one door through which greenlets block.
+#![expect(unsafe_code, reason = "hands over to parked greenlets, keeps errno")]
+
+use super::Hub;
+use super::interrupt::Interrupted;
+use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
+use crate::greenlet::{Block, current_block, hand_over, is_parked, may_hand_over};
+
+impl Hub {
+    /// Suspends the current greenlet until it is woken; perhaps without cause, so ask again.
+    ///
+    /// Never unwinds. While the thread unwinds, or kills by drop, nobody else runs: then this waits
+    /// in place for the kernel and the clock.
+    #[inline]
+    pub(crate) fn park(&self) {
+        let me = current_block();
+        if !may_hand_over() {
+            return self.wait_in_place(me);
+        }
+        let errno = errno();
+        let next = self.successor();
+        if !std::ptr::eq(next, me) {
+            // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
+            // thread's scheduler is this hub.
+            unsafe { hand_over(next) };
+        }
+        set_errno(errno);
+    }
+
+    /// Lets every other ready greenlet run once before the current one goes on.
+    #[inline]
+    pub(crate) fn yield_now(&self) {
+        if !may_hand_over() {
+            return;
+        }
+        self.ready.push(current_block());
+        self.park();
+    }
+
+    /// Parks until `done` holds, or something is to be raised in the current greenlet.
+    ///
+    /// # Errors
+    /// [`Interrupted`]; `done` did not hold then.
+    #[inline]
+    pub(crate) fn wait_until(&self, mut done: impl FnMut() -> bool) -> Result<(), Interrupted> {
+        let me = current_block();
+        loop {
+            if done() {
+                return Ok(());
+            }
+            if let Some(interrupted) = self.interrupted(me) {
+                return Err(interrupted);
+            }
+            self.park();
+        }
+    }
+
+    /// Makes a parked greenlet ready. Whoever is not parked, or is ready already, is left alone.
+    #[inline]
+    pub(crate) fn wake(&self, block: &Block) {
+        if is_parked(block) {
+            if !has(block, READY) {
+                self.ready.push(block);
+            }
+        } else if has(block, IN_PLACE) {
+            set(block, WOKEN_IN_PLACE);
+        }
+    }
+
+    /// Makes a task ready that has not begun.
+    #[inline(always)]
+    pub(crate) fn start(&self, block: &Block) {
+        self.ready.push(block);
+    }
+
+    /// Whoever runs next: the first that is ready, or the hub's greenlet when nobody is or the round
+    /// is over.
+    #[inline(always)]
+    pub(crate) fn successor<'a>(&self) -> &'a Block {
+        let left = self.round_left.get();
+        if left > 0
+            && let Some(block) = self.ready.pop()
+        {
+            self.round_left.set(left - 1);
+            return block;
+        }
+        // SAFETY: the hub's greenlet lives as long as the hub, and is parked while others run.
+        unsafe { &*self.greenlet.get() }
+    }
+
+    /// Can the current greenlet wait for others? Not from a destructor while the thread unwinds, nor
+    /// from a body that is being killed by drop: nobody else would run.
+    pub(crate) fn others_can_run(&self) -> bool {
+        may_hand_over()
+    }
+
+    /// Enters the kernel until `me` is woken, and runs nobody.
+    #[cold]
+    #[inline(never)]
+    fn wait_in_place(&self, me: &Block) {
+        debug_assert!(!has(me, READY), "whoever runs was taken off the ready list");
+        set(me, IN_PLACE);
+        while !has(me, WOKEN_IN_PLACE) {
+            self.look_at_the_world(true);
+        }
+        clear(me, IN_PLACE | WOKEN_IN_PLACE);
+    }
+}
+
+/// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
+/// parked (by a C library's callback, say) while others make system calls.
+#[inline(always)]
+fn errno() -> i32 {
+    // SAFETY: the address is always valid.
+    unsafe { *libc::__errno_location() }
+}
+
+#[inline(always)]
+fn set_errno(errno: i32) {
+    // SAFETY: the address is always valid.
+    unsafe { *libc::__errno_location() = errno }
+}

@@ -1,0 +1,104 @@
+//! First in, first out: a list through the elements themselves.
+#![expect(unsafe_code, reason = "links elements by address")]
+
+use std::cell::Cell;
+use std::ptr::null;
+
+/// An element that has room for one link.
+pub(crate) trait Linked {
+    /// The next element of the list that this one is in; null in no list and at the end of one.
+    fn next(&self) -> &Cell<*const Self>;
+}
+
+/// A queue of elements that live elsewhere. Pushing and popping touch one other element at most.
+pub(crate) struct Fifo<T> {
+    first: Cell<*const T>,
+    last: Cell<*const T>,
+    length: Cell<usize>,
+}
+
+impl<T: Linked> Fifo<T> {
+    pub(crate) const fn new() -> Fifo<T> {
+        Fifo { first: Cell::new(null()), last: Cell::new(null()), length: Cell::new(0) }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.length.get()
+    }
+
+    /// Adds an element behind all others.
+    ///
+    /// # Safety
+    /// - It is in no list, and stays where it is until it was popped.
+    #[inline]
+    pub(crate) unsafe fn push(&self, element: &T) {
+        debug_assert!(element.next().get().is_null());
+        // SAFETY: elements stay where they are while they are in the list.
+        match unsafe { self.last.get().as_ref() } {
+            Some(last) => last.next().set(element),
+            None => self.first.set(element),
+        }
+        self.last.set(element);
+        self.length.set(self.length.get() + 1);
+    }
+
+    /// Takes the first element out.
+    ///
+    /// # Safety
+    /// - The reference is not used beyond the element's life.
+    #[inline]
+    pub(crate) unsafe fn pop<'a>(&self) -> Option<&'a T> {
+        // SAFETY: elements stay where they are while they are in the list.
+        let first = unsafe { self.first.get().as_ref() }?;
+        let next = first.next().replace(null());
+        self.first.set(next);
+        if next.is_null() {
+            self.last.set(null());
+        }
+        self.length.set(self.length.get() - 1);
+        Some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Element(u32, Cell<*const Element>);
+
+    impl Linked for Element {
+        fn next(&self) -> &Cell<*const Element> {
+            &self.1
+        }
+    }
+
+    #[test]
+    fn elements_leave_in_the_order_in_which_they_came() {
+        let elements: Vec<_> = (0..4).map(|n| Element(n, Cell::new(null()))).collect();
+        let list = Fifo::new();
+        let pop = || {
+            // SAFETY: the elements outlive the list.
+            unsafe { list.pop() }.map(|element: &Element| element.0)
+        };
+        let push = |n: usize| {
+            // SAFETY: each is pushed only while it is in no list.
+            unsafe { list.push(&elements[n]) }
+        };
+        assert_eq!((pop(), list.len()), (None, 0));
+        push(2);
+        push(0);
+        assert_eq!((pop(), list.len()), (Some(2), 1));
+        push(2);
+        push(3);
+        assert_eq!([pop(), pop(), pop(), pop()], [Some(0), Some(2), Some(3), None]);
+        assert!(list.is_empty());
+        push(1);
+        assert_eq!([pop(), pop()], [Some(1), None]);
+    }
+}
