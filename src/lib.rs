@@ -62,6 +62,8 @@
 
 mod arch;
 #[cfg(feature = "hub")]
+mod driver;
+#[cfg(feature = "hub")]
 mod list;
 mod stack;
 
@@ -69,5 +71,20 @@ pub mod context;
 mod greenlet;
 pub mod rules;
 
+#[cfg(feature = "hub")]
+mod hub;
+#[cfg(feature = "hub")]
+mod sync;
+#[cfg(feature = "hub")]
+mod task;
+#[cfg(feature = "hub")]
+mod time;
+
 pub use greenlet::*;
+#[cfg(feature = "hub")]
+pub use hub::{Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, shield};
+#[cfg(feature = "hub")]
+pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};
+#[cfg(feature = "hub")]
+pub use time::{Timeout, idle, sleep, timeout, yield_now};
 pub use stack::{StackError, StackReuse};

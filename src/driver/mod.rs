@@ -17,15 +17,18 @@
 //!   reaped: the one without [`MORE`], and, if it was cancelled, as many more as `cancel` said.
 //! - **One seam**: no io_uring and no epoll type leaves its folder.
 
+#![cfg_attr(not(test), allow(dead_code))]
+#![expect(unsafe_code, reason = "hands entries on that the kernel will write to")]
+
 mod clock;
 mod fd;
 mod request;
 mod settings;
 mod token;
 
+mod readiness;
 #[cfg(feature = "uring")]
 mod uring;
-mod readiness;
 
 use clock::monotonic_ns;
 pub(crate) use fd::Fd;

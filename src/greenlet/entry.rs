@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::{NonNull, null};
 
 /// Closures above this are boxed: what is moved to a stack's top is missing from the stack.
-pub(super) const LARGEST_IN_PLACE: usize = 1024;
+pub(crate) const LARGEST_IN_PLACE: usize = 1024;
 
 /// Makes an unstarted greenlet of a slot, with the current greenlet as its parent; `flags` tell what
 /// kind of slot it is.

@@ -62,11 +62,12 @@ pub use winding_up::run;
 #[cfg(feature = "hub")]
 pub(crate) use {
     control::Block,
+    entry::LARGEST_IN_PLACE,
     error::{Payload, describe},
     park::{
-        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, is_parked,
+        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
         may_hand_over, raise_in_suspended, scheduler, set_scheduler,
     },
-    report::{Called, fatal, line},
+    report::{Called, contain, drop_noted, fatal, line},
     task::{TaskStack, dismiss, set_name},
 };

@@ -11,6 +11,7 @@ use super::control::Block;
 use super::current::{KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
+use super::state::GreenletId;
 use super::switch::{Cargo, Raised, depart, received};
 use super::value::ValueType;
 use crate::arch::{self, Word};
@@ -148,6 +149,11 @@ pub(crate) fn for_each_alive(mut visit: impl FnMut(&Block)) {
 /// A handle to the living greenlet of this block.
 pub(crate) fn handle_of(block: &Block) -> Greenlet {
     Greenlet::of(block.record())
+}
+
+/// The number of a living greenlet.
+pub(crate) fn id_of(block: &Block) -> GreenletId {
+    GreenletId::new(block.label.id.get())
 }
 
 /// The block of a greenlet, while it lives.

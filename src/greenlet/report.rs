@@ -32,14 +32,14 @@ impl fmt::Display for Called<'_> {
 /// Runs `user_code` where a panic must go no further: it is noted, and dropped.
 ///
 /// A quiet exit is not noted: it is how a greenlet that waits in here is killed.
-pub(super) fn contain(user_code: impl FnOnce()) {
+pub(crate) fn contain(user_code: impl FnOnce()) {
     if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(user_code)) {
         drop_noted(payload);
     }
 }
 
 /// Notes a payload that nobody will be told of, and drops it.
-pub(super) fn drop_noted(payload: Payload) {
+pub(crate) fn drop_noted(payload: Payload) {
     if !payload.is::<GreenletExit>() {
         line(format_args!("ignored in cleanup: {}", describe(&*payload)));
     }

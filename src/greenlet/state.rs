@@ -35,6 +35,12 @@ impl GreenletId {
         self.0.get()
     }
 
+    /// The id with this number, which is that of a greenlet.
+    #[cfg(feature = "hub")]
+    pub(crate) fn from_number(number: u64) -> GreenletId {
+        GreenletId::new(number)
+    }
+
     pub(super) fn new(number: u64) -> GreenletId {
         let Some(number) = NonZeroU64::new(number) else { unreachable!("a node in use has an id") };
         GreenletId(number)

@@ -165,6 +165,7 @@ impl Hub {
     ///
     /// # Safety
     /// - It stays where it is until then, and is not set already.
+    /// - No other hub ever had it.
     #[inline]
     pub(crate) unsafe fn set_deadline(&self, deadline: &Deadline, moment: u64) {
         deadline.passed.set(false);
@@ -174,7 +175,8 @@ impl Hub {
 
     #[inline]
     pub(crate) fn take_back(&self, deadline: &Deadline) {
-        self.wheel.remove(&deadline.alarm.timer);
+        // SAFETY: it is in this wheel or in none: a thread has one hub at a time.
+        unsafe { self.wheel.remove(&deadline.alarm.timer) };
     }
 
     /// As [`set_deadline`](Hub::set_deadline), for one that interrupts; it gets a number of its own.
@@ -194,13 +196,14 @@ impl Hub {
     /// It will not be raised any more, whether its moment has come or not.
     #[inline]
     pub(crate) fn take_back_interrupting(&self, this: &Interrupting) {
-        self.wheel.remove(&this.alarm.timer);
+        // SAFETY: it is in this wheel or in none.
+        unsafe { self.wheel.remove(&this.alarm.timer) };
         this.unqueue();
     }
 
     /// Wakes and interrupts those whose moment has come.
     pub(super) fn ring_alarms(&self) {
-        if self.wheel.is_empty() {
+        if self.wheel.len() == 0 {
             return;
         }
         self.wheel.advance(self.now(), |timer| {

@@ -80,6 +80,12 @@ impl Hub {
         (has(me, INTERRUPTED) && me.seat.shields.get() == 0).then_some(Interrupted(PhantomData))
     }
 
+    /// Takes what is to be raised in the current greenlet, which `me` is.
+    #[inline(always)]
+    pub(crate) fn take_interrupt(&self, me: &Block) -> Option<Payload> {
+        self.interrupted(me).map(|_| take(me))
+    }
+
     /// Raises what is to be raised in the current greenlet: the beginning of whatever may block.
     #[inline(always)]
     pub(crate) fn raise_pending(&self) {

@@ -3,6 +3,7 @@
 
 use super::config::{Config, ConfigError, InForce, Wanted};
 use super::deadline::Deadline;
+use super::memory::Pieces;
 use super::ready::{INTERRUPTED, Ready, has};
 use super::{Counters, Hub};
 use crate::driver::Driver;
@@ -11,6 +12,7 @@ use crate::greenlet::{
     for_each_alive, is_parked, line, root, scheduler, set_name, set_scheduler,
 };
 use crate::list::Wheel;
+use crate::stack::Shape;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
@@ -67,7 +69,8 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         }
     }
     let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).cloned();
-    let hub: &'a Hub = Box::leak(Box::new(Hub {
+    let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
+    let hub = Box::into_raw(Box::new(Hub {
         seam: Scheduler {
             deliver: |seam, block, payload| of(seam).deliver(block, payload),
             wind_up: |seam| of(seam).wind_up(),
@@ -84,21 +87,45 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
         driver: RefCell::new(driver),
+        memory: Pieces::new(),
         in_force: InForce { wanted, refused },
         counters: Counters::default(),
     }));
+    // SAFETY: just made; it lives until `close`, after which nobody asks for it.
+    let shared: &'static Hub = unsafe { &*hub };
     let root = root();
     let Some(root) = block_of(&root) else { unreachable!("the root lives") };
-    let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
     let here = Location::caller();
     // SAFETY: the body neither unwinds nor ends; the hub outlives its greenlet (`close`).
-    let greenlet = unsafe { stack.occupy(root, here, move || hub.run(), null::<Block>) };
+    let greenlet = unsafe { stack.occupy(root, here, move || shared.run(), null::<Block>) };
     set_name(greenlet, "hub".into());
-    hub.greenlet.set(greenlet);
-    hub.seam.fallback.set(greenlet);
-    // SAFETY: leaked; `close` takes it away again.
-    unsafe { set_scheduler(&raw const hub.seam) };
-    Ok(hub)
+    shared.greenlet.set(greenlet);
+    shared.seam.fallback.set(greenlet);
+    // SAFETY: it stays until the tree calls its `close`.
+    unsafe { set_scheduler(hub.cast()) };
+    Ok(shared)
+}
+
+/// What is in force for this thread's hub, which is made if there is none: a line for each setting,
+/// with its value and where that comes from.
+///
+/// ```
+/// let text = greenlet::config().to_string();
+/// assert!(text.starts_with("hub "));
+/// ```
+///
+/// # Panics
+/// When the environment asks for what cannot be had.
+pub fn config() -> impl fmt::Display {
+    struct InForce;
+    impl fmt::Display for InForce {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let hub = hub();
+            hub.in_force.describe(&*hub.driver.borrow(), f)
+        }
+    }
+    hub();
+    InForce
 }
 
 /// Why io_uring was refused, once it was.
@@ -170,9 +197,18 @@ impl Hub {
         self.take_back(&deadline);
     }
 
-    /// Prints what is in force.
-    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.in_force.describe(&*self.driver.borrow(), f)
+    /// The hub's own greenlet: the parent of its tasks.
+    #[inline(always)]
+    pub(crate) fn greenlet(&self) -> &Block {
+        // SAFETY: it lives as long as the hub.
+        unsafe { &*self.greenlet.get() }
+    }
+
+    /// The stacks of tasks; `None` for the shape that is fastest to be had.
+    #[inline(always)]
+    pub(crate) fn task_shape(&self) -> Option<Shape> {
+        let shape = self.in_force.wanted.stack.value;
+        (shape != Shape::DEFAULT).then_some(shape)
     }
 }
 
@@ -183,7 +219,7 @@ impl Hub {
 /// # Safety
 /// - `seam` is that of the thread's hub, which nobody uses again; the root greenlet runs.
 unsafe fn close(seam: *const Scheduler) {
-    // SAFETY: made by `Box::leak`; the tree has forgotten it, and its greenlet is parked.
+    // SAFETY: made by `Box::into_raw`; the tree has forgotten it, and its greenlet is parked.
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };

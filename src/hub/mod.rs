@@ -30,6 +30,7 @@ mod config;
 mod deadline;
 mod interrupt;
 mod life;
+mod memory;
 mod ready;
 mod report;
 mod run;
@@ -40,13 +41,18 @@ pub use config::{Config, ConfigError, HubKind};
 pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
 pub use interrupt::{Elapsed, is_interrupted, shield};
+pub use life::config;
 pub(crate) use life::hub;
+pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
+pub(crate) use report::{WaitsFor, set_waits_for};
+pub(crate) use interrupt::vacate;
 
 use crate::driver::Driver;
 use crate::greenlet::{Block, Scheduler};
 use crate::list::Wheel;
 use config::InForce;
+use memory::Pieces;
 use ready::Ready;
 use std::cell::{Cell, RefCell};
 
@@ -72,6 +78,7 @@ pub(crate) struct Hub {
     forks: u32,
     wheel: Wheel,
     driver: RefCell<Driver>,
+    memory: Pieces,
     in_force: InForce,
     counters: Counters,
 }

@@ -88,6 +88,11 @@ impl Hub {
         unsafe { &*self.greenlet.get() }
     }
 
+    /// Is nobody ready, and has the kernel nothing to say at once?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ready.is_empty() && !self.driver.borrow().is_due()
+    }
+
     /// Can the current greenlet wait for others? Not from a destructor while the thread unwinds, nor
     /// from a body that is being killed by drop: nobody else would run.
     pub(crate) fn others_can_run(&self) -> bool {

@@ -1,0 +1,227 @@
+//! The cell behind a task: what its handles and its greenlet share.
+//!
+//! | field | written by |
+//! |---|---|
+//! | `references` | handles and the task, one each |
+//! | `block` | spawn; null from the end on |
+//! | `phase`, `ended` | the task |
+//! | `result` | the task, once, before `phase` is `Finished`; whoever takes it out |
+//! | `waiters`, `links` | whoever waits; emptied at the end |
+#![expect(unsafe_code, reason = "counted memory of its own, results moved in and out")]
+
+use super::error::JoinError;
+use crate::greenlet::{Block, GreenletExit, GreenletId, Payload, contain, describe, line};
+use crate::hub::{give_back_memory, hub};
+use crate::sync::WaitList;
+use std::alloc::Layout;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::panic::Location;
+use std::ptr::{NonNull, null};
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Waiting,
+    Running,
+    Finished,
+}
+
+/// What was made of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    NotYet,
+    Value,
+    Raised,
+    Killed,
+}
+
+/// What is called when a task has ended.
+pub(super) struct Link {
+    pub(super) number: u64,
+    pub(super) call: Box<dyn FnOnce(&Head)>,
+}
+
+/// The part of a cell that does not depend on the type of the result.
+#[repr(C)]
+pub(super) struct Head {
+    references: Cell<u32>,
+    pub(super) phase: Cell<Phase>,
+    pub(super) ended: Cell<Ended>,
+    /// Nobody has moved the result out yet.
+    pub(super) holds_result: Cell<bool>,
+    block: Cell<*const Block>,
+    id: Cell<u64>,
+    pub(super) waiters: WaitList,
+    pub(super) links: RefCell<Vec<Link>>,
+    pub(super) name: RefCell<Option<Box<str>>>,
+    pub(super) created: &'static Location<'static>,
+    /// The greenlet that spawned it.
+    pub(super) spawner: GreenletId,
+    free: unsafe fn(NonNull<Head>),
+}
+
+#[repr(C)]
+struct Whole<T> {
+    head: Head,
+    result: UnsafeCell<MaybeUninit<Result<T, Payload>>>,
+}
+
+/// A counted reference to the cell of a task with a `T`.
+pub(super) struct TaskCell<T> {
+    whole: NonNull<Whole<T>>,
+}
+
+impl<T> TaskCell<T> {
+    /// A cell with two references: this one, and the one that [`TaskCell::second`] takes.
+    #[inline]
+    pub(super) fn new(created: &'static Location<'static>, spawner: GreenletId) -> TaskCell<T> {
+        let whole = hub().take_memory(Layout::new::<Whole<T>>()).cast::<Whole<T>>();
+        let head = Head {
+            references: Cell::new(1),
+            phase: Cell::new(Phase::Waiting),
+            ended: Cell::new(Ended::NotYet),
+            holds_result: Cell::new(false),
+            block: Cell::new(null()),
+            id: Cell::new(0),
+            waiters: WaitList::new(),
+            links: RefCell::new(Vec::new()),
+            name: RefCell::new(None),
+            created,
+            spawner,
+            free: free::<T>,
+        };
+        // SAFETY: memory of this layout, nobody else's.
+        unsafe { (&raw mut (*whole.as_ptr()).head).write(head) };
+        TaskCell { whole }
+    }
+
+    #[inline(always)]
+    pub(super) fn head(&self) -> &Head {
+        // SAFETY: counted: it is there while there are references.
+        unsafe { &(*self.whole.as_ptr()).head }
+    }
+
+    /// Stores how the task ended, unless that was done before.
+    #[inline]
+    pub(super) fn store(&self, result: Result<T, Payload>) {
+        let head = self.head();
+        debug_assert!(head.phase.get() != Phase::Finished);
+        head.ended.set(match &result {
+            Ok(_) => Ended::Value,
+            Err(payload) if payload.is::<GreenletExit>() => Ended::Killed,
+            Err(_) => Ended::Raised,
+        });
+        // SAFETY: nothing was stored yet, so nobody looks.
+        unsafe { (*self.whole.as_ref().result.get()).write(result) };
+        head.holds_result.set(true);
+        head.phase.set(Phase::Finished);
+        head.block.set(null());
+    }
+
+    /// Moves the result out; `None` while there is none, or when it was moved out before.
+    pub(super) fn take(&self) -> Option<Result<T, JoinError>> {
+        // SAFETY: if it holds one it was stored, and nobody else moves it out.
+        let result = self
+            .head()
+            .holds_result
+            .replace(false)
+            .then(|| unsafe { (*self.whole.as_ref().result.get()).assume_init_read() })?;
+        Some(result.map_err(|payload| self.head().error(payload)))
+    }
+
+    /// The value, if the task has ended with one and nobody has moved it out.
+    pub(super) fn value(&self) -> Option<&T> {
+        if !self.head().holds_result.get() {
+            return None;
+        }
+        // SAFETY: as in `take`; it stays until somebody takes it, who needs the last handle.
+        unsafe { (*self.whole.as_ref().result.get()).assume_init_ref() }.as_ref().ok()
+    }
+}
+
+impl<T> Clone for TaskCell<T> {
+    #[inline(always)]
+    fn clone(&self) -> TaskCell<T> {
+        self.head().references.set(self.head().references.get() + 1);
+        TaskCell { whole: self.whole }
+    }
+}
+
+impl<T> Drop for TaskCell<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let head = self.head();
+        head.references.set(head.references.get() - 1);
+        if head.references.get() == 0 {
+            // SAFETY: the last reference.
+            unsafe { (head.free)(self.whole.cast()) }
+        }
+    }
+}
+
+/// Drops a cell that nobody refers to any more.
+///
+/// # Safety
+/// It is the cell of a task with a `T`, without references.
+unsafe fn free<T>(head: NonNull<Head>) {
+    let mut whole = head.cast::<Whole<T>>();
+    // SAFETY: nobody else refers to it.
+    let cell = unsafe { whole.as_mut() };
+    if cell.head.holds_result.get() {
+        // SAFETY: stored, and not moved out.
+        let result = unsafe { cell.result.get_mut().assume_init_read() };
+        cell.head.drop_unseen(result.map(drop_value));
+    }
+    // SAFETY: nobody uses it again.
+    unsafe {
+        (&raw mut cell.head).drop_in_place();
+        give_back_memory(whole.cast(), Layout::new::<Whole<T>>());
+    }
+}
+
+fn drop_value<T>(value: T) {
+    contain(|| drop(value));
+}
+
+impl Head {
+    /// The greenlet that runs it, until it ends.
+    pub(super) fn block(&self) -> Option<&Block> {
+        // SAFETY: null once the task has ended; a task's block lives until then.
+        unsafe { self.block.get().as_ref() }
+    }
+
+    pub(super) fn set_block(&self, block: &Block, id: GreenletId) {
+        self.block.set(block);
+        self.id.set(id.get());
+    }
+
+    /// The number of its greenlet.
+    pub(super) fn id(&self) -> GreenletId {
+        GreenletId::from_number(self.id.get())
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.phase.get() == Phase::Finished
+    }
+
+    fn error(&self, payload: Payload) -> JoinError {
+        JoinError { id: self.id(), name: self.name.borrow().clone(), payload }
+    }
+
+    /// Nobody will take this result any more: a panic is reported.
+    fn drop_unseen(&self, result: Result<(), Payload>) {
+        let Err(payload) = result else { return };
+        if !payload.is::<GreenletExit>() {
+            let name = self.name.borrow();
+            let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
+            line(format_args!(
+                "{}{quoted}, spawned at {}, panicked and nobody asked for its result: {}",
+                self.id(),
+                self.created,
+                describe(&*payload)
+            ));
+        }
+        contain(|| drop(payload));
+    }
+}

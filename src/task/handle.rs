@@ -1,0 +1,283 @@
+//! Handles of tasks: waiting for them, taking their result, ending them.
+#![expect(unsafe_code, reason = "waits in lists by address")]
+
+use super::cell::{Ended, Phase, TaskCell};
+use super::error::JoinError;
+use crate::greenlet::{Greenlet, GreenletExit, GreenletId, Payload, current_block, handle_of};
+use crate::hub::{Deadline, hub, set_waits_for};
+use crate::sync::WaitNode;
+use std::any::Any;
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TaskState {
+    /// Spawned, not begun.
+    Waiting,
+    /// Begun, not finished: it runs, is ready, or is parked.
+    Running,
+    /// It returned a value.
+    Succeeded,
+    /// It panicked, or something was thrown into it.
+    Failed,
+    /// It was ended quietly.
+    Killed,
+}
+
+/// A task, to those who wait for it. When it is dropped the task goes on.
+///
+/// ```
+/// use std::time::Duration;
+/// let task = greenlet::spawn(|| { greenlet::sleep(Duration::from_millis(1)); "done" });
+/// assert!(!task.is_finished());
+/// assert_eq!(task.join().unwrap(), "done");
+/// ```
+#[must_use = "a task goes on without its handle; greenlet::spawn_detached says so"]
+pub struct JoinHandle<T> {
+    cell: TaskCell<T>,
+}
+
+impl<T> JoinHandle<T> {
+    #[inline]
+    pub(super) fn new(cell: TaskCell<T>) -> JoinHandle<T> {
+        JoinHandle { cell }
+    }
+
+    /// Parks until the task has ended, and takes its result.
+    ///
+    /// # Errors
+    /// [`JoinError`] holds what the task panicked with, or that it was killed.
+    ///
+    /// # Panics
+    /// When the task is the current one, and when called by a destructor while the thread unwinds.
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; the task goes on, without this handle.
+    #[doc(alias = "get")]
+    pub fn join(self) -> Result<T, JoinError> {
+        self.wait();
+        self.taken()
+    }
+
+    /// As [`join`](JoinHandle::join), for at most `limit`.
+    ///
+    /// # Errors
+    /// The handle, when the task has not ended in time.
+    ///
+    /// # Panics
+    /// As [`join`](JoinHandle::join).
+    ///
+    /// # Cancellation
+    /// As [`join`](JoinHandle::join).
+    pub fn join_timeout(self, limit: Duration) -> Result<Result<T, JoinError>, JoinHandle<T>> {
+        if self.wait_timeout(limit) { Ok(self.taken()) } else { Err(self) }
+    }
+
+    /// Takes the result if the task has ended; never waits.
+    ///
+    /// # Errors
+    /// The handle, when it has not.
+    pub fn try_join(self) -> Result<Result<T, JoinError>, JoinHandle<T>> {
+        if self.is_finished() { Ok(self.taken()) } else { Err(self) }
+    }
+
+    fn taken(self) -> Result<T, JoinError> {
+        match self.cell.take() {
+            Some(result) => result,
+            None => unreachable!("a finished task holds its result until its handle takes it"),
+        }
+    }
+
+    /// Parks until the task has ended; the result stays.
+    ///
+    /// # Panics
+    /// As [`join`](JoinHandle::join).
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here, and nothing else happens.
+    pub fn wait(&self) {
+        self.wait_until(None);
+    }
+
+    /// As [`wait`](JoinHandle::wait), for at most `limit`; returns whether the task has ended.
+    ///
+    /// # Panics
+    /// As [`join`](JoinHandle::join).
+    ///
+    /// # Cancellation
+    /// As [`wait`](JoinHandle::wait).
+    pub fn wait_timeout(&self, limit: Duration) -> bool {
+        self.wait_until(Some(hub().moment(limit)))
+    }
+
+    fn wait_until(&self, moment: Option<u64>) -> bool {
+        let (hub, head, me) = (hub(), self.cell.head(), current_block());
+        if head.is_finished() {
+            return true;
+        }
+        assert!(
+            head.block().is_none_or(|block| !std::ptr::eq(block, me)),
+            "a task cannot wait for itself"
+        );
+        assert!(
+            hub.others_can_run(),
+            "a task cannot be waited for while the thread unwinds: it could not run"
+        );
+        set_waits_for(me, &"the end of a task");
+        let node = WaitNode::new();
+        let deadline = Deadline::new(me);
+        // SAFETY: both are taken out below, before this frame is left; no park unwinds.
+        unsafe {
+            head.waiters.add(&node);
+            if let Some(moment) = moment {
+                hub.set_deadline(&deadline, moment);
+            }
+        }
+        let waited = hub.wait_until(|| head.is_finished() || deadline.has_passed());
+        hub.take_back(&deadline);
+        // SAFETY: in this list, or fired.
+        unsafe { head.waiters.remove(&node) };
+        if let Err(interrupted) = waited {
+            interrupted.raise();
+        }
+        head.is_finished()
+    }
+
+    /// The value, once the task has ended with one.
+    pub fn value(&self) -> Option<&T> {
+        self.cell.value()
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> TaskState {
+        let head = self.cell.head();
+        match (head.phase.get(), head.ended.get()) {
+            (Phase::Waiting, _) => TaskState::Waiting,
+            (Phase::Running, _) => TaskState::Running,
+            (Phase::Finished, Ended::Value) => TaskState::Succeeded,
+            (Phase::Finished, Ended::Killed) => TaskState::Killed,
+            (Phase::Finished, _) => TaskState::Failed,
+        }
+    }
+
+    /// Has its body begun?
+    #[doc(alias = "started")]
+    pub fn is_started(&self) -> bool {
+        self.cell.head().phase.get() != Phase::Waiting
+    }
+
+    /// Has it ended, in whatever way?
+    #[doc(alias("ready", "dead"))]
+    pub fn is_finished(&self) -> bool {
+        self.cell.head().is_finished()
+    }
+
+    /// Has it ended with a value?
+    #[doc(alias = "successful")]
+    pub fn is_success(&self) -> bool {
+        self.state() == TaskState::Succeeded
+    }
+
+    /// Raises [`GreenletExit`] in the task, at its current or next wait, and parks until it has
+    /// ended. A task that has not begun never will.
+    ///
+    /// A task may catch the exit and go on; then this waits until it ends all the same.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let task = greenlet::spawn(|| greenlet::sleep(Duration::MAX));
+    /// task.kill();
+    /// assert!(task.join().unwrap_err().is_killed());
+    /// ```
+    ///
+    /// # Panics
+    /// As [`join`](JoinHandle::join); but a task may kill itself: the exit is raised at once.
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; the task is killed all the same.
+    pub fn kill(&self) {
+        self.kill_with(GreenletExit);
+    }
+
+    /// As [`kill`](JoinHandle::kill), with another reason than [`GreenletExit`].
+    ///
+    /// # Panics
+    /// As [`kill`](JoinHandle::kill).
+    ///
+    /// # Cancellation
+    /// As [`kill`](JoinHandle::kill).
+    pub fn kill_with(&self, reason: impl Any + Send) {
+        self.kill_soon_with(reason);
+        let head = self.cell.head();
+        if head.block().is_some_and(|block| std::ptr::eq(block, current_block())) {
+            return hub().raise_pending();
+        }
+        self.wait();
+    }
+
+    /// As [`kill`](JoinHandle::kill), but waits at most `limit`; returns whether the task has ended.
+    ///
+    /// # Panics
+    /// As [`join`](JoinHandle::join).
+    ///
+    /// # Cancellation
+    /// As [`kill`](JoinHandle::kill).
+    pub fn kill_timeout(&self, limit: Duration) -> bool {
+        self.kill_soon();
+        self.wait_timeout(limit)
+    }
+
+    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
+    pub fn kill_soon(&self) {
+        self.kill_soon_with(GreenletExit);
+    }
+
+    /// As [`kill_soon`](JoinHandle::kill_soon), with another reason.
+    #[doc(alias = "throw")]
+    pub fn kill_soon_with(&self, reason: impl Any + Send) {
+        let payload: Payload = Box::new(reason);
+        match self.cell.head().block() {
+            Some(block) => hub().interrupt(block, payload),
+            None => drop(payload),
+        }
+    }
+
+    /// Its greenlet, until it has ended.
+    pub fn greenlet(&self) -> Option<Greenlet> {
+        self.cell.head().block().map(handle_of)
+    }
+
+    /// The number of its greenlet.
+    pub fn id(&self) -> GreenletId {
+        self.cell.head().id()
+    }
+
+    /// The name that it was given.
+    pub fn name(&self) -> Option<String> {
+        self.cell.head().name.borrow().as_deref().map(str::to_owned)
+    }
+
+    /// Where it was spawned.
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.cell.head().created
+    }
+
+    /// The greenlet that spawned it.
+    #[doc(alias = "spawning_greenlet")]
+    pub fn spawned_by(&self) -> GreenletId {
+        self.cell.head().spawner
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id().get())
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .finish()
+    }
+}

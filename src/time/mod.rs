@@ -1,0 +1,10 @@
+//! How a greenlet waits for the clock, and how the clock ends other waits. Level 3.
+//!
+//! Uses `hub`. Nothing here asks the kernel for a timer: deadlines lie in the hub's wheel, and the
+//! nearest bounds how long the hub stays in the kernel.
+
+mod sleep;
+mod timeout;
+
+pub use sleep::{idle, sleep, yield_now};
+pub use timeout::{Timeout, timeout};

@@ -1,0 +1,124 @@
+//! Time limits: code of any depth is ended at its next wait once its time is over.
+#![expect(unsafe_code, reason = "a deadline in the caller's frame, or in a box of its own")]
+
+use crate::greenlet::current_block;
+use crate::hub::{Elapsed, Interrupting, hub};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+/// Runs `f` for at most `limit`: when the time is over, [`Elapsed`] is raised in the current
+/// greenlet at its next wait, or at once if it waits.
+///
+/// Limits nest; each catches its own `Elapsed` and lets that of an outer one pass. A wait that has
+/// brought something (bytes, a connection) when the time is over returns it: nothing is lost. Code
+/// that never waits is not ended. `Duration::MAX` is no limit. A limit that does not pass costs a look
+/// at the clock and no allocation.
+///
+/// ```
+/// use greenlet::{sleep, timeout};
+/// use std::time::Duration;
+/// let short = Duration::from_millis(2);
+/// assert!(timeout(short, || sleep(Duration::from_secs(60))).is_err());
+/// assert_eq!(timeout(short, || 7), Ok(7));
+/// ```
+///
+/// # Errors
+/// [`Elapsed`], when `f` was ended. If `f` catches it and returns, its result is returned.
+///
+/// # Panics
+/// As `f` does.
+///
+/// # Cancellation
+/// Kills and throws that arrive inside pass through.
+#[doc(alias("with_timeout", "exc_after"))]
+pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+    let hub = hub();
+    let interrupting = Interrupting::new(current_block());
+    // SAFETY: taken back below, before this frame is left; `f` cannot unwind past the catch.
+    unsafe { hub.set_interrupting(&interrupting, hub.moment(limit)) };
+    let result = catch_unwind(AssertUnwindSafe(f));
+    hub.take_back_interrupting(&interrupting);
+    match result {
+        Ok(value) => Ok(value),
+        Err(payload) if payload.downcast_ref() == Some(&interrupting.elapsed()) => {
+            Err(interrupting.elapsed())
+        }
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// A time limit as a value: from its start until it is cancelled or dropped, it raises [`Elapsed`]
+/// in the greenlet that started it once its time is over.
+///
+/// [`timeout`] is easier where the limited code is a closure. Limits nest, and each knows its own:
+/// [`caught`](Timeout::caught) tells whose a payload is.
+///
+/// ```
+/// use greenlet::{Timeout, sleep};
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+/// use std::time::Duration;
+/// let outer = Timeout::start(Duration::from_secs(60));
+/// let inner = Timeout::start(Duration::from_millis(1));
+/// let payload = catch_unwind(AssertUnwindSafe(|| sleep(Duration::from_secs(60)))).unwrap_err();
+/// assert!(inner.caught(&*payload) && !outer.caught(&*payload));
+/// ```
+#[derive(Debug)]
+#[must_use = "a limit that is dropped at once limits nothing"]
+pub struct Timeout {
+    interrupting: Box<Interrupting>,
+    limit: Duration,
+}
+
+impl Timeout {
+    /// Starts a limit for the current greenlet.
+    #[doc(alias = "start_new")]
+    pub fn start(limit: Duration) -> Timeout {
+        let timeout = Timeout { interrupting: Box::new(Interrupting::new(current_block())), limit };
+        timeout.set();
+        timeout
+    }
+
+    fn set(&self) {
+        let hub = hub();
+        // SAFETY: boxed, and not set: just made or taken back. `drop` takes it back; if that is
+        // forgotten, so is the box.
+        unsafe { hub.set_interrupting(&self.interrupting, hub.moment(self.limit)) };
+    }
+
+    /// Stops the limit: it will not be raised, even if its time was over but not raised yet.
+    #[doc(alias = "close")]
+    pub fn cancel(&self) {
+        hub().take_back_interrupting(&self.interrupting);
+    }
+
+    /// Starts it again with its whole length, whatever it did before.
+    pub fn restart(&mut self) {
+        self.cancel();
+        *self.interrupting = Interrupting::new(current_block());
+        self.set();
+    }
+
+    /// Is it still to be raised?
+    pub fn is_pending(&self) -> bool {
+        self.interrupting.is_pending()
+    }
+
+    /// Its length.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Was this payload raised by this limit?
+    #[doc(alias = "is_timeout")]
+    pub fn caught(&self, payload: &(dyn std::any::Any + Send)) -> bool {
+        self.interrupting.has_passed() && payload.downcast_ref() == Some(&self.interrupting.elapsed())
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        if self.interrupting.is_pending() {
+            self.cancel();
+        }
+    }
+}
