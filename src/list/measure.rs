@@ -82,6 +82,26 @@ fn unfired(others: usize, timeout_ns: u64) -> f64 {
     })
 }
 
+/// The worst look: at a slot of as many others, after one was inserted before them all.
+fn look(others: usize) -> f64 {
+    const COUNT: usize = 1 << 10;
+    let (timers, timer) = (timers(others), Timer::new());
+    let wheel = Wheel::new(0);
+    for (i, timer) in (1..).zip(&timers) {
+        // SAFETY: as above.
+        unsafe { wheel.insert(timer, MS / 2 + i) };
+    }
+    each(COUNT, || {
+        for i in 0..COUNT as u64 {
+            // SAFETY: it stays until it is removed.
+            unsafe { wheel.insert(&timer, i) };
+            assert_eq!(wheel.next_deadline(), Some(i));
+            // SAFETY: it is in this wheel.
+            unsafe { wheel.remove(&timer) };
+        }
+    })
+}
+
 #[test]
 #[ignore = "takes seconds and proves nothing"]
 fn measure_the_wheel() {
@@ -95,5 +115,8 @@ fn measure_the_wheel() {
     for (others, ms) in [(0, 30_000), (1, 30_000), (1_000, 30_000), (0, 10), (1_000, 10)] {
         let ns = unfired(others, ms * MS);
         println!("insert and remove/{ms} ms, {others} others: {ns:.2} ns");
+    }
+    for others in [10, 1_000] {
+        println!("next_deadline out of order/{others} in the slot: {:.0} ns", look(others));
     }
 }

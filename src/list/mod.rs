@@ -1,6 +1,6 @@
 //! Lists: what waits for a moment (`wheel.rs`), and what waits for its turn (`fifo.rs`).
 //!
-//! Level 0. Uses intrusive-collections; used by `hub`. Knows nothing of greenlets, and reads no clock:
+//! Level 0. Uses nothing; used by `hub`. Knows nothing of greenlets, and reads no clock:
 //! it is told what time it is, and says whose time has come.
 //!
 //! ```text
@@ -14,15 +14,17 @@
 //!                                    └─────────────────────────────────────────────────┘
 //! ```
 //!
+//! `ring.rs` has the slots' lists, `wheel.rs` what is in which; `model.rs` compares with an ordered map.
+//!
 //! - **Linked where it says**: a linked timer is in the list that its `list` field names, in the one
 //!   wheel it was inserted in, and does not move.
-//! - **One list in hand**: a `&mut` to a slot's list ends before anything else of the wheel is called.
 //! - **Ahead of now**: a timer of level L agrees with the wheel's time in all digits above L and is
 //!   greater in digit L (at level 0: not less). So the lists, in the order of their numbers, are in
 //!   the order of time.
 //! - **In order of arrival**: timers of one deadline are in one list, in the order of insertion.
 
 mod fifo;
+mod ring;
 mod wheel;
 
 #[cfg(test)]

@@ -17,10 +17,12 @@
 
 #![expect(unsafe_code, reason = "links nodes that it does not own")]
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::marker::PhantomPinned;
+use std::mem::offset_of;
+use std::ptr::NonNull;
 
-use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
+use super::ring::{Link, Rings};
 
 const TICK_BITS: u32 = 20;
 const DIGIT_BITS: u32 = 6;
@@ -29,28 +31,33 @@ const SLOTS: usize = 1 << DIGIT_BITS;
 /// Where the far bits begin.
 const FAR_BITS: u32 = TICK_BITS + LEVELS as u32 * DIGIT_BITS;
 
-/// Lists are numbered through: level by level, slot by slot, then these two.
+/// Lists are numbered through: level by level, slot by slot, then these three.
 const FAR: usize = LEVELS * SLOTS;
 const NEVER: usize = FAR + 1;
-const LISTS: usize = NEVER + 1;
+/// A list whose timers are being filed anew.
+const REFILED: usize = NEVER + 1;
+const LISTS: usize = REFILED + 1;
+
+/// Timers for whose sorting the wheel keeps room.
+const SCRATCH: usize = 4096;
 
 /// One wait for a deadline: a node in the frame of whoever waits. Moves freely while it is not linked.
+#[repr(C)]
 pub(crate) struct Timer {
-    link: LinkedListLink,
+    link: Link,
     deadline_ns: Cell<u64>,
     /// The number of the list that it is in, if it is linked (**Linked where it says**).
     list: Cell<u16>,
     _pinned: PhantomPinned,
 }
 
-intrusive_adapter!(TimerAdapter = UnsafeRef<Timer>: Timer { link => LinkedListLink });
-
-type List = LinkedList<TimerAdapter>;
+// So a pointer to a timer is one to its link, and back.
+const _: () = assert!(offset_of!(Timer, link) == 0);
 
 impl Timer {
     pub(crate) const fn new() -> Timer {
         Timer {
-            link: LinkedListLink::new(),
+            link: Link::new(),
             deadline_ns: Cell::new(u64::MAX),
             list: Cell::new(0),
             _pinned: PhantomPinned,
@@ -92,8 +99,8 @@ pub(crate) struct Wheel {
     mixed: Cell<u64>,
     len: Cell<usize>,
     /// Where a list of level 0 is sorted; kept for its capacity.
-    scratch: Cell<Vec<(u64, UnsafeRef<Timer>)>>,
-    lists: [UnsafeCell<List>; LISTS],
+    scratch: Cell<Vec<(u64, NonNull<Link>)>>,
+    lists: Rings<LISTS>,
 }
 
 impl Wheel {
@@ -104,7 +111,7 @@ impl Wheel {
             mixed: Cell::new(0),
             len: Cell::new(0),
             scratch: Cell::default(),
-            lists: [const { UnsafeCell::new(List::new(TimerAdapter::NEW)) }; _],
+            lists: Rings::new(),
         }
     }
 
@@ -125,8 +132,8 @@ impl Wheel {
         debug_assert!(!timer.is_linked(), "a timer is inserted twice");
         timer.deadline_ns.set(deadline_ns);
         self.len.set(self.len.get() + 1);
-        // SAFETY: it stays where it is, by the caller's promise.
-        self.file(unsafe { UnsafeRef::from_raw(timer) });
+        // SAFETY: it is not linked and stays where it is, by the caller's promise.
+        unsafe { self.file(NonNull::from(timer)) };
     }
 
     /// Takes the timer out, so that it does not fire; nothing if it is not linked.
@@ -138,22 +145,19 @@ impl Wheel {
         if !timer.is_linked() {
             return;
         }
-        let number = usize::from(timer.list.get());
-        // SAFETY: **One list in hand**: to the end of this function, and the package calls nobody.
-        let list = unsafe { self.list(number) };
-        // SAFETY: **Linked where it says**: it is in this list.
-        unsafe { list.cursor_mut_from_ptr(timer) }.remove();
-        if list.is_empty() {
-            self.vacate(number);
+        // SAFETY: it is linked, in this wheel by the caller's promise (**Linked where it says**).
+        if unsafe { timer.link.unlink() } {
+            self.vacate(usize::from(timer.list.get()));
         }
         self.len.set(self.len.get() - 1);
     }
 
-    /// When to look again: the earliest deadline, to the nanosecond, once it is less than a full turn
-    /// of level 0 away; before that a moment not later than it. `None` if nothing will ever fire.
+    /// When to look again: the earliest deadline, to the nanosecond, if it lies in the same turn of
+    /// level 0 as now (67 ms); else a moment that is not later, and later than now. `None` if nothing
+    /// will ever fire.
     ///
-    /// Costs a look at each level; and one pass over the timers of the first slot, if timers have been
-    /// filed there against the order of their deadlines since the last call.
+    /// Costs a look at each level; and sorts the timers of the first slot, if some were filed there
+    /// against the order of their deadlines since the last call (6 us for 1000).
     #[inline]
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let (number, start_ns) = self.first()?;
@@ -175,7 +179,7 @@ impl Wheel {
             if start_ns > now_ns {
                 break;
             }
-            // A `fire` that has called us may have come further.
+            // The present slot began before now.
             self.now_ns.set(start_ns.max(self.now_ns.get()));
             if number >= SLOTS {
                 self.refile(number);
@@ -184,8 +188,8 @@ impl Wheel {
             match self.earliest(number) {
                 Some(timer) if timer.deadline_ns() <= now_ns => {
                     // SAFETY: it comes from a list of this wheel.
-                    unsafe { self.remove(&timer) };
-                    fire(&timer);
+                    unsafe { self.remove(timer) };
+                    fire(timer);
                 }
                 _ => break,
             }
@@ -193,19 +197,25 @@ impl Wheel {
         self.now_ns.set(now_ns.max(self.now_ns.get()));
     }
 
-    /// Puts a timer that is in no list into the one of its deadline.
+    /// Puts a timer into the list of its deadline.
+    ///
+    /// # Safety
+    /// It is in no list, and stays where it is until it is unlinked.
     #[inline]
-    fn file(&self, timer: UnsafeRef<Timer>) {
+    unsafe fn file(&self, node: NonNull<Timer>) {
+        // SAFETY: it is there, by the caller's promise.
+        let timer = unsafe { node.as_ref() };
         let deadline_ns = timer.deadline_ns();
         let number = self.number(deadline_ns);
         timer.list.set(number as u16);
-        // SAFETY: **One list in hand**: to the end of this function, and the package calls nobody.
-        let list = unsafe { self.list(number) };
         let (level, bit) = place(number);
-        if level == 0 && list.back().get().is_some_and(|last| last.deadline_ns() > deadline_ns) {
+        // SAFETY: **Linked where it says**.
+        let later = |last: NonNull<Link>| unsafe { timer_of(last) }.deadline_ns() > deadline_ns;
+        if level == 0 && self.lists.back(number).is_some_and(later) {
             self.mixed.set(self.mixed.get() | bit);
         }
-        list.push_back(timer);
+        // SAFETY: forwarded; a timer begins with its link.
+        unsafe { self.lists.push_back(number, node.cast()) };
         self.occupied[level].set(self.occupied[level].get() | bit);
     }
 
@@ -248,39 +258,42 @@ impl Wheel {
 
     /// The first to fire in a list of level 0.
     #[inline]
-    fn earliest(&self, number: usize) -> Option<UnsafeRef<Timer>> {
+    fn earliest(&self, number: usize) -> Option<&Timer> {
         if self.mixed.get() & place(number).1 != 0 {
             self.sort(number);
         }
-        // SAFETY: **One list in hand**: for this expression.
-        unsafe { self.list(number) }.front().clone_pointer()
+        // SAFETY: **Linked where it says**; callers drop the reference before anybody else acts, or
+        // have unlinked it and give it to `fire`, until whose end it stays.
+        self.lists.front(number).map(|node| unsafe { timer_of(node) })
     }
 
     /// Sorts a list of level 0 by deadline, stably (**In order of arrival**).
     #[cold]
     fn sort(&self, number: usize) {
-        // SAFETY: **One list in hand**: nothing below calls the wheel, `Timer` has no code of others'.
-        let list = unsafe { self.list(number) };
         let mut scratch = self.scratch.take();
-        while let Some(timer) = list.pop_front() {
-            scratch.push((timer.deadline_ns(), timer));
+        while let Some(node) = self.lists.pop_front(number) {
+            // SAFETY: **Linked where it says**, until now and again below.
+            scratch.push((unsafe { timer_of(node) }.deadline_ns(), node));
         }
         scratch.sort_by_key(|(deadline_ns, _)| *deadline_ns);
-        for (_, timer) in scratch.drain(..) {
-            list.push_back(timer);
+        for (_, node) in scratch.drain(..) {
+            // SAFETY: it came from this list and stays until its owner takes it out.
+            unsafe { self.lists.push_back(number, node) };
         }
-        self.scratch.set(scratch);
+        if scratch.capacity() <= SCRATCH {
+            self.scratch.set(scratch);
+        }
         self.mixed.set(self.mixed.get() & !place(number).1);
     }
 
     /// Files all timers of a list anew, after time has entered it. In their order, and the lists that
     /// they come to were empty of such deadlines (**In order of arrival**).
     fn refile(&self, number: usize) {
-        // SAFETY: **One list in hand**: for this expression.
-        let mut list = unsafe { self.list(number) }.take();
+        self.lists.transfer(number, REFILED);
         self.vacate(number);
-        while let Some(timer) = list.pop_front() {
-            self.file(timer);
+        while let Some(node) = self.lists.pop_front(REFILED) {
+            // SAFETY: it came from a list and stays until its owner takes it out.
+            unsafe { self.file(node.cast()) };
         }
     }
 
@@ -293,15 +306,16 @@ impl Wheel {
             self.mixed.set(self.mixed.get() & !bit);
         }
     }
+}
 
-    /// # Safety
-    /// **One list in hand**.
-    #[inline]
-    #[expect(clippy::mut_from_ref, reason = "lists are cells whose use is short")]
-    unsafe fn list(&self, number: usize) -> &mut List {
-        // SAFETY: forwarded.
-        unsafe { &mut *self.lists[number].get() }
-    }
+/// The timer that begins with this link.
+///
+/// # Safety
+/// It is linked, or was until now and still is where it was.
+#[inline]
+unsafe fn timer_of<'a>(node: NonNull<Link>) -> &'a Timer {
+    // SAFETY: lists of a wheel hold pointers to whole timers, and these are there.
+    unsafe { node.cast::<Timer>().as_ref() }
 }
 
 /// Word and bit of a list in the bitmaps.
