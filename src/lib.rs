@@ -83,8 +83,8 @@ mod time;
 pub use greenlet::*;
 #[cfg(feature = "hub")]
 pub use hub::{Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, shield};
+pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, yield_now};
-pub use stack::{StackError, StackReuse};

@@ -23,9 +23,9 @@
 //!   keeps it.
 #![expect(unsafe_code, reason = "the blocks are shared by address")]
 
-use super::value::ValueType;
 #[cfg(feature = "hub")]
 use super::seat::Seat;
+use super::value::ValueType;
 use crate::arch::{self, Body, Header, Link};
 use crate::stack::{BLOCK_BYTES, Label};
 use std::any::Any;

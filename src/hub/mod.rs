@@ -40,13 +40,13 @@ pub(crate) use completion::{Operation, Stream};
 pub use config::{Config, ConfigError, HubKind};
 pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
+pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
 pub use life::config;
 pub(crate) use life::hub;
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};
-pub(crate) use interrupt::vacate;
 
 use crate::driver::Driver;
 use crate::greenlet::{Block, Scheduler};

@@ -77,6 +77,10 @@ impl Hub {
 
     /// Notes a payload that nobody will be told of, and drops it.
     pub(crate) fn unraisable(&self, block: &Block, payload: Payload) {
-        line(format_args!("{} was raised in nobody's name: {}", Called(block), describe(&*payload)));
+        line(format_args!(
+            "{} was raised in nobody's name: {}",
+            Called(block),
+            describe(&*payload)
+        ));
     }
 }

@@ -61,8 +61,10 @@ impl WaitList {
     #[inline]
     pub(crate) unsafe fn remove(&self, node: &WaitNode) {
         if node.link.is_linked() {
+            let mut list = self.0.borrow_mut();
             // SAFETY: it is in this list.
-            unsafe { self.0.borrow_mut().cursor_mut_from_ptr(node) }.remove();
+            let mut place = unsafe { list.cursor_mut_from_ptr(node) };
+            place.remove();
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::greenlet::current_block;
 use crate::hub::{Elapsed, Interrupting, hub};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
@@ -62,7 +63,6 @@ pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
 /// let payload = catch_unwind(AssertUnwindSafe(|| sleep(Duration::from_secs(60)))).unwrap_err();
 /// assert!(inner.caught(&*payload) && !outer.caught(&*payload));
 /// ```
-#[derive(Debug)]
 #[must_use = "a limit that is dropped at once limits nothing"]
 pub struct Timeout {
     interrupting: Box<Interrupting>,
@@ -111,7 +111,8 @@ impl Timeout {
     /// Was this payload raised by this limit?
     #[doc(alias = "is_timeout")]
     pub fn caught(&self, payload: &(dyn std::any::Any + Send)) -> bool {
-        self.interrupting.has_passed() && payload.downcast_ref() == Some(&self.interrupting.elapsed())
+        self.interrupting.has_passed()
+            && payload.downcast_ref() == Some(&self.interrupting.elapsed())
     }
 }
 
@@ -120,5 +121,14 @@ impl Drop for Timeout {
         if self.interrupting.is_pending() {
             self.cancel();
         }
+    }
+}
+
+impl fmt::Debug for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timeout")
+            .field("limit", &self.limit)
+            .field("is_pending", &self.is_pending())
+            .finish()
     }
 }
