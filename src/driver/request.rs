@@ -55,18 +55,18 @@ impl Request {
     }
 
     /// Its name for reports: that of the system call.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static &'static str {
         match self {
-            Request::Nop => "nop",
-            Request::Accept { .. } | Request::AcceptMany { .. } => "accept",
-            Request::Connect { .. } => "connect",
-            Request::Recv { .. } | Request::RecvPooled { .. } => "recv",
-            Request::Send { .. } => "send",
-            Request::RecvMessage { .. } => "recvmsg",
-            Request::SendMessage { .. } => "sendmsg",
-            Request::Read { .. } => "read",
-            Request::Write { .. } => "write",
-            Request::Poll { .. } => "poll",
+            Request::Nop => &"nop",
+            Request::Accept { .. } | Request::AcceptMany { .. } => &"accept",
+            Request::Connect { .. } => &"connect",
+            Request::Recv { .. } | Request::RecvPooled { .. } => &"recv",
+            Request::Send { .. } => &"send",
+            Request::RecvMessage { .. } => &"recvmsg",
+            Request::SendMessage { .. } => &"sendmsg",
+            Request::Read { .. } => &"read",
+            Request::Write { .. } => &"write",
+            Request::Poll { .. } => &"poll",
         }
     }
 }

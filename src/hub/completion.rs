@@ -5,12 +5,17 @@
 #![expect(unsafe_code, reason = "finds operations by the address in a token")]
 
 use super::Hub;
+use super::report::WaitsFor;
 use crate::driver::{Completion, Entry, Fd, MORE, Pushed, Request, Token};
 use crate::greenlet::Block;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
+
+/// As many operations may end at once, one after the other, until their greenlet yields.
+const INLINE_ENDS: u32 = 64;
 
 /// A request on its way, in the frame of the greenlet that waits for it.
 #[repr(C, align(8))]
@@ -57,13 +62,8 @@ impl Operation {
     }
 
     /// For reports.
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> WaitsFor {
         self.entry.request.name()
-    }
-
-    /// Whoever waits for it.
-    pub(crate) fn block(&self) -> *const Block {
-        self.wakes
     }
 }
 
@@ -233,13 +233,67 @@ impl Hub {
         }
     }
 
+    /// As [`cancel`](Hub::cancel), also waking whoever waits for it, to see what else has changed.
+    pub(crate) fn cancel_and_wake(&self, operation: &Operation) {
+        self.cancel(operation);
+        // SAFETY: **Parked memory stays**: the operation lies in a frame of this greenlet.
+        self.wake(unsafe { &*operation.wakes });
+    }
+
+    /// An operation has ended at once. Now and then such a greenlet must let the others run, and the
+    /// kernel be looked at.
+    #[inline]
+    pub(crate) fn spend_inline_end(&self) {
+        let left = self.inline_left.get();
+        if left > 0 {
+            self.inline_left.set(left - 1);
+        } else {
+            self.inline_left.set(INLINE_ENDS);
+            self.yield_now();
+        }
+    }
+
     /// Closes a descriptor that no operation names any more.
-    pub(crate) fn close_fd(&self, fd: Fd) -> std::io::Result<()> {
+    pub(crate) fn close_fd(&self, fd: Fd) -> io::Result<()> {
         self.driver.borrow_mut().close(fd)
     }
 
-    /// Calls `look` with the driver.
-    pub(crate) fn with_driver<R>(&self, look: impl FnOnce(&mut crate::driver::Driver) -> R) -> R {
-        look(&mut self.driver.borrow_mut())
+    /// Forgets a descriptor that somebody else will close.
+    pub(crate) fn forget_fd(&self, fd: Fd) {
+        self.driver.borrow_mut().forget(fd);
+    }
+
+    /// Must sockets be in non-blocking mode here? Where not, they must be blocking.
+    #[inline]
+    pub(crate) fn wants_nonblocking(&self) -> bool {
+        self.driver.borrow().wants_nonblocking()
+    }
+
+    /// Lends the buffer of the pool that an operation has filled.
+    pub(crate) fn lend_buffer(&self, number: u16) -> LentBuffer {
+        self.lent.set(self.lent.get() + 1);
+        LentBuffer { bytes: self.driver.borrow().buffer(number), number, hub: self }
+    }
+}
+
+/// A filled buffer of a hub's pool. While there is one, its hub is never freed.
+pub(crate) struct LentBuffer {
+    bytes: *const u8,
+    number: u16,
+    hub: *const Hub,
+}
+
+impl LentBuffer {
+    pub(crate) fn bytes(&self) -> *const u8 {
+        self.bytes
+    }
+}
+
+impl Drop for LentBuffer {
+    fn drop(&mut self) {
+        // SAFETY: `close` does not free a hub that has lent a buffer.
+        let hub = unsafe { &*self.hub };
+        hub.lent.set(hub.lent.get() - 1);
+        hub.driver.borrow_mut().return_buffer(self.number);
     }
 }

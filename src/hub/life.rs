@@ -35,6 +35,13 @@ pub(crate) fn hub<'a>() -> &'a Hub {
     }
 }
 
+/// This thread's hub, if it has one that is of any use.
+pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
+    // SAFETY: as in `hub`.
+    unsafe { scheduler().cast::<Hub>().as_ref() }
+        .filter(|hub| hub.forks == FORKS.load(Ordering::Relaxed))
+}
+
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
@@ -83,6 +90,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         round: Cell::new(wanted.round.value),
         inline_left: Cell::new(0),
         in_flight: Cell::new(0),
+        lent: Cell::new(0),
         next_number: Cell::new(1),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
@@ -223,4 +231,7 @@ unsafe fn close(seam: *const Scheduler) {
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };
+    if hub.lent.get() > 0 {
+        std::mem::forget(hub); // somebody still looks at a buffer of the pool
+    }
 }

@@ -34,19 +34,21 @@ mod memory;
 mod ready;
 mod report;
 mod run;
+mod wait_list;
 mod waiter;
 
-pub(crate) use completion::{Operation, Stream};
+pub(crate) use completion::{LentBuffer, Operation, Stream};
 pub use config::{Config, ConfigError, HubKind};
 pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
 pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
 pub use life::config;
-pub(crate) use life::hub;
+pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
-pub(crate) use report::{WaitsFor, set_waits_for};
+pub(crate) use report::set_waits_for;
+pub(crate) use wait_list::{WaitList, WaitNode};
 
 use crate::driver::Driver;
 use crate::greenlet::{Block, Scheduler};
@@ -76,6 +78,8 @@ pub(crate) struct Hub {
     next_number: Cell<u64>,
     /// The process has forked this often when the hub was made.
     forks: u32,
+    /// Buffers of the pool that are in use.
+    lent: Cell<usize>,
     wheel: Wheel,
     driver: RefCell<Driver>,
     memory: Pieces,

@@ -2,6 +2,4 @@
 //!
 //! Uses `hub`; used by `task`. Today: the list that everything above waits in.
 
-mod wait_list;
-
-pub(crate) use wait_list::{WaitList, WaitNode};
+pub(crate) use crate::hub::{WaitList, WaitNode};

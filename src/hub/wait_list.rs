@@ -6,8 +6,8 @@
 //! - **Parked memory stays**: a node is taken out of its list before its frame is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
+use super::hub;
 use crate::greenlet::{Block, current_block};
-use crate::hub::hub;
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
 

@@ -1,0 +1,232 @@
+//! A descriptor that the greenlets of one thread use.
+//!
+//! - **Closed when nobody names it**: the number goes back to the kernel only when no operation of
+//!   ours names it any more: [`close`](Descriptor::close) ends them and waits; a drop finds none,
+//!   because each borrows the descriptor.
+//! - **Parked memory stays**: every operation in flight lies in a frame of its greenlet, and is taken
+//!   out of its descriptor's list before that frame is left.
+#![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
+
+use crate::driver::Fd;
+use crate::greenlet::current_block;
+use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::ptr::null;
+
+/// What an operation does with its descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Takes bytes out of a stream: one at a time, or they would be torn apart.
+    Read,
+    /// Puts bytes into a stream: one at a time.
+    Write,
+    /// Takes or puts whole things (datagrams, connections), or only looks: any number.
+    Shared,
+}
+
+/// Owns a descriptor, and knows which operations use it.
+///
+/// It may move to another thread while nothing uses it: all that it refers to is gone then.
+pub(crate) struct Descriptor {
+    fd: Cell<Fd>,
+    closed: Cell<bool>,
+    first: Cell<*const InFlight>,
+    /// Who waits for the operations to end, in `close`.
+    closers: WaitList,
+}
+
+// SAFETY: the list and the closers are empty unless an operation, or `close`, borrows it; and it is
+// not `Sync`, so that nobody borrows it when it moves.
+unsafe impl Send for Descriptor {}
+
+/// An operation that names a descriptor, in the frame of whoever waits for it.
+pub(super) struct InFlight {
+    operation: *const Operation,
+    direction: Direction,
+    closed: Cell<bool>,
+    next: Cell<*const InFlight>,
+}
+
+impl InFlight {
+    #[inline]
+    pub(super) fn new(operation: &Operation, direction: Direction) -> InFlight {
+        InFlight { operation, direction, closed: Cell::new(false), next: Cell::new(null()) }
+    }
+
+    /// Was the descriptor closed under it?
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+}
+
+/// What an operation on a closed descriptor says.
+#[cold]
+pub(super) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "closed by another greenlet, or before")
+}
+
+#[cold]
+fn in_use(direction: Direction) -> io::Error {
+    let what = if direction == Direction::Read { "reads from" } else { "writes to" };
+    io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        format!("another greenlet {what} this stream: what it carries would be torn apart"),
+    )
+}
+
+impl Descriptor {
+    /// Takes a descriptor over, in the mode that this thread's hub wants.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Descriptor> {
+        set_nonblocking(fd.as_raw_fd(), hub().wants_nonblocking())?;
+        Ok(Descriptor::adopt_as_is(fd))
+    }
+
+    /// Takes a descriptor over that is in the right mode already.
+    pub(crate) fn adopt_as_is(fd: OwnedFd) -> Descriptor {
+        Descriptor {
+            fd: Cell::new(Fd::new(fd.into_raw_fd())),
+            closed: Cell::new(false),
+            first: Cell::new(null()),
+            closers: WaitList::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn fd(&self) -> Fd {
+        self.fd.get()
+    }
+
+    /// Is it open?
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.closed.get() { Err(closed()) } else { Ok(()) }
+    }
+
+    /// May an operation of this direction begin?
+    #[inline]
+    pub(super) fn admit(&self, direction: Direction) -> io::Result<()> {
+        if self.closed.get() {
+            return Err(closed());
+        }
+        let mut other = self.first.get();
+        // SAFETY: **Parked memory stays**.
+        while let Some(in_flight) = unsafe { other.as_ref() } {
+            if in_flight.direction == direction && direction != Direction::Shared {
+                return Err(in_use(direction));
+            }
+            other = in_flight.next.get();
+        }
+        Ok(())
+    }
+
+    /// Notes an operation in flight.
+    ///
+    /// # Safety
+    /// - It stays where it is until it has [left](Descriptor::leave).
+    #[inline]
+    pub(super) unsafe fn enter(&self, in_flight: &InFlight) {
+        in_flight.next.set(self.first.get());
+        self.first.set(in_flight);
+    }
+
+    /// Forgets an operation that is over.
+    #[inline]
+    pub(super) fn leave(&self, in_flight: &InFlight) {
+        let mut place = &self.first;
+        // SAFETY: **Parked memory stays**.
+        while let Some(other) = unsafe { place.get().as_ref() } {
+            if std::ptr::eq(other, in_flight) {
+                place.set(other.next.get());
+                break;
+            }
+            place = &other.next;
+        }
+        if self.closed.get() && self.first.get().is_null() {
+            self.closers.wake_all();
+        }
+    }
+
+    /// Ends the operations that use it, waits for them, and closes it. Whoever comes later gets an
+    /// error. Not interrupted: it only waits for what was told to end.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        if self.closed.replace(true) {
+            return Ok(());
+        }
+        let mut next = self.first.get();
+        // SAFETY: **Parked memory stays**; nobody runs while the list is walked.
+        while let Some(in_flight) = unsafe { next.as_ref() } {
+            in_flight.closed.set(true);
+            next = in_flight.next.get();
+            // SAFETY: as above.
+            hub().cancel_and_wake(unsafe { &*in_flight.operation });
+        }
+        // From a destructor while the thread unwinds the others cannot leave: what they had begun was
+        // told to end, and the kernel keeps the file until it has.
+        while !self.first.get().is_null() && hub().others_can_run() {
+            set_waits_for(current_block(), &"operations on what it closes");
+            let node = WaitNode::new();
+            // SAFETY: taken out again below; no park unwinds.
+            unsafe { self.closers.add(&node) };
+            hub().park();
+            // SAFETY: in this list, or fired.
+            unsafe { self.closers.remove(&node) };
+        }
+        hub().close_fd(self.fd.get())
+    }
+
+    /// Gives the descriptor away, in blocking mode.
+    pub(crate) fn into_owned(self) -> OwnedFd {
+        let fd = self.fd.get();
+        if let Some(hub) = hub_if_any() {
+            hub.forget_fd(fd);
+        }
+        let _ = set_nonblocking(fd.number(), false);
+        std::mem::forget(self); // the list of closers is empty
+        // SAFETY: ours, and open: `close` borrows, so that nobody can have both.
+        unsafe { OwnedFd::from_raw_fd(fd.number()) }
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if self.closed.get() {
+            return;
+        }
+        debug_assert!(self.first.get().is_null(), "**Closed when nobody names it**");
+        match hub_if_any() {
+            Some(hub) => drop(hub.close_fd(self.fd.get())),
+            // SAFETY: ours, and open.
+            None => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
+        }
+    }
+}
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        if self.closed.get() { -1 } else { self.fd.get().number() }
+    }
+}
+
+impl fmt::Debug for Descriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.as_raw_fd())
+    }
+}
+
+/// Sets or clears `O_NONBLOCK`.
+pub(crate) fn set_nonblocking(fd: RawFd, wanted: bool) -> io::Result<()> {
+    // SAFETY: neither call touches memory.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    if flags < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let new = if wanted { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    // SAFETY: as above.
+    if new != flags && unsafe { libc::fcntl(fd, libc::F_SETFL, new) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
