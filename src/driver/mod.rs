@@ -65,6 +65,7 @@ pub(crate) struct Counters {
 }
 
 /// This thread's way to the kernel.
+#[allow(clippy::large_enum_variant, reason = "one per thread; boxed, each call would cost a load")]
 pub(crate) enum Driver {
     #[cfg(feature = "uring")]
     Uring(uring::Uring),
