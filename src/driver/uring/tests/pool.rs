@@ -1,5 +1,6 @@
 //! Buffers that the driver chooses.
 
+use super::refused::forbid;
 use super::*;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -45,6 +46,17 @@ fn an_empty_pool_says_so_and_works_again_when_a_buffer_is_back() {
 fn a_pool_of_our_own_behaves_as_the_kernels() {
     exhaust_and_return(&mut bench(Capabilities::BUFFER_RING));
     exhaust_and_return(&mut bench(Capabilities::RECV));
+}
+
+#[test]
+fn a_pool_that_the_kernel_does_not_take_is_our_own() {
+    let refused = || {
+        let mut bench = bench(Capabilities::NONE);
+        forbid(libc::SYS_io_uring_register, libc::EINVAL, None);
+        exhaust_and_return(&mut bench);
+        assert!(!bench.uring.capabilities.has(Capabilities::BUFFER_RING));
+    };
+    std::thread::spawn(refused).join().unwrap();
 }
 
 #[test]

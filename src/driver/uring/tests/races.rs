@@ -72,6 +72,8 @@ impl Race<'_> {
 
 fn cancel_against_write(disabled: Capabilities, request: fn(Fd, &mut [u8]) -> Request) {
     let (near, mut far) = UnixStream::pair().unwrap();
+    // Receives do not care, reads do.
+    near.set_nonblocking(true).unwrap();
     let (allowed, mut cancelled) = (AtomicU32::new(0), 0);
     thread::scope(|scope| {
         let allowed = &allowed;
@@ -120,4 +122,16 @@ fn cancelled_pooled_receive_loses_no_byte() {
 #[test]
 fn cancelled_polled_receive_loses_no_byte() {
     cancel_against_write(Capabilities::RECV, recv);
+}
+
+#[test]
+fn cancelled_read_of_a_non_blocking_descriptor_loses_no_byte() {
+    let read = |fd, buffer: &mut [u8]| Request::Read {
+        fd,
+        buffer: buffer.as_mut_ptr(),
+        length: buffer.len(),
+        offset: u64::MAX,
+    };
+    cancel_against_write(Capabilities::NONE, read);
+    cancel_against_write(Capabilities::READ, read);
 }

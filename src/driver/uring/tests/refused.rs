@@ -68,6 +68,18 @@ fn shortage_of_memory_is_waited_for_and_then_named() {
 }
 
 #[test]
+fn ring_is_made_as_large_as_memory_allows() {
+    let small = || {
+        // Of the powers of two, 32 fits.
+        forbid(libc::SYS_io_uring_setup, libc::ENOMEM, Some((0, 32)));
+        let mut bench = Bench::without(Capabilities::NONE);
+        assert!(bench.uring.to_string().starts_with("io_uring, 32 + 512 entries: "));
+        assert_eq!(bench.result(Request::Nop), 0);
+    };
+    thread::spawn(small).join().unwrap();
+}
+
+#[test]
 fn disabled_ring_is_unsupported() {
     let settings = Settings { disabled: Capabilities::URING, ..Settings::default() };
     let error = Uring::new(&settings).err().unwrap();
