@@ -17,7 +17,7 @@
 //!   reaped: the one without [`MORE`], and, if it was cancelled, as many more as `cancel` said.
 //! - **One seam**: no io_uring and no epoll type leaves its folder.
 
-#![cfg_attr(not(test), allow(dead_code))]
+#![allow(dead_code, reason = "nothing calls it yet")]
 #![expect(unsafe_code, reason = "hands entries on that the kernel will write to")]
 
 mod clock;
@@ -65,6 +65,7 @@ pub(crate) struct Counters {
 }
 
 /// This thread's way to the kernel.
+#[allow(clippy::large_enum_variant, reason = "one per thread; boxed, each call would cost a load")]
 pub(crate) enum Driver {
     #[cfg(feature = "uring")]
     Uring(uring::Uring),

@@ -1,1 +1,103 @@
+//! The ring of the running kernel, alone: no hub, no greenlets. Nothing here sleeps to wait for
+//! something; a thread that must be met is met at a socket.
+#![expect(unsafe_code, reason = "pushes entries, whose frames these tests are")]
 
+mod pool;
+mod queues;
+mod races;
+mod refused;
+mod requests;
+mod waits;
+
+use super::Uring;
+use crate::driver::{Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait};
+use std::os::fd::AsRawFd;
+
+/// A ring and what it has put out so far.
+struct Bench {
+    uring: Uring,
+    ended: Vec<Completion>,
+}
+
+impl Bench {
+    fn new(settings: &Settings) -> Bench {
+        let uring = Uring::new(settings).expect("this machine has io_uring");
+        Bench { uring, ended: Vec::new() }
+    }
+
+    fn without(disabled: Capabilities) -> Bench {
+        Bench::new(&Settings { disabled, ..Settings::default() })
+    }
+
+    /// Pushes an entry, whose completions the test then waits for.
+    fn push(&mut self, entry: &Entry) {
+        // SAFETY: the frame of the test holds the entry and waits for its end.
+        match unsafe { self.uring.push(entry) } {
+            Pushed::Queued => {}
+            Pushed::Done(result) => {
+                self.ended.push(Completion { token: entry.token, result, flags: 0 });
+            }
+        }
+    }
+
+    /// One round.
+    fn turn(&mut self, wait: Wait) {
+        self.uring.enter(wait);
+        self.uring.reap(|completion| self.ended.push(completion));
+    }
+
+    /// Rounds until there is a completion for this token; takes it out.
+    fn wait(&mut self, token: Token) -> Completion {
+        loop {
+            if let Some(at) = self.ended.iter().position(|ended| ended.token == token) {
+                return self.ended.remove(at);
+            }
+            self.turn(Wait::ForEver);
+        }
+    }
+
+    /// Pushes an entry and waits for its end.
+    fn run(&mut self, entry: &Entry) -> Completion {
+        self.push(entry);
+        self.wait(entry.token)
+    }
+
+    fn result(&mut self, request: Request) -> i32 {
+        let record = 0_u64;
+        let entry = Entry::new(request, operation(&record));
+        let Completion { result, flags, .. } = self.run(&entry);
+        assert_eq!(flags, 0);
+        result
+    }
+}
+
+/// The token of an operation whose record is `record`.
+fn operation(record: &u64) -> Token {
+    Token::new(record, Token::OPERATION)
+}
+
+fn fd(file: &impl AsRawFd) -> Fd {
+    Fd::new(file.as_raw_fd())
+}
+
+fn recv(fd: Fd, buffer: &mut [u8]) -> Request {
+    Request::Recv { fd, buffer: buffer.as_mut_ptr(), length: buffer.len(), flags: 0 }
+}
+
+fn send(fd: Fd, bytes: &[u8]) -> Request {
+    Request::Send { fd, buffer: bytes.as_ptr(), length: bytes.len(), flags: 0 }
+}
+
+/// All operations that have an alternative.
+fn every_operation() -> Capabilities {
+    ["accept", "connect", "recv", "send", "recvmsg", "sendmsg", "read", "write"]
+        .iter()
+        .map(|name| Capabilities::parse(name).unwrap())
+        .fold(Capabilities::NONE, Capabilities::with)
+}
+
+/// Everything but io_uring itself.
+fn everything() -> Capabilities {
+    let all = Capabilities::NAMES.iter().map(|(_, one)| *one);
+    all.fold(Capabilities::NONE, Capabilities::with).without(Capabilities::URING)
+}

@@ -1,0 +1,88 @@
+//! How long a round takes.
+
+use super::*;
+use crate::driver::monotonic_ns;
+use std::os::unix::net::UnixStream;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::thread;
+
+const MS: u64 = 1_000_000;
+
+#[test]
+fn deadline_is_never_early() {
+    for disabled in [Capabilities::NONE, Capabilities::EXT_ARG] {
+        let mut bench = Bench::without(disabled);
+        for delay in [0, 1, 1_000, 100_000, MS, 10 * MS] {
+            let deadline = monotonic_ns() + delay;
+            bench.uring.enter(Wait::Until(deadline));
+            assert!(monotonic_ns() >= deadline, "{delay} ns were too short");
+            bench.uring.reap(|end| panic!("{end:?} is nobody's"));
+        }
+        // A completion is earlier.
+        let record = 0;
+        let entry = Entry::new(Request::Nop, operation(&record));
+        bench.push(&entry);
+        let deadline = monotonic_ns() + 3_600_000 * MS;
+        while bench.ended.is_empty() {
+            bench.turn(Wait::Until(deadline));
+        }
+        assert_eq!(bench.ended.len(), 1);
+    }
+}
+
+#[test]
+fn completions_that_are_there_are_not_waited_for() {
+    let mut bench = Bench::without(Capabilities::NONE);
+    let (record, other) = (0, 0);
+    let (near, _far) = UnixStream::pair().unwrap();
+    let nop = Entry::new(Request::Nop, operation(&record));
+    bench.push(&nop);
+    bench.uring.enter(Wait::No);
+    let poll = Request::Poll { fd: fd(&near), events: libc::POLLIN };
+    let poll = Entry::new(poll, operation(&other));
+    bench.push(&poll);
+    bench.uring.enter(Wait::ForEver);
+    bench.wait(nop.token);
+    bench.uring.cancel(&poll);
+    bench.wait(poll.token);
+    bench.wait(poll.token.tagged(Token::CANCEL));
+}
+
+static SIGNALS: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn count(_: libc::c_int) {
+    SIGNALS.fetch_add(1, SeqCst);
+}
+
+#[test]
+fn signal_ends_a_round_and_not_the_wait() {
+    for disabled in [Capabilities::NONE, Capabilities::EXT_ARG] {
+        let mut bench = Bench::without(disabled);
+        // SAFETY: a handler that only counts; without `SA_RESTART`, so that calls are interrupted.
+        let this = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = count as *const () as usize;
+            assert_eq!(libc::sigaction(libc::SIGRTMIN() + 3, &raw const action, null_mut()), 0);
+            libc::pthread_self()
+        };
+        let done = AtomicBool::new(false);
+        let before = (SIGNALS.load(SeqCst), bench.uring.counters().enters);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    // SAFETY: the thread waits for this one to end.
+                    unsafe { libc::pthread_kill(this, libc::SIGRTMIN() + 3) };
+                    thread::yield_now();
+                }
+            });
+            let deadline = monotonic_ns() + 20 * MS;
+            while monotonic_ns() < deadline || SIGNALS.load(SeqCst) == before.0 {
+                bench.uring.enter(Wait::Until(deadline.max(monotonic_ns() + 1)));
+                bench.uring.reap(|end| panic!("{end:?} is nobody's"));
+            }
+            done.store(true, SeqCst);
+        });
+        assert!(bench.uring.counters().enters > before.1 + 1);
+    }
+}
