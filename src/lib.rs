@@ -61,6 +61,8 @@
 //! - Greenlets are no security boundary: all of a process share one address space.
 
 mod arch;
+#[cfg(feature = "hub")]
+mod driver;
 mod stack;
 
 pub mod context;
