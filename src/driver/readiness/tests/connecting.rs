@@ -65,6 +65,9 @@ fn a_connection_in_progress_is_waited_for() {
     assert_eq!(world.look(), []);
     world.driver.cancel(polled);
     assert_eq!(world.take(), [(1, -libc::ECANCELED)]);
+    // SAFETY: the address is leaked.
+    let early = unsafe { super::super::attempt::attempt(&waiting.request, true, &mut 0) };
+    assert_eq!(early, -libc::EAGAIN, "no error yet is not the end");
     // There is room now; the packet is sent again within a second or so.
     let _taken: Vec<_> = sockets[1..].iter().map(|_| listener.accept().unwrap()).collect();
     assert_eq!(world.wait(1)[0].1, 0);
@@ -103,12 +106,7 @@ fn a_full_backlog_of_a_unix_listener_is_waited_for() {
     let listener = UnixListener::bind(&path).unwrap();
     // SAFETY: takes no addresses.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-    // SAFETY: zeroes are an empty name.
-    let mut name: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-    name.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    for (to, from) in name.sun_path.iter_mut().zip(path.as_os_str().as_encoded_bytes()) {
-        *to = *from as libc::c_char;
-    }
+    let name = unix_name(&path);
     let length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
     let request =
         |of: &OwnedFd| Request::Connect { fd: fd(of), address: (&raw const name).cast(), length };

@@ -164,6 +164,16 @@ fn set_nonblocking(number: RawFd) {
     assert_eq!(answer, 0);
 }
 
+fn unix_name(path: &std::path::Path) -> libc::sockaddr_un {
+    // SAFETY: zeroes are an empty name.
+    let mut name: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    name.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (to, from) in name.sun_path.iter_mut().zip(path.as_os_str().as_encoded_bytes()) {
+        *to = *from as libc::c_char;
+    }
+    name
+}
+
 /// How many descriptors this driver's epoll instance watches: those in its fdinfo.
 fn watched(world: &mut World) -> usize {
     let super::Poller::Epoll(epoll) = &world.readiness().poller;

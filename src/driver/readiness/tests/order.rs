@@ -183,3 +183,24 @@ fn the_error_queue_is_a_lane_apart() {
     world.driver.cancel(errors);
     assert_eq!(world.look(), [(1, -libc::ECANCELED)]);
 }
+
+/// After an error every call is tried; yet not past those who wait.
+#[test]
+fn nobody_overtakes_who_waits() {
+    use std::net::UdpSocket;
+    let mut world = World::new();
+    let one = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    one.connect(gone).unwrap();
+    let it = fd(&one);
+    world.queue(recv(it, buffer(8)), 1);
+    assert_eq!(world.done(send(it, b"nobody there")), 12);
+    assert_eq!(world.wait(1), [(1, -libc::ECONNREFUSED)]);
+    world.queue(recv(it, buffer(8)), 2);
+    let other = UdpSocket::bind(gone).unwrap();
+    for datagram in ["a", "bc"] {
+        other.send_to(datagram.as_bytes(), one.local_addr().unwrap()).unwrap();
+    }
+    world.queue(recv(it, buffer(8)), 3);
+    assert_eq!(world.wait(2), [(2, 1), (3, 2)]);
+}

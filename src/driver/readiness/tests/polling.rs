@@ -60,6 +60,26 @@ fn polls_and_operations_of_one_descriptor_share_its_registration() {
     world.queue(recv(it, buffer(1)), 4);
     other.write_all(b"z").unwrap();
     assert_eq!(world.wait(1), [(4, 1)]);
+    let polled = world.queue(poll(one.as_raw_fd(), libc::POLLIN), 5);
+    world.driver.cancel(polled);
+    assert_eq!(world.take(), [(5, -libc::ECANCELED)]);
+    assert_eq!(watched(&mut world), 1, "nobody waits, but it is not borrowed");
+}
+
+#[test]
+fn what_was_borrowed_is_kept_once_it_is_used() {
+    let ((one, mut other), mut world) = (unix(), World::new());
+    let it = fd(&one);
+    let polled = Request::Poll { fd: it, events: libc::POLLIN };
+    let first = world.queue(polled, 1);
+    world.queue(recv(it, buffer(8)), 2);
+    world.driver.cancel(first);
+    other.write_all(b"x").unwrap();
+    assert_eq!(world.wait(2), [(1, -libc::ECANCELED), (2, 1)]);
+    let second = world.queue(polled, 3);
+    world.driver.cancel(second);
+    assert_eq!(world.take(), [(3, -libc::ECANCELED)]);
+    assert_eq!(watched(&mut world), 1);
 }
 
 #[test]

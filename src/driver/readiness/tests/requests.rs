@@ -210,12 +210,7 @@ fn a_datagram_to_a_full_name_is_tried_again() {
     let receiver = UnixDatagram::bind(&path).unwrap();
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
-    // SAFETY: zeroes are an empty name.
-    let mut name: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-    name.sun_family = libc::AF_UNIX as libc::sa_family_t;
-    for (to, from) in name.sun_path.iter_mut().zip(path.as_os_str().as_encoded_bytes()) {
-        *to = *from as libc::c_char;
-    }
+    let mut name = unix_name(&path);
     let mut part = libc::iovec { iov_base: b"x".as_ptr().cast_mut().cast(), iov_len: 1 };
     // SAFETY: zeroes are a message without anything.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -231,6 +226,26 @@ fn a_datagram_to_a_full_name_is_tried_again() {
     let second = world.queue(request, 2);
     world.driver.cancel(second);
     assert_eq!(world.wait(1), [(2, -libc::ECANCELED)]);
+    // Who waits for the connected peer's room does not hold up what goes elsewhere.
+    let other_path = path.with_extension("peer");
+    let _ = std::fs::remove_file(&other_path);
+    let peer = UnixDatagram::bind(&other_path).unwrap();
+    let from = UnixDatagram::unbound().unwrap();
+    from.connect(&other_path).unwrap();
+    from.set_nonblocking(true).unwrap();
+    std::fs::remove_file(&other_path).unwrap();
+    let connected = fd(&from);
+    while world.push(entry(send(connected, b"y"), 3)) == Pushed::Done(1) {}
+    assert_eq!(world.look(), []);
+    receiver.recv(&mut [0; 4]).unwrap();
+    sent -= 1;
+    assert_eq!(world.wait(1), [(1, 1)]);
+    receiver.recv(&mut [0; 4]).unwrap();
+    let elsewhere = Request::SendMessage { fd: connected, message: &raw mut message, flags: 0 };
+    assert_eq!(world.done(elsewhere), 1);
+    peer.recv(&mut [0; 4]).unwrap();
+    assert_eq!(world.wait(1), [(3, 1)]);
+    world.queue(request, 1);
     for _ in 0..sent {
         receiver.recv(&mut [0; 4]).unwrap();
     }
