@@ -42,6 +42,11 @@ impl Epoll {
         self.coarse = true;
     }
 
+    #[cfg(test)]
+    pub(super) fn number(&self) -> RawFd {
+        self.instance.as_raw_fd()
+    }
+
     pub(super) fn register(&mut self, fd: Fd, wanted: Ready) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, wanted)
     }

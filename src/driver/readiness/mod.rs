@@ -94,7 +94,7 @@ impl Readiness {
         // SAFETY: valid during this call, and the caller's promise covers the time in a lane.
         let held = unsafe { Held::new(entry) };
         let lane = Lane::of(&entry.request);
-        if self.must_wait(fd, lane, &entry.request) {
+        if self.must_wait(fd, lane, entry) {
             self.line_up(held, fd.number(), lane);
             return Pushed::Queued;
         }

@@ -12,9 +12,10 @@ use std::os::fd::RawFd;
 impl Readiness {
     /// Is it known that a system call would be in vain, or unfair?
     #[inline]
-    pub(super) fn must_wait(&mut self, fd: Fd, lane: Lane, request: &Request) -> bool {
+    pub(super) fn must_wait(&mut self, fd: Fd, lane: Lane, entry: &Entry) -> bool {
         // A connect begins something: it has to be made once before anything can tell of its end.
-        if lane == Lane::Apart || matches!(request, Request::Connect { .. }) {
+        let begins = matches!(entry.request, Request::Connect { .. });
+        if lane == Lane::Apart || begins || is_untold(entry) {
             return false;
         }
         match self.table.watched(fd) {
@@ -118,10 +119,10 @@ pub(super) fn is_untold(entry: &Entry) -> bool {
     match entry.request {
         Request::Connect { address, .. } => {
             // SAFETY: the entry is held, and with it its address, which begins with the family.
-            let family = unsafe { (*address).sa_family };
+            let family = unsafe { address.cast::<libc::sa_family_t>().read_unaligned() };
             entry.progress.get() & HAS_BEGUN == 0 && i32::from(family) == libc::AF_UNIX
         }
-        Request::SendMessage { message, .. } => {
+        Request::SendMessage { message, .. } if !message.is_null() => {
             // SAFETY: the entry is held, and with it its message.
             let (name, length) = unsafe { ((*message).msg_name, (*message).msg_namelen) };
             let has_family = !name.is_null() && length as usize >= size_of::<libc::sa_family_t>();
