@@ -74,6 +74,8 @@ pub mod rules;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
+pub mod net;
+#[cfg(feature = "hub")]
 mod op;
 #[cfg(feature = "hub")]
 mod sync;

@@ -32,7 +32,8 @@ pub(crate) use descriptor::{Descriptor, Direction};
 pub(crate) use message::{receive_message, send_message};
 pub(crate) use poll::poll;
 pub(crate) use read::read;
-pub(crate) use recv::{PooledBytes, recv, recv_pooled};
+pub use recv::PooledBytes;
+pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
 pub(crate) use write::write;
 
