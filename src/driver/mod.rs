@@ -17,11 +17,6 @@
 //!   reaped: the one without [`MORE`], and, if it was cancelled, as many more as `cancel` said.
 //! - **One seam**: no io_uring and no epoll type leaves its folder.
 #![expect(unsafe_code, reason = "passes the caller's promise on")]
-// Until the hub uses all of it.
-#![allow(dead_code, unused_imports)]
-
-#![allow(dead_code, reason = "nothing calls it yet")]
-#![expect(unsafe_code, reason = "hands entries on that the kernel will write to")]
 
 mod clock;
 mod fd;

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - **User data names the entry**: `user_data` is the address of an [`Entry`] under
-//!   [`Token::OPERATION`] or [`Token::CANCEL`], or [`Token::nobody`]. So a CQE leads to its entry, as
+//!   `Token::OPERATION` or `Token::CANCEL`, or `Token::nobody()`. So a CQE leads to its entry, as
 //!   long as **Kernel holds until completion** keeps that in place, and from there to the token.
 //! - **One in flight**: of each entry the kernel has at most one SQE besides cancellations. It is the
 //!   operation, or a poll that stands in for it; the entry's `progress` says which.

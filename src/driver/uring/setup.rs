@@ -136,4 +136,14 @@ mod tests {
         let rungs = rungs(disabled);
         assert_eq!(rungs, ["coop_taskrun submit_all", "coop_taskrun", "submit_all", "none"]);
     }
+
+    #[test]
+    fn kernel_threads_are_limited() {
+        let (ring, _) = make(&Settings::default()).unwrap();
+        limit_workers(&ring);
+        // Zero changes nothing and tells what there is.
+        let mut limits = [0, 0];
+        ring.submitter().register_iowq_max_workers(&mut limits).unwrap();
+        assert_eq!(limits, [4, 16]);
+    }
 }
