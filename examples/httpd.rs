@@ -9,7 +9,8 @@ use greenlet::timeout;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\nHello, world!\n";
+const HELLO: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\nHello, world!\n";
 const BAD: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -34,7 +35,8 @@ fn serve(mut stream: &TcpStream) -> io::Result<()> {
                 return stream.write_all(BAD);
             }
             let close = contains(head, b"onnection: close");
-            let answer = if head.starts_with(b"HEAD ") { &HELLO[..HELLO.len() - 14] } else { HELLO };
+            let answer =
+                if head.starts_with(b"HEAD ") { &HELLO[..HELLO.len() - 14] } else { HELLO };
             stream.write_all(answer)?;
             if close {
                 return Ok(());

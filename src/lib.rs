@@ -86,7 +86,9 @@ mod time;
 
 pub use greenlet::*;
 #[cfg(feature = "hub")]
-pub use hub::{Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, shield};
+pub use hub::{
+    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, shield, stats,
+};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};

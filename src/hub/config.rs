@@ -23,6 +23,15 @@ impl fmt::Display for HubKind {
     }
 }
 
+impl From<Kind> for HubKind {
+    fn from(kind: Kind) -> HubKind {
+        match kind {
+            Kind::Uring => HubKind::Uring,
+            Kind::Epoll => HubKind::Epoll,
+        }
+    }
+}
+
 impl HubKind {
     fn kind(self) -> Kind {
         match self {

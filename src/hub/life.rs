@@ -1,11 +1,11 @@
 //! How a hub begins, at its thread's first need, and how it ends.
 #![expect(unsafe_code, reason = "the tree leads to the hub by address")]
 
+use super::Hub;
 use super::config::{Config, ConfigError, InForce, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::ready::{INTERRUPTED, Ready, has};
-use super::{Counters, Hub};
 use crate::driver::Driver;
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
@@ -97,7 +97,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         driver: RefCell::new(driver),
         memory: Pieces::new(),
         in_force: InForce { wanted, refused },
-        counters: Counters::default(),
+        rounds: Cell::new(0),
     }));
     // SAFETY: just made; it lives until `close`, after which nobody asks for it.
     let shared: &'static Hub = unsafe { &*hub };

@@ -15,7 +15,8 @@
 //!
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
-//! `completion` (operations), `report`, `run` (the loop), `life` (how a hub begins and ends).
+//! `completion` (operations), `wait_list`, `report`, `run` (the loop), `life` (how a hub begins and
+//! ends), `memory`, `stats`.
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
@@ -34,6 +35,7 @@ mod memory;
 mod ready;
 mod report;
 mod run;
+mod stats;
 mod wait_list;
 mod waiter;
 
@@ -48,6 +50,7 @@ pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
 pub(crate) use report::set_waits_for;
+pub use stats::{Stats, stats};
 pub(crate) use wait_list::{WaitList, WaitNode};
 
 use crate::driver::Driver;
@@ -84,15 +87,8 @@ pub(crate) struct Hub {
     driver: RefCell<Driver>,
     memory: Pieces,
     in_force: InForce,
-    counters: Counters,
-}
-
-/// What a hub has done; read by `stats`.
-#[derive(Default)]
-struct Counters {
+    /// How often the world was looked at.
     rounds: Cell<u64>,
-    parks: Cell<u64>,
-    tasks: Cell<usize>,
 }
 
 const _: () = assert!(std::mem::offset_of!(Hub, seam) == 0); // a `*const Scheduler` is a `*const Hub`

@@ -28,7 +28,7 @@ impl Hub {
 
     /// Is this one of the rounds whose length is measured?
     fn is_sampled(&self) -> bool {
-        self.counters.rounds.get().is_multiple_of(8)
+        self.rounds.get().is_multiple_of(8)
     }
 
     /// Rounds that take long are made shorter, so that the kernel is looked at often enough.
@@ -43,7 +43,7 @@ impl Hub {
     /// Deadlines, then the kernel: submits what was begun, waits if nobody is ready (or if somebody
     /// waits `in_place`), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: bool) {
-        self.counters.rounds.set(self.counters.rounds.get() + 1);
+        self.rounds.set(self.rounds.get() + 1);
         self.ring_alarms();
         let wait = if !in_place && !self.ready.is_empty() {
             Wait::No

@@ -31,7 +31,6 @@ impl TcpListener {
         let stream = TcpStream { descriptor: Descriptor::adopt_as_is(fd) };
         Ok((stream, sockaddr::decode(&address, length)?))
     }
-
 }
 
 impl TcpStream {
