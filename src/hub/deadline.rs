@@ -13,6 +13,13 @@ use std::mem::offset_of;
 use std::ptr::null;
 use std::time::Duration;
 
+/// When so many alarms ring at once, the next ones are gathered: waiting for each by itself would cost
+/// more than all that they wake. A million sleeps of 1 to 10 ms by ten thousand greenlets: 21,000 waits
+/// and 590 ns of processor time a sleep without, 170 waits and 280 ns with it.
+const MANY_ALARMS: u32 = 16;
+/// For so long; a wait for the kernel is not held up by it.
+const GATHERING_NS: u64 = 1_000_000;
+
 /// How every timer of the wheel begins: what to do when its moment has come.
 #[repr(C)]
 struct Alarm {
@@ -206,10 +213,16 @@ impl Hub {
         if self.wheel.len() == 0 {
             return;
         }
-        self.wheel.advance(self.now(), |timer| {
+        let now = self.now();
+        let mut rung = 0;
+        self.wheel.advance(now, |timer| {
+            rung += 1;
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
+        if rung >= MANY_ALARMS {
+            self.alarms_gathered_until.set(now.saturating_add(GATHERING_NS));
+        }
     }
 }

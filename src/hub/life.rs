@@ -94,6 +94,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         next_number: Cell::new(1),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
+        alarms_gathered_until: Cell::new(0),
         driver: RefCell::new(driver),
         memory: Pieces::new(),
         in_force: InForce { wanted, refused },

@@ -84,6 +84,8 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
+    /// No wait ends for a deadline before this moment.
+    alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,
     memory: Pieces,
     in_force: InForce,

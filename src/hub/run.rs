@@ -49,7 +49,7 @@ impl Hub {
             Wait::No
         } else {
             match self.wheel.next_deadline() {
-                Some(moment) => Wait::Until(moment),
+                Some(moment) => Wait::Until(moment.max(self.alarms_gathered_until.get())),
                 None if self.in_flight.get() > 0 => Wait::ForEver,
                 // Nothing can happen any more, unless the alarms have just woken the one in place.
                 None if in_place => Wait::No,
