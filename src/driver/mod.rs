@@ -91,7 +91,9 @@ impl Driver {
             Some(Kind::Epoll) => {}
             #[cfg(feature = "uring")]
             Some(Kind::Uring) => {
-                return Ok((Driver::Uring(uring::Uring::new(settings)?), None));
+                let uring = uring::Uring::new(settings)
+                    .map_err(|error| io::Error::new(error.kind(), uring::why_refused(&error)))?;
+                return Ok((Driver::Uring(uring), None));
             }
             #[cfg(not(feature = "uring"))]
             Some(Kind::Uring) => {

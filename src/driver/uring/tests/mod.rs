@@ -2,6 +2,16 @@
 //! something; a thread that must be met is met at a socket.
 #![expect(unsafe_code, reason = "pushes entries, whose frames these tests are")]
 
+/// Ends a test where the machine refuses all rings: in an emulator, or behind a filter that the whole
+/// suite is run under.
+macro_rules! needs_a_ring {
+    () => {
+        if crate::driver::uring::tests::rings_are_refused() {
+            return;
+        }
+    };
+}
+
 mod pool;
 mod queues;
 mod races;
@@ -12,6 +22,14 @@ mod waits;
 use super::Uring;
 use crate::driver::{Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait};
 use std::os::fd::AsRawFd;
+
+fn rings_are_refused() -> bool {
+    let refused = Uring::new(&Settings::default()).is_err();
+    if refused {
+        eprintln!("skipped: io_uring is refused here");
+    }
+    refused
+}
 
 /// A ring and what it has put out so far.
 struct Bench {

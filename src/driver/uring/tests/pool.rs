@@ -39,17 +39,20 @@ fn exhaust_and_return(bench: &mut Bench) {
 
 #[test]
 fn an_empty_pool_says_so_and_works_again_when_a_buffer_is_back() {
+    needs_a_ring!();
     exhaust_and_return(&mut bench(Capabilities::NONE));
 }
 
 #[test]
 fn a_pool_of_our_own_behaves_as_the_kernels() {
+    needs_a_ring!();
     exhaust_and_return(&mut bench(Capabilities::BUFFER_RING));
     exhaust_and_return(&mut bench(Capabilities::RECV));
 }
 
 #[test]
 fn a_pool_that_the_kernel_does_not_take_is_our_own() {
+    needs_a_ring!();
     let refused = || {
         let mut bench = bench(Capabilities::NONE);
         forbid(libc::SYS_io_uring_register, libc::EINVAL, None);
@@ -61,6 +64,7 @@ fn a_pool_that_the_kernel_does_not_take_is_our_own() {
 
 #[test]
 fn waiting_receives_hold_no_buffer() {
+    needs_a_ring!();
     for disabled in [Capabilities::NONE, Capabilities::BUFFER_RING] {
         let mut bench = bench(disabled);
         let mut pairs: Vec<_> = (0..20).map(|_| UnixStream::pair().unwrap()).collect();

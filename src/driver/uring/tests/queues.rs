@@ -34,6 +34,7 @@ fn each_ends_once(bench: &mut Bench) {
 
 #[test]
 fn a_submission_queue_of_four_takes_ten_thousand() {
+    needs_a_ring!();
     let mut bench = small(4);
     each_ends_once(&mut bench);
     assert!(bench.uring.counters().overflows > 0);
@@ -41,6 +42,7 @@ fn a_submission_queue_of_four_takes_ten_thousand() {
 
 #[test]
 fn a_completion_queue_of_sixteen_loses_nothing() {
+    needs_a_ring!();
     for disabled in [Capabilities::NONE, everything()] {
         let settings = Settings { ring_entries: 1, disabled, ..Settings::default() };
         let mut bench = Bench::new(&settings);
@@ -52,6 +54,7 @@ fn a_completion_queue_of_sixteen_loses_nothing() {
 
 #[test]
 fn a_cancellation_finds_room_in_a_full_queue() {
+    needs_a_ring!();
     let mut bench = small(1);
     let (near, _far) = UnixStream::pair().unwrap();
     let records = [0; 50];
@@ -72,6 +75,7 @@ fn a_cancellation_finds_room_in_a_full_queue() {
 
 #[test]
 fn completions_that_had_to_move_come_first() {
+    needs_a_ring!();
     let mut bench = small(4);
     let records = [0; 4];
     let entries = records.each_ref().map(|record| Entry::new(Request::Nop, operation(record)));
@@ -91,6 +95,7 @@ fn completions_that_had_to_move_come_first() {
 
 #[test]
 fn busy_kernel_is_given_room() {
+    needs_a_ring!();
     // Older kernels answer EBUSY while completions overflow; here all submissions without
     // `GETEVENTS` do, by a filter. The filter is the thread's.
     let busy = || {
@@ -103,6 +108,7 @@ fn busy_kernel_is_given_room() {
 
 #[test]
 fn shortage_while_waiting_returns_to_the_caller() {
+    needs_a_ring!();
     // No call with `GETEVENTS` succeeds.
     let short = || {
         let mut bench = small(4);
@@ -119,6 +125,7 @@ fn shortage_while_waiting_returns_to_the_caller() {
 
 #[test]
 fn nothing_due_costs_no_system_call() {
+    needs_a_ring!();
     let mut bench = Bench::without(Capabilities::NONE);
     assert_eq!(bench.result(Request::Nop), 0);
     let before = bench.uring.counters().enters;

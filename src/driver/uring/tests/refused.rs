@@ -49,6 +49,7 @@ fn refused(call: libc::c_long, errno: i32) -> io::Error {
 
 #[test]
 fn filter_that_forbids_rings_is_named() {
+    needs_a_ring!();
     for (errno, says) in [(libc::EPERM, "EPERM"), (libc::ENOSYS, "ENOSYS")] {
         for call in [libc::SYS_io_uring_setup, libc::SYS_io_uring_register] {
             let error = refused(call, errno);
@@ -60,6 +61,7 @@ fn filter_that_forbids_rings_is_named() {
 
 #[test]
 fn shortage_of_memory_is_waited_for_and_then_named() {
+    needs_a_ring!();
     let start = Instant::now();
     let error = refused(libc::SYS_io_uring_setup, libc::ENOMEM);
     assert!(start.elapsed() >= Duration::from_millis(100));
@@ -69,6 +71,7 @@ fn shortage_of_memory_is_waited_for_and_then_named() {
 
 #[test]
 fn ring_is_made_as_large_as_memory_allows() {
+    needs_a_ring!();
     let small = || {
         // Of the powers of two, 32 fits.
         forbid(libc::SYS_io_uring_setup, libc::ENOMEM, Some((0, 32)));
@@ -81,6 +84,7 @@ fn ring_is_made_as_large_as_memory_allows() {
 
 #[test]
 fn disabled_ring_is_unsupported() {
+    needs_a_ring!();
     let settings = Settings { disabled: Capabilities::URING, ..Settings::default() };
     let error = Uring::new(&settings).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported);
@@ -90,6 +94,7 @@ fn disabled_ring_is_unsupported() {
 /// In a child process, since the limit is the process's: as nobody, who may lock no memory.
 #[test]
 fn ring_needs_no_locked_memory() {
+    needs_a_ring!();
     const MARK: &str = "GREENLET_DRIVER_TEST_CHILD";
     let name = "driver::uring::tests::refused::ring_needs_no_locked_memory";
     if std::env::var_os(MARK).is_none() {
@@ -115,6 +120,7 @@ fn ring_needs_no_locked_memory() {
 
 #[test]
 fn programs_and_forks_do_not_get_the_ring() {
+    needs_a_ring!();
     let bench = Bench::without(Capabilities::NONE);
     // SAFETY: reads the flags of the ring's descriptor.
     let flags = unsafe { libc::fcntl(bench.uring.ring.as_raw_fd(), libc::F_GETFD) };
@@ -141,6 +147,7 @@ fn programs_and_forks_do_not_get_the_ring() {
 
 #[test]
 fn rings_come_and_go() {
+    needs_a_ring!();
     // More than the sixteen that a thread may register, so that forgotten ones would be noticed.
     for _ in 0..100 {
         let mut bench = Bench::without(Capabilities::NONE);

@@ -334,6 +334,7 @@ pub(super) fn every_request(bench: &mut Bench) {
 
 #[test]
 fn every_request_is_answered() {
+    needs_a_ring!();
     let mut bench = Bench::without(Capabilities::NONE);
     every_request(&mut bench);
     assert_eq!(bench.uring.counters().overflows, 0);
@@ -341,6 +342,7 @@ fn every_request_is_answered() {
 
 #[test]
 fn every_request_is_answered_without_each_capability() {
+    needs_a_ring!();
     for (name, disabled) in Capabilities::NAMES {
         if *disabled != Capabilities::URING {
             eprintln!("without {name}");
@@ -351,6 +353,7 @@ fn every_request_is_answered_without_each_capability() {
 
 #[test]
 fn every_request_is_answered_without_any_capability() {
+    needs_a_ring!();
     every_request(&mut Bench::without(every_operation()));
     let mut bench = Bench::without(everything());
     assert!(bench.uring.to_string().ends_with("entries: uring"), "{}", bench.uring);
@@ -359,6 +362,7 @@ fn every_request_is_answered_without_any_capability() {
 
 #[test]
 fn close_submits_what_names_the_number() {
+    needs_a_ring!();
     let mut bench = Bench::without(Capabilities::NONE);
     let (near, mut far) = pair(Mode::Blocking);
     let (record, mut buffer) = (0, [0; 4]);

@@ -11,6 +11,7 @@ const MS: u64 = 1_000_000;
 
 #[test]
 fn deadline_is_never_early() {
+    needs_a_ring!();
     for disabled in [Capabilities::NONE, Capabilities::EXT_ARG] {
         let mut bench = Bench::without(disabled);
         for delay in [0, 1, 1_000, 100_000, MS, 10 * MS] {
@@ -33,6 +34,7 @@ fn deadline_is_never_early() {
 
 #[test]
 fn completions_that_are_there_are_not_waited_for() {
+    needs_a_ring!();
     let mut bench = Bench::without(Capabilities::NONE);
     let (record, other) = (0, 0);
     let (near, _far) = UnixStream::pair().unwrap();
@@ -57,6 +59,7 @@ extern "C" fn count(_: libc::c_int) {
 
 #[test]
 fn signal_ends_a_round_and_not_the_wait() {
+    needs_a_ring!();
     for disabled in [Capabilities::NONE, Capabilities::EXT_ARG] {
         let mut bench = Bench::without(disabled);
         // SAFETY: a handler that only counts; without `SA_RESTART`, so that calls are interrupted.
