@@ -87,4 +87,4 @@ pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};
 #[cfg(feature = "hub")]
-pub use time::{Timeout, idle, sleep, timeout, yield_now};
+pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

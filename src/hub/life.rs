@@ -18,7 +18,7 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
@@ -37,6 +37,9 @@ pub(crate) fn hub<'a>() -> &'a Hub {
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// How many hubs there have been: the upper bits of the numbers that each gives, which are unique.
+static HUBS: AtomicU64 = AtomicU64::new(1);
 
 #[cold]
 #[inline(never)]
@@ -83,7 +86,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         round: Cell::new(wanted.round.value),
         inline_left: Cell::new(0),
         in_flight: Cell::new(0),
-        next_number: Cell::new(1),
+        next_number: Cell::new(HUBS.fetch_add(1, Ordering::Relaxed) << 40),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
         driver: RefCell::new(driver),
