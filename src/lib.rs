@@ -85,6 +85,11 @@ pub use greenlet::*;
 pub use hub::{Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, shield};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
-pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};
+pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
+#[cfg(feature = "hub")]
+pub use task::{
+    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, TaskBuilder, TaskEnd, TaskState,
+    join_all, kill_all, spawn, spawn_detached, spawn_later, try_spawn,
+};
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};
