@@ -91,6 +91,11 @@ pub use hub::{
 };
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
-pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};
+pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
 #[cfg(feature = "hub")]
-pub use time::{Timeout, idle, sleep, timeout, yield_now};
+pub use task::{
+    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, TaskBuilder, TaskEnd, TaskState,
+    join_all, kill_all, spawn, spawn_detached, spawn_later, try_spawn,
+};
+#[cfg(feature = "hub")]
+pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

@@ -77,11 +77,11 @@ pub(crate) struct Interrupting {
 impl Interrupting {
     /// One that interrupts the greenlet of `block`, once it was [set](Hub::set_interrupting).
     #[inline]
-    pub(crate) fn new(block: &Block) -> Interrupting {
+    pub(crate) fn new(block: &Block, limit: Duration, label: Option<&'static str>) -> Interrupting {
         Interrupting {
             alarm: Alarm { timer: Timer::new(), ring: Interrupting::ring },
             whom: WeakGreenlet::of(block),
-            elapsed: Cell::new(Elapsed { number: 0 }),
+            elapsed: Cell::new(Elapsed { number: 0, limit, label }),
             passed: Cell::new(false),
             queued: Cell::new(false),
             next: Cell::new(null()),
@@ -186,18 +186,23 @@ impl Hub {
         unsafe { self.wheel.remove(&deadline.alarm.timer) };
     }
 
-    /// As [`set_deadline`](Hub::set_deadline), for one that interrupts; it gets a number of its own.
+    /// Sets one that interrupts; it gets a number of its own. A limit of 0 has passed at once, one of
+    /// `Duration::MAX` never will.
     ///
     /// # Safety
     /// - It stays where it is until it is taken back, and is not set already.
     #[inline]
-    pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting, moment: u64) {
+    pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting) {
         let number = self.next_number.get();
         self.next_number.set(number + 1);
-        this.elapsed.set(Elapsed { number });
+        let elapsed = Elapsed { number, ..this.elapsed.get() };
+        this.elapsed.set(elapsed);
         this.passed.set(false);
+        if elapsed.limit.is_zero() {
+            return Interrupting::ring(self, &this.alarm);
+        }
         // SAFETY: forwarded.
-        unsafe { self.wheel.insert(&this.alarm.timer, moment) };
+        unsafe { self.wheel.insert(&this.alarm.timer, self.moment(elapsed.limit)) };
     }
 
     /// It will not be raised any more, whether its moment has come or not.

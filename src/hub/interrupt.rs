@@ -7,12 +7,16 @@
 
 use super::Hub;
 use super::deadline::Interrupting;
-use super::ready::{INTERRUPTED, clear, has, set};
-use crate::greenlet::{Block, Payload, current_block};
+use super::ready::{DOOMED, INTERRUPTED, SWALLOWED, clear, has, set};
+use crate::greenlet::{Block, Called, GreenletExit, Payload, current_block, fatal};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::ptr::null_mut;
+use std::time::Duration;
+
+/// So many exits may be swallowed by one that has to end.
+const PATIENCE: u32 = 8;
 
 /// A wait was given up because something is to be raised in the current greenlet. Whoever gets one
 /// puts its own affairs in order and then calls [`raise`](Interrupted::raise).
@@ -33,15 +37,38 @@ impl Interrupted {
 /// What is raised when a time limit has passed.
 ///
 /// [`timeout`](crate::timeout) catches its own and returns it; that of an outer limit goes on to
-/// its owner. Two are equal iff they come from the same limit.
+/// its owner. Two are equal iff they come from the same start of the same limit.
+///
+/// ```
+/// use greenlet::{sleep, timeout};
+/// use std::time::Duration;
+/// let late = timeout(Duration::from_millis(2), || sleep(Duration::from_secs(60))).unwrap_err();
+/// assert_eq!(late.to_string(), "the time limit of 2ms has passed");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[doc(alias = "Timeout")]
 pub struct Elapsed {
     pub(crate) number: u64,
+    pub(crate) limit: Duration,
+    pub(crate) label: Option<&'static str>,
+}
+
+impl Elapsed {
+    /// The length of the limit that has passed.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// What the limit was called, if it was.
+    pub fn label(&self) -> Option<&'static str> {
+        self.label
+    }
 }
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit has passed")
+        write!(f, "the time limit of {:?} has passed", self.limit)?;
+        self.label.map_or(Ok(()), |label| write!(f, ": {label}"))
     }
 }
 
@@ -62,6 +89,15 @@ impl Hub {
                 unsafe { (*seat.raised_later.get()).push(payload) };
             }
         }
+        block.must_be_vacated();
+        self.mark_interrupted(block);
+    }
+
+    /// From now on [`GreenletExit`] is raised in a task at each of its waits, until it has ended.
+    ///
+    /// One that swallows it too often ends the process: whoever calls this cannot go on before.
+    pub(crate) fn doom(&self, block: &Block) {
+        set(block, DOOMED);
         block.must_be_vacated();
         self.mark_interrupted(block);
     }
@@ -114,6 +150,7 @@ fn take(block: &Block) -> Payload {
         }
         None => match Interrupting::take_first(block) {
             Some(elapsed) => Box::new(elapsed),
+            None if has(block, DOOMED) => next_exit(block),
             None => unreachable!("a seat that is marked as interrupted holds something"),
         },
     };
@@ -121,11 +158,25 @@ fn take(block: &Block) -> Payload {
     payload
 }
 
+/// One more exit for one that has to end.
+fn next_exit(block: &Block) -> Payload {
+    let marks = block.seat.marks.get();
+    if marks / SWALLOWED >= PATIENCE {
+        fatal(format_args!(
+            "{} does not die: it has swallowed {PATIENCE} exits, and a scope that it borrows from \
+             cannot end before it",
+            Called(block)
+        ));
+    }
+    block.seat.marks.set(marks + SWALLOWED);
+    Box::new(GreenletExit)
+}
+
 /// Takes the mark away when nothing is left to be raised.
 pub(super) fn unmark_if_quiet(block: &Block) {
     let seat = &block.seat;
     let raised = seat.raised.take();
-    let quiet = raised.is_none() && seat.elapsed.get().is_null();
+    let quiet = raised.is_none() && seat.elapsed.get().is_null() && !has(block, DOOMED);
     seat.raised.set(raised);
     if quiet {
         clear(block, INTERRUPTED);
@@ -134,6 +185,10 @@ pub(super) fn unmark_if_quiet(block: &Block) {
 
 /// Empties the seat of a task that ends: what nobody will raise any more is handed to `drop_it`.
 pub(crate) fn vacate(block: &Block, mut drop_it: impl FnMut(Payload)) {
+    if has(block, DOOMED) {
+        clear(block, DOOMED);
+        unmark_if_quiet(block);
+    }
     while has(block, INTERRUPTED) {
         drop_it(take(block));
     }

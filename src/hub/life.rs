@@ -18,7 +18,7 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
@@ -44,6 +44,9 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// How many hubs there have been: the upper bits of the numbers that each gives, which are unique.
+static HUBS: AtomicU64 = AtomicU64::new(1);
 
 #[cold]
 #[inline(never)]
@@ -91,7 +94,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         inline_left: Cell::new(0),
         in_flight: Cell::new(0),
         lent: Cell::new(0),
-        next_number: Cell::new(1),
+        next_number: Cell::new(HUBS.fetch_add(1, Ordering::Relaxed) << 40),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
         alarms_gathered_until: Cell::new(0),

@@ -13,6 +13,10 @@ pub(super) const INTERRUPTED: u32 = 2;
 pub(super) const IN_PLACE: u32 = 4;
 /// What it waits for in place has happened.
 pub(super) const WOKEN_IN_PLACE: u32 = 8;
+/// It has to end: an exit is raised in it again and again.
+pub(super) const DOOMED: u32 = 16;
+/// From this bit on, how many of those exits it has swallowed.
+pub(super) const SWALLOWED: u32 = 1 << 16;
 
 impl Linked for Block {
     #[inline(always)]

@@ -1,20 +1,25 @@
 //! Those who wait for the same thing, in the order in which they came.
 //!
-//! A node lies in a frame of the greenlet that waits; whoever waits for several things has a node
-//! in each of their lists.
+//! A node lies in a frame of the greenlet that waits, or in a box of whoever watches; who waits for
+//! several things has a node in each of their lists, and one [`Arrivals`] for all of them.
 //!
-//! - **Parked memory stays**: a node is taken out of its list before its frame is left.
+//! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
 use super::hub;
 use crate::greenlet::{Block, current_block};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
+use std::ptr::null;
 
 /// One wait of one greenlet, in at most one list.
 pub(crate) struct WaitNode {
     link: LinkedListLink,
-    wakes: *const Block,
+    /// The greenlet that waits; null for a node of several, which has `arrivals`.
+    wakes: Cell<*const Block>,
+    arrivals: Cell<*const Arrivals>,
+    /// The one that fired after this, of several.
+    next: Cell<*const WaitNode>,
     fired: Cell<bool>,
 }
 
@@ -24,13 +29,107 @@ impl WaitNode {
     /// A wait of the current greenlet.
     #[inline]
     pub(crate) fn new() -> WaitNode {
-        WaitNode { link: LinkedListLink::new(), wakes: current_block(), fired: Cell::new(false) }
+        let node = WaitNode::of_several();
+        node.wakes.set(current_block());
+        node
+    }
+
+    /// One of several waits; it is [watched](Arrivals::watch) before it is added to a list.
+    pub(super) fn of_several() -> WaitNode {
+        WaitNode {
+            link: LinkedListLink::new(),
+            wakes: Cell::new(null()),
+            arrivals: Cell::new(null()),
+            next: Cell::new(null()),
+            fired: Cell::new(false),
+        }
     }
 
     /// Was it woken through its list? It is in no list then.
     #[inline]
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.get()
+    }
+
+    /// Notes that it fired, and wakes whoever waits.
+    #[inline]
+    fn fire(&self) {
+        self.fired.set(true);
+        // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
+        match unsafe { self.wakes.get().as_ref() } {
+            Some(block) => hub().wake(block),
+            None => self.arrive(),
+        }
+    }
+
+    /// Notes that it fired, as one of several.
+    pub(super) fn arrive(&self) {
+        self.fired.set(true);
+        // SAFETY: null, or arrivals that lie beside the node, by the promise of `watch`.
+        if let Some(arrivals) = unsafe { self.arrivals.get().as_ref() } {
+            arrivals.push(self);
+        }
+    }
+}
+
+/// The nodes of one who waits for several things, in the order in which they fired.
+pub(super) struct Arrivals {
+    first: Cell<*const WaitNode>,
+    last: Cell<*const WaitNode>,
+    /// Who is parked until one fires; null while nobody is.
+    wakes: Cell<*const Block>,
+}
+
+impl Arrivals {
+    pub(super) const fn new() -> Arrivals {
+        Arrivals { first: Cell::new(null()), last: Cell::new(null()), wakes: Cell::new(null()) }
+    }
+
+    /// Hears of `node` from now on.
+    ///
+    /// # Safety
+    /// - Neither moves until the node is in no list any more, and both are left together.
+    pub(super) unsafe fn watch(&self, node: &WaitNode) {
+        node.arrivals.set(self);
+    }
+
+    fn push(&self, node: &WaitNode) {
+        node.next.set(null());
+        // SAFETY: null, or a node beside this one.
+        match unsafe { self.last.get().as_ref() } {
+            Some(last) => last.next.set(node),
+            None => self.first.set(node),
+        }
+        self.last.set(node);
+        // SAFETY: null, or a greenlet that is inside `wait`.
+        if let Some(block) = unsafe { self.wakes.get().as_ref() } {
+            hub().wake(block);
+        }
+    }
+
+    /// Takes the one that fired first.
+    pub(super) fn pop(&self) -> Option<*const WaitNode> {
+        // SAFETY: null, or a node beside this.
+        let node = unsafe { self.first.get().as_ref() }?;
+        self.first.set(node.next.get());
+        if node.next.get().is_null() {
+            self.last.set(null());
+        }
+        Some(node)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+
+    /// Calls `park`, in which the current greenlet is woken by any that fires.
+    ///
+    /// `park` must not unwind.
+    pub(super) fn wait<R>(&self, park: impl FnOnce() -> R) -> R {
+        self.wakes.set(current_block());
+        let result = park();
+        self.wakes.set(null());
+        result
     }
 }
 
@@ -75,9 +174,7 @@ impl WaitList {
     /// Fires the first wait and wakes its greenlet; false if there is none.
     pub(crate) fn wake_one(&self) -> bool {
         let Some(node) = self.0.borrow_mut().pop_front() else { return false };
-        node.fired.set(true);
-        // SAFETY: **Parked memory stays**: the node lies in a frame of this greenlet.
-        hub().wake(unsafe { &*node.wakes });
+        node.fire();
         true
     }
 

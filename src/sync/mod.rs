@@ -1,5 +1,8 @@
 //! How greenlets wait for one another. Level 4.
 //!
-//! Uses `hub`; used by `task`. Today: the list that everything above waits in.
+//! Uses `hub`; used by `task`. Today: waiting for several things at once (`watch`).
 
-pub(crate) use crate::hub::{WaitList, WaitNode};
+mod watch;
+
+pub use watch::{Wait, WaitEach, Waitable, wait, wait_each};
+pub(crate) use watch::{Watched, Watchers, watch};

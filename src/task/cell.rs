@@ -10,9 +10,11 @@
 #![expect(unsafe_code, reason = "counted memory of its own, results moved in and out")]
 
 use super::error::JoinError;
+use super::handle::TaskState;
+use super::link::Slot;
 use crate::greenlet::{Block, GreenletExit, GreenletId, Payload, contain, describe, line};
+use crate::hub::WaitList;
 use crate::hub::{give_back_memory, hub};
-use crate::sync::WaitList;
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -33,13 +35,9 @@ pub(super) enum Ended {
     NotYet,
     Value,
     Raised,
+    /// Raised, and its scope sees to it that this is told.
+    RaisedInScope,
     Killed,
-}
-
-/// What is called when a task has ended.
-pub(super) struct Link {
-    pub(super) number: u64,
-    pub(super) call: Box<dyn FnOnce(&Head)>,
 }
 
 /// The part of a cell that does not depend on the type of the result.
@@ -53,7 +51,7 @@ pub(super) struct Head {
     block: Cell<*const Block>,
     id: Cell<u64>,
     pub(super) waiters: WaitList,
-    pub(super) links: RefCell<Vec<Link>>,
+    pub(super) links: RefCell<Vec<Slot>>,
     pub(super) name: RefCell<Option<Box<str>>>,
     pub(super) created: &'static Location<'static>,
     /// The greenlet that spawned it.
@@ -205,6 +203,28 @@ impl Head {
         self.phase.get() == Phase::Finished
     }
 
+    pub(super) fn state(&self) -> TaskState {
+        match (self.phase.get(), self.ended.get()) {
+            (Phase::Waiting, _) => TaskState::Waiting,
+            (Phase::Running, _) => TaskState::Running,
+            (Phase::Finished, Ended::Value) => TaskState::Succeeded,
+            (Phase::Finished, Ended::Killed) => TaskState::Killed,
+            (Phase::Finished, _) => TaskState::Failed,
+        }
+    }
+
+    /// What it raised, if that is neither an exit nor moved out: called with its text.
+    pub(super) fn describe_failure(&self, payload: &Payload) -> String {
+        let name = self.name.borrow();
+        let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
+        format!(
+            "{}{quoted}, spawned at {}, panicked: {}",
+            self.id(),
+            self.created,
+            describe(&**payload)
+        )
+    }
+
     fn error(&self, payload: Payload) -> JoinError {
         JoinError { id: self.id(), name: self.name.borrow().clone(), payload }
     }
@@ -212,7 +232,7 @@ impl Head {
     /// Nobody will take this result any more: a panic is reported.
     fn drop_unseen(&self, result: Result<(), Payload>) {
         let Err(payload) = result else { return };
-        if !payload.is::<GreenletExit>() {
+        if self.ended.get() == Ended::Raised {
             let name = self.name.borrow();
             let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
             line(format_args!(

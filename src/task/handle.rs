@@ -1,12 +1,11 @@
 //! Handles of tasks: waiting for them, taking their result, ending them.
 #![expect(unsafe_code, reason = "waits in lists by address")]
 
-use super::cell::{Ended, Phase, TaskCell};
+use super::cell::{Head, Phase, TaskCell};
 use super::error::JoinError;
-use crate::greenlet::{Greenlet, GreenletExit, GreenletId, Payload, current_block, handle_of};
+use crate::greenlet::{Greenlet, GreenletId, current_block, handle_of};
 use crate::hub::{Deadline, hub, set_waits_for};
-use crate::sync::WaitNode;
-use std::any::Any;
+use crate::sync::{WaitNode, Waitable, Watched, Watchers};
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -44,6 +43,10 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub(super) fn new(cell: TaskCell<T>) -> JoinHandle<T> {
         JoinHandle { cell }
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        self.cell.head()
     }
 
     /// Parks until the task has ended, and takes its result.
@@ -153,14 +156,7 @@ impl<T> JoinHandle<T> {
 
     /// Where it stands.
     pub fn state(&self) -> TaskState {
-        let head = self.cell.head();
-        match (head.phase.get(), head.ended.get()) {
-            (Phase::Waiting, _) => TaskState::Waiting,
-            (Phase::Running, _) => TaskState::Running,
-            (Phase::Finished, Ended::Value) => TaskState::Succeeded,
-            (Phase::Finished, Ended::Killed) => TaskState::Killed,
-            (Phase::Finished, _) => TaskState::Failed,
-        }
+        self.head().state()
     }
 
     /// Has its body begun?
@@ -179,70 +175,6 @@ impl<T> JoinHandle<T> {
     #[doc(alias = "successful")]
     pub fn is_success(&self) -> bool {
         self.state() == TaskState::Succeeded
-    }
-
-    /// Raises [`GreenletExit`] in the task, at its current or next wait, and parks until it has
-    /// ended. A task that has not begun never will.
-    ///
-    /// A task may catch the exit and go on; then this waits until it ends all the same.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let task = greenlet::spawn(|| greenlet::sleep(Duration::MAX));
-    /// task.kill();
-    /// assert!(task.join().unwrap_err().is_killed());
-    /// ```
-    ///
-    /// # Panics
-    /// As [`join`](JoinHandle::join); but a task may kill itself: the exit is raised at once.
-    ///
-    /// # Cancellation
-    /// What arrives inside is raised here; the task is killed all the same.
-    pub fn kill(&self) {
-        self.kill_with(GreenletExit);
-    }
-
-    /// As [`kill`](JoinHandle::kill), with another reason than [`GreenletExit`].
-    ///
-    /// # Panics
-    /// As [`kill`](JoinHandle::kill).
-    ///
-    /// # Cancellation
-    /// As [`kill`](JoinHandle::kill).
-    pub fn kill_with(&self, reason: impl Any + Send) {
-        self.kill_soon_with(reason);
-        let head = self.cell.head();
-        if head.block().is_some_and(|block| std::ptr::eq(block, current_block())) {
-            return hub().raise_pending();
-        }
-        self.wait();
-    }
-
-    /// As [`kill`](JoinHandle::kill), but waits at most `limit`; returns whether the task has ended.
-    ///
-    /// # Panics
-    /// As [`join`](JoinHandle::join).
-    ///
-    /// # Cancellation
-    /// As [`kill`](JoinHandle::kill).
-    pub fn kill_timeout(&self, limit: Duration) -> bool {
-        self.kill_soon();
-        self.wait_timeout(limit)
-    }
-
-    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
-    pub fn kill_soon(&self) {
-        self.kill_soon_with(GreenletExit);
-    }
-
-    /// As [`kill_soon`](JoinHandle::kill_soon), with another reason.
-    #[doc(alias = "throw")]
-    pub fn kill_soon_with(&self, reason: impl Any + Send) {
-        let payload: Payload = Box::new(reason);
-        match self.cell.head().block() {
-            Some(block) => hub().interrupt(block, payload),
-            None => drop(payload),
-        }
     }
 
     /// Its greenlet, until it has ended.
@@ -269,6 +201,19 @@ impl<T> JoinHandle<T> {
     #[doc(alias = "spawning_greenlet")]
     pub fn spawned_by(&self) -> GreenletId {
         self.cell.head().spawner
+    }
+}
+
+/// Ready when the task has ended.
+impl<T> Waitable for JoinHandle<T> {
+    fn is_ready(&self) -> bool {
+        self.is_finished()
+    }
+}
+
+impl<T> Watched for JoinHandle<T> {
+    fn watchers(&self) -> Watchers<'_> {
+        Watchers(&self.head().waiters)
     }
 }
 

@@ -1,22 +1,33 @@
 //! Tasks: greenlets that the hub runs, whose results others wait for. Level 5.
 //!
-//! Uses `hub`, `sync` (wait lists) and `time`.
+//! Uses `hub`, `sync` (wait lists, waiting for several) and `time`.
 //!
 //! ```text
-//!  spawn ──▶ cell { phase, waiters, links, result }  ◀── JoinHandle (any number)
+//!  spawn ──▶ cell { phase, waiters, links, result }  ◀── JoinHandle
 //!              ▲ one reference                            join, wait, kill, links
-//!              └── greenlet below the hub: body under catch_unwind ──▶ finish: store, wake, links
+//!              └── greenlet below the hub: body under catch_unwind ──▶ store, wake, call links
 //! ```
 //!
-//! - **One owner of the result**: the task writes it once, before it is finished; the one handle that
-//!   takes it moves it out. What nobody took is dropped with the last handle.
+//! Files: `cell` (what handles and task share), `error`, `handle`, `link`, `spawn` and `builder` (how
+//! tasks begin and run), `kill`, `join_all`, `scope`. Handles and spawning know one another.
+//!
+//! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
+//!   it moves it out. What nobody took is dropped with the last reference.
 //! - A panic ends in the cell, never in the hub. If nobody takes it, it is reported.
 
+mod builder;
 mod cell;
 mod error;
 mod handle;
+mod join_all;
+mod kill;
+mod link;
 mod spawn;
 
+pub use builder::TaskBuilder;
 pub use error::JoinError;
 pub use handle::{JoinHandle, TaskState};
-pub use spawn::{spawn, spawn_detached, try_spawn};
+pub use join_all::{JoinAll, Joined, join_all};
+pub use kill::{KillAll, kill_all};
+pub use link::{Link, TaskEnd};
+pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};

@@ -7,4 +7,4 @@ mod sleep;
 mod timeout;
 
 pub use sleep::{idle, sleep, yield_now};
-pub use timeout::{Timeout, timeout};
+pub use timeout::{Timeout, timeout, timeout_or};

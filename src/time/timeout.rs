@@ -3,6 +3,7 @@
 
 use crate::greenlet::current_block;
 use crate::hub::{Elapsed, Interrupting, hub};
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -12,8 +13,10 @@ use std::time::Duration;
 ///
 /// Limits nest; each catches its own `Elapsed` and lets that of an outer one pass. A wait that has
 /// brought something (bytes, a connection) when the time is over returns it: nothing is lost. Code
-/// that never waits is not ended. `Duration::MAX` is no limit. A limit that does not pass costs a look
-/// at the clock and no allocation.
+/// that never waits is not ended, nor is another greenlet that the current one has switched to:
+/// then the limit is noticed once it has come back. `Duration::ZERO` ends `f` at its first wait,
+/// `Duration::MAX` is no limit. A limit that does not pass costs a look at the clock and no
+/// allocation.
 ///
 /// ```
 /// use greenlet::{sleep, timeout};
@@ -34,9 +37,9 @@ use std::time::Duration;
 #[doc(alias("with_timeout", "exc_after"))]
 pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
     let hub = hub();
-    let interrupting = Interrupting::new(current_block());
+    let interrupting = Interrupting::new(current_block(), limit, None);
     // SAFETY: taken back below, before this frame is left; `f` cannot unwind past the catch.
-    unsafe { hub.set_interrupting(&interrupting, hub.moment(limit)) };
+    unsafe { hub.set_interrupting(&interrupting) };
     let result = catch_unwind(AssertUnwindSafe(f));
     hub.take_back_interrupting(&interrupting);
     match result {
@@ -46,6 +49,25 @@ pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
         }
         Err(payload) => resume_unwind(payload),
     }
+}
+
+/// As [`timeout`], with `default` in place of the result when the time is over.
+///
+/// ```
+/// use greenlet::{sleep, timeout_or};
+/// use std::time::Duration;
+/// let slow = || { sleep(Duration::from_secs(60)); "fresh" };
+/// assert_eq!(timeout_or(Duration::from_millis(2), "stale", slow), "stale");
+/// ```
+///
+/// # Panics
+/// As `f` does.
+///
+/// # Cancellation
+/// As [`timeout`].
+#[doc(alias("with_timeout", "timeout_value"))]
+pub fn timeout_or<T>(limit: Duration, default: T, f: impl FnOnce() -> T) -> T {
+    timeout(limit, f).unwrap_or(default)
 }
 
 /// A time limit as a value: from its start until it is cancelled or dropped, it raises [`Elapsed`]
@@ -59,58 +81,73 @@ pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
 /// use std::panic::{AssertUnwindSafe, catch_unwind};
 /// use std::time::Duration;
 /// let outer = Timeout::start(Duration::from_secs(60));
-/// let inner = Timeout::start(Duration::from_millis(1));
+/// let inner = Timeout::labelled(Duration::from_millis(1), "reading the head");
 /// let payload = catch_unwind(AssertUnwindSafe(|| sleep(Duration::from_secs(60)))).unwrap_err();
 /// assert!(inner.caught(&*payload) && !outer.caught(&*payload));
+/// assert_eq!(inner.to_string(), "1ms: reading the head");
 /// ```
 #[must_use = "a limit that is dropped at once limits nothing"]
 pub struct Timeout {
     interrupting: Box<Interrupting>,
-    limit: Duration,
 }
 
 impl Timeout {
     /// Starts a limit for the current greenlet.
     #[doc(alias = "start_new")]
     pub fn start(limit: Duration) -> Timeout {
-        let timeout = Timeout { interrupting: Box::new(Interrupting::new(current_block())), limit };
+        Timeout::start_for_current(limit, None)
+    }
+
+    /// As [`start`](Timeout::start), with a word for reports: what the limit is for.
+    pub fn labelled(limit: Duration, label: &'static str) -> Timeout {
+        Timeout::start_for_current(limit, Some(label))
+    }
+
+    fn start_for_current(limit: Duration, label: Option<&'static str>) -> Timeout {
+        let interrupting = Box::new(Interrupting::new(current_block(), limit, label));
+        let timeout = Timeout { interrupting };
         timeout.set();
         timeout
     }
 
     fn set(&self) {
-        let hub = hub();
         // SAFETY: boxed, and not set: just made or taken back. `drop` takes it back; if that is
         // forgotten, so is the box.
-        unsafe { hub.set_interrupting(&self.interrupting, hub.moment(self.limit)) };
+        unsafe { hub().set_interrupting(&self.interrupting) };
     }
 
     /// Stops the limit: it will not be raised, even if its time was over but not raised yet.
     #[doc(alias = "close")]
     pub fn cancel(&self) {
-        hub().take_back_interrupting(&self.interrupting);
+        if self.is_pending() {
+            hub().take_back_interrupting(&self.interrupting);
+        }
     }
 
-    /// Starts it again with its whole length, whatever it did before.
+    /// Starts it again with its whole length, for the current greenlet, whatever it did before.
+    ///
+    /// What it raised before is no longer [its own](Timeout::caught).
     pub fn restart(&mut self) {
         self.cancel();
-        *self.interrupting = Interrupting::new(current_block());
+        let Elapsed { limit, label, .. } = self.interrupting.elapsed();
+        *self.interrupting = Interrupting::new(current_block(), limit, label);
         self.set();
     }
 
     /// Is it still to be raised?
+    #[doc(alias = "pending")]
     pub fn is_pending(&self) -> bool {
         self.interrupting.is_pending()
     }
 
     /// Its length.
     pub fn limit(&self) -> Duration {
-        self.limit
+        self.interrupting.elapsed().limit
     }
 
     /// Was this payload raised by this limit?
     #[doc(alias = "is_timeout")]
-    pub fn caught(&self, payload: &(dyn std::any::Any + Send)) -> bool {
+    pub fn caught(&self, payload: &(dyn Any + Send)) -> bool {
         self.interrupting.has_passed()
             && payload.downcast_ref() == Some(&self.interrupting.elapsed())
     }
@@ -118,16 +155,23 @@ impl Timeout {
 
 impl Drop for Timeout {
     fn drop(&mut self) {
-        if self.interrupting.is_pending() {
-            self.cancel();
-        }
+        self.cancel();
+    }
+}
+
+/// Its length, and what it is for.
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Elapsed { limit, label, .. } = self.interrupting.elapsed();
+        write!(f, "{limit:?}")?;
+        label.map_or(Ok(()), |label| write!(f, ": {label}"))
     }
 }
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timeout")
-            .field("limit", &self.limit)
+            .field("limit", &self.limit())
             .field("is_pending", &self.is_pending())
             .finish()
     }

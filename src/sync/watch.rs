@@ -1,0 +1,359 @@
+//! Waiting for several things at once.
+//!
+//! - **Watched memory stays**: the nodes and their arrivals lie together in one place, which is not
+//!   moved and not left while a node is in a list; if it is forgotten, it is never freed.
+#![expect(unsafe_code, reason = "nodes in lists of others, by address")]
+
+use crate::greenlet::current_block;
+use crate::hub::{Arrivals, WaitList, WaitNode};
+use crate::hub::{Deadline, Hub, Interrupted, hub, set_waits_for};
+use std::fmt;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// Nodes for so few things lie in the frame of the one that waits.
+const IN_FRAME: usize = 8;
+
+/// Something that [`wait`] and [`wait_each`] can wait for: tasks.
+///
+/// Only this crate implements it.
+pub trait Waitable: Watched {
+    /// Would waiting for it end at once?
+    fn is_ready(&self) -> bool;
+}
+
+/// What the crate knows of a [`Waitable`]. Not to be named outside.
+pub trait Watched {
+    #[doc(hidden)]
+    fn watchers(&self) -> Watchers<'_>;
+}
+
+/// Those who look at a thing and take nothing of it: all are told when it becomes ready.
+#[derive(Clone, Copy)]
+pub struct Watchers<'a>(pub(crate) &'a WaitList);
+
+impl fmt::Debug for Watchers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watchers")
+    }
+}
+
+/// Where the nodes lie: in the frame, or in a box if they are many.
+enum Nodes {
+    Few([WaitNode; IN_FRAME]),
+    Many(Box<[WaitNode]>),
+}
+
+/// The nodes of one who waits for several things.
+///
+/// While it watches, it does not move and is not left: see [`Watch::begin`].
+struct Watch {
+    arrivals: Arrivals,
+    nodes: Nodes,
+    count: usize,
+}
+
+impl Watch {
+    /// Nodes for `count` things.
+    fn new(count: usize) -> Watch {
+        let nodes = match count {
+            0..=IN_FRAME => Nodes::Few(std::array::from_fn(|_| WaitNode::of_several())),
+            _ => Nodes::Many((0..count).map(|_| WaitNode::of_several()).collect()),
+        };
+        Watch { arrivals: Arrivals::new(), nodes, count }
+    }
+
+    fn nodes(&self) -> &[WaitNode] {
+        match &self.nodes {
+            Nodes::Few(nodes) => &nodes[..self.count],
+            Nodes::Many(nodes) => nodes,
+        }
+    }
+
+    /// Begins to watch. Things that are ready count as having become so now, in the order of `things`.
+    ///
+    /// # Safety
+    /// - It does not move from now on, until it was [ended](Watch::end) with the same things; if that
+    ///   is never done, its memory is never used for anything else.
+    unsafe fn begin<'a>(&self, things: impl Iterator<Item = (bool, Watchers<'a>)>) {
+        for (node, (is_ready, watchers)) in self.nodes().iter().zip(things) {
+            // SAFETY: both lie in this value, which stays where it is.
+            unsafe { self.arrivals.watch(node) };
+            if is_ready {
+                node.arrive();
+            } else {
+                // SAFETY: taken out by `end`; until then it stays where it is.
+                unsafe { watchers.0.add(node) };
+            }
+        }
+    }
+
+    /// Takes what has not fired out of the lists.
+    ///
+    /// # Safety
+    /// - The things are those that it watches.
+    unsafe fn end<'a>(&self, things: impl Iterator<Item = Watchers<'a>>) {
+        for (node, watchers) in self.nodes().iter().zip(things) {
+            // SAFETY: in this list, or fired.
+            unsafe { watchers.0.remove(node) };
+        }
+    }
+
+    /// The index of the next thing that has become ready, if there is one already.
+    fn pop(&self) -> Option<usize> {
+        let node = self.arrivals.pop()?;
+        let first = self.nodes().as_ptr();
+        // SAFETY: both lie in the same slice.
+        Some(unsafe { node.offset_from_unsigned(first) })
+    }
+
+    /// Parks until one more has become ready; `None` when `deadline` has passed before.
+    fn next(&self, hub: &Hub, deadline: &Deadline) -> Result<Option<usize>, Interrupted> {
+        if let Some(index) = self.pop() {
+            return Ok(Some(index));
+        }
+        set_waits_for(current_block(), &"one of several things");
+        let fired = || !self.arrivals.is_empty() || deadline.has_passed();
+        let waited = self.arrivals.wait(|| hub.wait_until(fired));
+        waited.map(|()| self.pop())
+    }
+
+    /// As [`next`](Watch::next), until a moment.
+    fn next_until(&self, hub: &Hub, moment: Option<u64>) -> Result<Option<usize>, Interrupted> {
+        if self.arrivals.is_empty() {
+            assert_others_can_run(hub);
+        }
+        let deadline = Deadline::new(current_block());
+        if let Some(moment) = moment {
+            // SAFETY: taken back below; no park unwinds.
+            unsafe { hub.set_deadline(&deadline, moment) };
+        }
+        let next = self.next(hub, &deadline);
+        hub.take_back(&deadline);
+        next
+    }
+}
+
+fn assert_others_can_run(hub: &Hub) {
+    assert!(
+        hub.others_can_run(),
+        "nothing can be waited for while the thread unwinds: nobody else could run"
+    );
+}
+
+/// Parks until `enough` says so, which is called with the index of each thing that has become ready,
+/// in that order; or until `limit` has passed. False if it was the limit.
+///
+/// `enough` neither unwinds nor waits.
+///
+/// # Panics
+/// While the thread unwinds, unless all things are ready.
+pub(crate) fn watch<'a>(
+    things: impl Iterator<Item = (bool, Watchers<'a>)> + Clone,
+    limit: Option<Duration>,
+    mut enough: impl FnMut(usize) -> bool,
+) -> bool {
+    let count = things.clone().count();
+    if count == 0 {
+        return true;
+    }
+    let hub = hub();
+    if !things.clone().all(|(is_ready, _)| is_ready) {
+        assert_others_can_run(hub);
+    }
+    let moment = limit.map(|limit| hub.moment(limit));
+    let deadline = Deadline::new(current_block());
+    let all = Watch::new(count);
+    // SAFETY: ended below, before this frame is left: nothing between unwinds.
+    unsafe { all.begin(things.clone()) };
+    if let Some(moment) = moment {
+        // SAFETY: taken back below.
+        unsafe { hub.set_deadline(&deadline, moment) };
+    }
+    let mut left = count;
+    let outcome = loop {
+        match all.next(hub, &deadline) {
+            Ok(Some(index)) => {
+                left -= 1;
+                if enough(index) || left == 0 {
+                    break Ok(true);
+                }
+            }
+            Ok(None) => break Ok(false),
+            Err(interrupted) => break Err(interrupted),
+        }
+    };
+    hub.take_back(&deadline);
+    // SAFETY: the same things.
+    unsafe { all.end(things.map(|(_, watchers)| watchers)) };
+    outcome.unwrap_or_else(|interrupted| interrupted.raise())
+}
+
+type Things<'a> = &'a [&'a (dyn Waitable + 'a)];
+
+fn watched<'a>(things: Things<'a>) -> impl Iterator<Item = (bool, Watchers<'a>)> + Clone {
+    things.iter().map(|thing| (thing.is_ready(), thing.watchers()))
+}
+
+/// Waits for several things of any kinds: says which have become ready, by their places in `things`.
+///
+/// Nothing happens before [`indices`](Wait::indices) or [`first`](Wait::first) is called.
+///
+/// ```
+/// use greenlet::{sleep, spawn, wait};
+/// use std::time::Duration;
+/// let number = spawn(|| { sleep(Duration::from_millis(5)); 7 });
+/// let text = spawn(|| "done");
+/// assert_eq!(wait(&[&number, &text]).indices(), [1, 0]);
+/// assert_eq!(wait(&[&number, &text]).first(), Some(0)); // both are ready now
+/// ```
+#[doc(alias("joinall", "wait_any", "select"))]
+pub fn wait<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> Wait<'a> {
+    Wait { things, limit: None, count: usize::MAX }
+}
+
+/// A wait for several things that is about to begin; see [`wait`].
+#[must_use = "nothing is waited for before `indices` or `first`"]
+pub struct Wait<'a> {
+    things: Things<'a>,
+    limit: Option<Duration>,
+    count: usize,
+}
+
+impl Wait<'_> {
+    /// Waits at most so long.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Waits only until so many are ready.
+    pub fn count(mut self, count: usize) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Parks until all are ready, or as many as wanted, or the time is over; returns which are, in
+    /// the order in which they became so. What is ready at once comes first, in the order given.
+    ///
+    /// # Panics
+    /// When called by a destructor while the thread unwinds.
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here, and nothing else happens.
+    pub fn indices(self) -> Vec<usize> {
+        let mut ready = Vec::new();
+        if self.count > 0 {
+            watch(watched(self.things), self.limit, |index| {
+                ready.push(index);
+                ready.len() >= self.count
+            });
+        }
+        ready
+    }
+
+    /// Parks until one is ready, and returns which; `None` if the time was over before, or there is
+    /// nothing to wait for. Allocates nothing for up to eight things.
+    ///
+    /// # Panics
+    /// As [`indices`](Wait::indices).
+    ///
+    /// # Cancellation
+    /// As [`indices`](Wait::indices).
+    pub fn first(self) -> Option<usize> {
+        let mut first = None;
+        watch(watched(self.things), self.limit, |index| {
+            first = Some(index);
+            true
+        });
+        first
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("things", &self.things.len())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Waits for several things, one after the other: an iterator of their places in `things`, in the
+/// order in which they become ready, from now on. Each comes once.
+///
+/// ```
+/// use greenlet::{sleep, spawn, wait_each};
+/// use std::time::Duration;
+/// let slow = spawn(|| sleep(Duration::from_millis(5)));
+/// let fast = spawn(|| ());
+/// let mut order = Vec::new();
+/// for index in wait_each(&[&slow, &fast]) {
+///     order.push(index);
+/// }
+/// assert_eq!(order, [1, 0]);
+/// ```
+#[doc(alias = "iwait")]
+pub fn wait_each<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> WaitEach<'a> {
+    let watch = NonNull::from(Box::leak(Box::new(Watch::new(things.len()))));
+    // SAFETY: boxed; ended and freed by `drop`. If that is forgotten, it is never freed.
+    unsafe { watch.as_ref().begin(watched(things)) };
+    WaitEach { things, watch, left: things.len(), until: None }
+}
+
+/// The iterator of [`wait_each`]: each [`next`](Iterator::next) parks until one more is ready.
+///
+/// It may be carried to another greenlet. Dropped, it waits for nothing any more.
+///
+/// # Panics
+/// When `next` is called by a destructor while the thread unwinds, and nothing is ready.
+///
+/// # Cancellation
+/// What arrives inside `next` is raised there; the iterator can go on.
+#[must_use = "nothing is waited for before it is asked"]
+pub struct WaitEach<'a> {
+    things: Things<'a>,
+    watch: NonNull<Watch>,
+    left: usize,
+    until: Option<u64>,
+}
+
+impl WaitEach<'_> {
+    /// Ends when so much time has passed, from now on.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.until = Some(hub().moment(limit));
+        self
+    }
+}
+
+impl Iterator for WaitEach<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        if self.left == 0 {
+            return None;
+        }
+        // SAFETY: freed only by `drop`.
+        let watch = unsafe { self.watch.as_ref() };
+        let next = watch.next_until(hub(), self.until);
+        let next = next.unwrap_or_else(|interrupted| interrupted.raise());
+        self.left = next.map_or(0, |_| self.left - 1);
+        next
+    }
+}
+
+impl Drop for WaitEach<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the things that it watches; then no list leads to it.
+        unsafe {
+            self.watch.as_ref().end(self.things.iter().map(|thing| thing.watchers()));
+            drop(Box::from_raw(self.watch.as_ptr()));
+        }
+    }
+}
+
+impl fmt::Debug for WaitEach<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitEach").field("left", &self.left).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! How tasks are ended from outside.
+
+use super::cell::{Head, Phase};
+use super::handle::JoinHandle;
+use crate::greenlet::{GreenletExit, Payload, current_block};
+use crate::hub::hub;
+use crate::sync::{Watched, watch};
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+impl<T> JoinHandle<T> {
+    /// Raises [`GreenletExit`] in the task, at its current or next wait, and parks until it has
+    /// ended. A task that has not begun never will.
+    ///
+    /// A task may catch the exit and go on; then this waits until it ends all the same. One that has
+    /// ended is left alone. A task may kill itself: the exit is raised here. While the thread
+    /// unwinds this is [`kill_soon`](JoinHandle::kill_soon), so that a destructor may call it.
+    ///
+    /// A task that has switched to a greenlet of its own, which waits, is not waiting itself: the
+    /// exit is raised once that greenlet has switched back.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let task = greenlet::spawn(|| greenlet::sleep(Duration::MAX));
+    /// task.kill();
+    /// assert!(task.join().unwrap_err().is_killed());
+    /// ```
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; the task is killed all the same.
+    pub fn kill(&self) {
+        self.kill_with(GreenletExit);
+    }
+
+    /// As [`kill`](JoinHandle::kill), with another reason than [`GreenletExit`]: the task fails with
+    /// it.
+    ///
+    /// # Cancellation
+    /// As [`kill`](JoinHandle::kill).
+    pub fn kill_with(&self, reason: impl Any + Send) {
+        self.kill_soon_with(reason);
+        if !self.head().raise_in_self() && hub().others_can_run() {
+            self.wait();
+        }
+    }
+
+    /// As [`kill`](JoinHandle::kill), but waits at most `limit`; returns whether the task has ended.
+    ///
+    /// # Cancellation
+    /// As [`kill`](JoinHandle::kill).
+    pub fn kill_timeout(&self, limit: Duration) -> bool {
+        self.kill_soon();
+        if !self.head().raise_in_self() && hub().others_can_run() {
+            self.wait_timeout(limit);
+        }
+        self.is_finished()
+    }
+
+    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
+    pub fn kill_soon(&self) {
+        self.kill_soon_with(GreenletExit);
+    }
+
+    /// As [`kill_soon`](JoinHandle::kill_soon), with another reason.
+    #[doc(alias = "throw")]
+    pub fn kill_soon_with(&self, reason: impl Any + Send) {
+        self.head().kill_soon(|| Box::new(reason));
+    }
+
+    /// Ends the task if it has not begun, and says whether it had not; returns at once.
+    ///
+    /// ```
+    /// let task = greenlet::spawn(|| unreachable!());
+    /// assert!(task.cancel());
+    /// assert!(task.join().unwrap_err().is_killed());
+    /// ```
+    pub fn cancel(&self) -> bool {
+        let is_waiting = self.head().phase.get() == Phase::Waiting;
+        if is_waiting {
+            self.kill_soon();
+        }
+        is_waiting
+    }
+}
+
+impl Head {
+    fn kill_soon(&self, reason: impl FnOnce() -> Payload) {
+        if let Some(block) = self.block() {
+            hub().interrupt(block, reason());
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        self.block().is_some_and(|block| std::ptr::eq(block, current_block()))
+    }
+
+    /// Raises what is pending, if it is the current task, and nothing holds it back.
+    fn raise_in_self(&self) -> bool {
+        let is_current = self.is_current();
+        if is_current {
+            hub().raise_pending();
+        }
+        is_current
+    }
+}
+
+/// Ends several tasks.
+///
+/// Nothing happens before [`wait`](KillAll::wait) or [`soon`](KillAll::soon) is called.
+///
+/// ```
+/// use greenlet::{kill_all, sleep, spawn};
+/// use std::time::Duration;
+/// let tasks: Vec<_> = (0..3).map(|_| spawn(|| sleep(Duration::MAX))).collect();
+/// assert!(kill_all(&tasks).wait());
+/// assert!(tasks.iter().all(|task| task.is_finished()));
+/// ```
+#[doc(alias = "killall")]
+pub fn kill_all<'a, T: 'a>(tasks: impl IntoIterator<Item = &'a JoinHandle<T>>) -> KillAll<'a, T> {
+    let reason = Box::new(|| Box::new(GreenletExit) as Payload);
+    KillAll { tasks: tasks.into_iter().collect(), reason, limit: None }
+}
+
+/// The end of several tasks that is about to come; see [`kill_all`].
+#[must_use = "nobody is killed before `wait` or `soon`"]
+pub struct KillAll<'a, T> {
+    tasks: Vec<&'a JoinHandle<T>>,
+    reason: Box<dyn Fn() -> Payload>,
+    limit: Option<Duration>,
+}
+
+impl<T> KillAll<'_, T> {
+    /// Raises a copy of this in each task, instead of [`GreenletExit`].
+    pub fn reason(mut self, reason: impl Any + Send + Clone) -> Self {
+        self.reason = Box::new(move || Box::new(reason.clone()));
+        self
+    }
+
+    /// Waits at most so long.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Raises the reason in each task, and parks until all have ended or the time is over; says
+    /// whether they have. Those that have not begun never will; those that catch it are waited for.
+    ///
+    /// If the current task is among them it goes last: the reason is raised here. While the thread
+    /// unwinds, nobody is waited for.
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; all are killed all the same.
+    pub fn wait(self) -> bool {
+        self.kill();
+        for task in &self.tasks {
+            task.head().raise_in_self();
+        }
+        let others = self.tasks.iter().filter(|task| !task.head().is_current());
+        if hub().others_can_run() {
+            watch(others.map(|task| (task.is_finished(), task.watchers())), self.limit, |_| false);
+        }
+        self.tasks.iter().all(|task| task.is_finished())
+    }
+
+    /// Sees to it that the reason is raised in each task, and returns at once.
+    pub fn soon(self) {
+        self.kill();
+    }
+
+    fn kill(&self) {
+        for task in &self.tasks {
+            task.head().kill_soon(&self.reason);
+        }
+    }
+}
+
+impl<T> fmt::Debug for KillAll<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KillAll").field("tasks", &self.tasks).finish_non_exhaustive()
+    }
+}
