@@ -35,7 +35,7 @@ impl WaitNode {
     }
 
     /// One of several waits; it is [watched](Arrivals::watch) before it is added to a list.
-    pub(super) fn of_several() -> WaitNode {
+    pub(crate) fn of_several() -> WaitNode {
         WaitNode {
             link: LinkedListLink::new(),
             wakes: Cell::new(null()),
@@ -63,7 +63,7 @@ impl WaitNode {
     }
 
     /// Notes that it fired, as one of several.
-    pub(super) fn arrive(&self) {
+    pub(crate) fn arrive(&self) {
         self.fired.set(true);
         // SAFETY: null, or arrivals that lie beside the node, by the promise of `watch`.
         if let Some(arrivals) = unsafe { self.arrivals.get().as_ref() } {
@@ -73,7 +73,7 @@ impl WaitNode {
 }
 
 /// The nodes of one who waits for several things, in the order in which they fired.
-pub(super) struct Arrivals {
+pub(crate) struct Arrivals {
     first: Cell<*const WaitNode>,
     last: Cell<*const WaitNode>,
     /// Who is parked until one fires; null while nobody is.
@@ -81,7 +81,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) const fn new() -> Arrivals {
+    pub(crate) const fn new() -> Arrivals {
         Arrivals { first: Cell::new(null()), last: Cell::new(null()), wakes: Cell::new(null()) }
     }
 
@@ -89,7 +89,7 @@ impl Arrivals {
     ///
     /// # Safety
     /// - Neither moves until the node is in no list any more, and both are left together.
-    pub(super) unsafe fn watch(&self, node: &WaitNode) {
+    pub(crate) unsafe fn watch(&self, node: &WaitNode) {
         node.arrivals.set(self);
     }
 
@@ -108,7 +108,7 @@ impl Arrivals {
     }
 
     /// Takes the one that fired first.
-    pub(super) fn pop(&self) -> Option<*const WaitNode> {
+    pub(crate) fn pop(&self) -> Option<*const WaitNode> {
         // SAFETY: null, or a node beside this.
         let node = unsafe { self.first.get().as_ref() }?;
         self.first.set(node.next.get());
@@ -118,14 +118,14 @@ impl Arrivals {
         Some(node)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.get().is_null()
     }
 
     /// Calls `park`, in which the current greenlet is woken by any that fires.
     ///
     /// `park` must not unwind.
-    pub(super) fn wait<R>(&self, park: impl FnOnce() -> R) -> R {
+    pub(crate) fn wait<R>(&self, park: impl FnOnce() -> R) -> R {
         self.wakes.set(current_block());
         let result = park();
         self.wakes.set(null());

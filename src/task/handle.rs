@@ -4,8 +4,8 @@
 use super::cell::{Head, Phase, TaskCell};
 use super::error::JoinError;
 use crate::greenlet::{Greenlet, GreenletId, current_block, handle_of};
-use crate::hub::{Deadline, hub, set_waits_for};
-use crate::sync::{WaitNode, Waitable, Watched, Watchers};
+use crate::hub::{Deadline, WaitNode, hub, set_waits_for};
+use crate::sync::{Waitable, Watched, Watchers};
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
