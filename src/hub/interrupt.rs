@@ -113,7 +113,9 @@ impl Hub {
     /// Is anything to be raised in the current greenlet, which `me` is?
     #[inline(always)]
     pub(crate) fn interrupted(&self, me: &Block) -> Option<Interrupted> {
-        (has(me, INTERRUPTED) && me.seat.shields.get() == 0).then_some(Interrupted(PhantomData))
+        // A destructor that waits while the thread unwinds is not interrupted: raising would abort.
+        (has(me, INTERRUPTED) && me.seat.shields.get() == 0 && !std::thread::panicking())
+            .then_some(Interrupted(PhantomData))
     }
 
     /// Takes what is to be raised in the current greenlet, which `me` is.
