@@ -117,11 +117,29 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
             Called(me)
         ));
     }
+    give_up(thread, me, killer, "it swallows its exit and goes on switching")
+}
+
+/// Leaks the current greenlet, which is being killed by drop, and goes back to its killer.
+fn give_up(thread: &Thread, me: &Block, killer: &Block, why: &str) -> ! {
     let nested = me.has(NESTED_KILL);
-    leak(thread, me, "it swallows its exit and goes on switching");
+    leak(thread, me, why);
     thread.clear(ORPHAN);
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }
+}
+
+/// As `give_up`, for the level above: others borrow from the frames of the current greenlet, so that
+/// it must not end. Where it cannot be left behind, the process ends.
+#[cfg(feature = "hub")]
+pub(crate) fn give_up_current(why: &str) -> ! {
+    let thread = thread_or_none();
+    let me = thread.current();
+    // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
+    match unsafe { me.killer.get().as_ref() } {
+        Some(killer) if !std::thread::panicking() => give_up(thread, me, killer, why),
+        _ => report::fatal(format_args!("{} cannot go on: {why}", Called(me))),
+    }
 }
 
 /// Gives `victim` up: dead for everybody, its stack never unwound, reused or unmapped.

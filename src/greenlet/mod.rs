@@ -64,6 +64,7 @@ pub(crate) use {
     control::Block,
     entry::LARGEST_IN_PLACE,
     error::{Payload, describe},
+    kill::give_up_current,
     park::{
         Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
         may_hand_over, raise_in_suspended, scheduler, set_scheduler,

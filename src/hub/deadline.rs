@@ -67,7 +67,9 @@ pub(crate) struct Interrupting {
     alarm: Alarm,
     /// A greenlet that has died in the meantime is left alone.
     whom: WeakGreenlet,
-    elapsed: Cell<Elapsed>,
+    number: Cell<u64>,
+    limit: Duration,
+    label: Option<&'static str>,
     passed: Cell<bool>,
     /// In the list of those that are still to be raised.
     queued: Cell<bool>,
@@ -81,7 +83,9 @@ impl Interrupting {
         Interrupting {
             alarm: Alarm { timer: Timer::new(), ring: Interrupting::ring },
             whom: WeakGreenlet::of(block),
-            elapsed: Cell::new(Elapsed { number: 0, limit, label }),
+            number: Cell::new(0),
+            limit,
+            label,
             passed: Cell::new(false),
             queued: Cell::new(false),
             next: Cell::new(null()),
@@ -90,7 +94,7 @@ impl Interrupting {
 
     /// What it raises.
     pub(crate) fn elapsed(&self) -> Elapsed {
-        self.elapsed.get()
+        Elapsed { number: self.number.get(), limit: self.limit, label: self.label }
     }
 
     /// Has the moment come?
@@ -195,14 +199,13 @@ impl Hub {
     pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting) {
         let number = self.next_number.get();
         self.next_number.set(number + 1);
-        let elapsed = Elapsed { number, ..this.elapsed.get() };
-        this.elapsed.set(elapsed);
+        this.number.set(number);
         this.passed.set(false);
-        if elapsed.limit.is_zero() {
+        if this.limit.is_zero() {
             return Interrupting::ring(self, &this.alarm);
         }
         // SAFETY: forwarded.
-        unsafe { self.wheel.insert(&this.alarm.timer, self.moment(elapsed.limit)) };
+        unsafe { self.wheel.insert(&this.alarm.timer, self.moment(this.limit)) };
     }
 
     /// It will not be raised any more, whether its moment has come or not.

@@ -186,11 +186,18 @@ pub(super) fn unmark_if_quiet(block: &Block) {
 }
 
 /// Empties the seat of a task that ends: what nobody will raise any more is handed to `drop_it`.
-pub(crate) fn vacate(block: &Block, mut drop_it: impl FnMut(Payload)) {
-    if has(block, DOOMED) {
-        clear(block, DOOMED);
-        unmark_if_quiet(block);
+#[inline(always)]
+pub(crate) fn vacate(block: &Block, drop_it: impl FnMut(Payload)) {
+    if has(block, INTERRUPTED) {
+        vacate_slowly(block, drop_it);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn vacate_slowly(block: &Block, mut drop_it: impl FnMut(Payload)) {
+    clear(block, DOOMED);
+    unmark_if_quiet(block);
     while has(block, INTERRUPTED) {
         drop_it(take(block));
     }

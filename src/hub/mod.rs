@@ -51,7 +51,7 @@ pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
 pub(crate) use report::set_waits_for;
 pub use stats::{Stats, stats};
-pub(crate) use wait_list::{Arrivals, WaitList, WaitNode};
+pub(crate) use wait_list::{Arrivals, OneOfSeveral, WaitList, WaitNode};
 
 use crate::driver::Driver;
 use crate::greenlet::{Block, Scheduler};

@@ -227,7 +227,6 @@ pub(super) fn run<T>(
     store(&cell, result);
     head.waiters.wake_all();
     if !head.links.borrow().is_empty() {
-        vacate(me, drop_noted); // what came too late is not for those who are told
         call_links(head);
     }
     drop(cell);
