@@ -19,7 +19,6 @@
 #![expect(unsafe_code, reason = "passes the caller's promise on")]
 // Until the hub uses all of it.
 #![allow(dead_code, unused_imports)]
-
 #![allow(dead_code, reason = "nothing calls it yet")]
 #![expect(unsafe_code, reason = "hands entries on that the kernel will write to")]
 
