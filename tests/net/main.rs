@@ -1,0 +1,5 @@
+//! Sockets, on the kernel's loopback. All of it also runs with `GREENLET_HUB=epoll`.
+
+mod pair;
+mod raw;
+mod streams;
