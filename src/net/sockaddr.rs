@@ -1,12 +1,13 @@
 //! Addresses as the kernel has them.
 #![expect(unsafe_code, reason = "reads and writes the kernel's unions by their family")]
 
+use crate::op::RawAddress;
 use std::io;
 use std::mem::zeroed;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// An internet address for the kernel, and its length.
-pub(super) fn encode(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+pub(super) fn encode(address: &SocketAddr) -> RawAddress {
     // SAFETY: all zero is a valid sockaddr_storage.
     let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
     let length = match address {
@@ -37,11 +38,8 @@ pub(super) fn encode(address: SocketAddr) -> (libc::sockaddr_storage, libc::sock
 }
 
 /// An internet address from the kernel.
-pub(super) fn decode(
-    storage: &libc::sockaddr_storage,
-    length: libc::socklen_t,
-) -> io::Result<SocketAddr> {
-    let length = length as usize;
+pub(super) fn decode(address: &RawAddress) -> io::Result<SocketAddr> {
+    let (storage, length) = (&address.0, address.1 as usize);
     match i32::from(storage.ss_family) {
         libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
             // SAFETY: the family and the length say what it is.
