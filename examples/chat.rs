@@ -11,7 +11,7 @@
 //! greenlets run on one thread, and none is interrupted but where it waits.
 
 use greenlet::net::{TcpListener, TcpStream};
-use greenlet::{sleep, spawn_detached, timeout, try_spawn};
+use greenlet::{spawn_detached, timeout, try_spawn};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -31,17 +31,11 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(&*address)?;
     println!("listening on {}", listener.local_addr()?);
     let room = Rc::new(Room::default());
-    for number in 1_u64.. {
-        // No error is the end: see `echo.rs`.
-        let accepted = listener.accept().map_err(|error| error.to_string());
-        let served = accepted.and_then(|(stream, _)| {
-            let room = room.clone();
-            let task = try_spawn(move || room.welcome(number, stream));
-            task.map(drop).map_err(|error| error.to_string())
-        });
-        if let Err(why) = served {
-            eprintln!("not accepted: {why}");
-            sleep(Duration::from_millis(50));
+    for (number, stream) in (1_u64..).zip(listener.incoming()) {
+        let Ok(stream) = stream else { continue }; // see `echo.rs`
+        let room = room.clone();
+        if let Err(why) = try_spawn(move || room.welcome(number, stream)) {
+            eprintln!("a client is sent away: {why}");
         }
     }
     Ok(())

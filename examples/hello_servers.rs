@@ -9,11 +9,13 @@
 //! An answer takes a pause of 100 ms, as if it waited for a database. The comparison sends 200
 //! clients at once (fewer where fewer files may be open), and gives up on a server after 4 seconds.
 //! The handlers differ in nothing but where their `TcpStream` and `sleep` come from.
+#![expect(unsafe_code, reason = "listen(2) with a queue for all clients")]
 
 use greenlet::net::{TcpListener, TcpStream};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -30,12 +32,9 @@ fn main() -> io::Result<()> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
     match arguments.next().as_deref() {
         None => compare(&address),
-        Some("sequential") => sequential(&announced(&address)?, &AtomicBool::new(false)),
-        Some("threads") => threads(&announced(&address)?, &AtomicBool::new(false)),
-        Some("greenlets") => {
-            let listener = TcpListener::from(announced(&address)?);
-            greenlets(&listener, &AtomicBool::new(false))
-        }
+        Some("sequential") => serve(&address, sequential),
+        Some("threads") => serve(&address, threads),
+        Some("greenlets") => serve(&address, greenlets),
         Some(_) => {
             eprintln!("usage: hello_servers [ADDRESS [sequential|threads|greenlets]]");
             std::process::exit(2)
@@ -43,15 +42,28 @@ fn main() -> io::Result<()> {
     }
 }
 
-fn announced(address: &str) -> io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
+/// One of the servers below.
+type Server = fn(std::net::TcpListener, &AtomicBool) -> io::Result<()>;
+
+fn serve(address: &str, server: Server) -> io::Result<()> {
+    let listener = listen(address)?;
     println!("listening on {}", listener.local_addr()?);
-    Ok(listener)
+    server(listener, &AtomicBool::new(false))
+}
+
+/// Binds; 500 clients may wait there, where std wants 128.
+fn listen(address: &str) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    // SAFETY: a socket that listens already; this only makes its queue longer.
+    match unsafe { libc::listen(listener.as_raw_fd(), 500) } {
+        0 => Ok(listener),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 // The three servers. Each ends with the first client that comes after `stopped` was set.
 
-fn sequential(listener: &std::net::TcpListener, stopped: &AtomicBool) -> io::Result<()> {
+fn sequential(listener: std::net::TcpListener, stopped: &AtomicBool) -> io::Result<()> {
     while !stopped.load(Ordering::Relaxed) {
         let (stream, _) = listener.accept()?;
         handle(&stream, thread::sleep);
@@ -59,7 +71,7 @@ fn sequential(listener: &std::net::TcpListener, stopped: &AtomicBool) -> io::Res
     Ok(())
 }
 
-fn threads(listener: &std::net::TcpListener, stopped: &AtomicBool) -> io::Result<()> {
+fn threads(listener: std::net::TcpListener, stopped: &AtomicBool) -> io::Result<()> {
     while !stopped.load(Ordering::Relaxed) {
         let (stream, _) = listener.accept()?;
         thread::spawn(move || handle(&stream, thread::sleep));
@@ -67,12 +79,15 @@ fn threads(listener: &std::net::TcpListener, stopped: &AtomicBool) -> io::Result
     Ok(())
 }
 
-fn greenlets(listener: &TcpListener, stopped: &AtomicBool) -> io::Result<()> {
-    while !stopped.load(Ordering::Relaxed) {
-        let (stream, _) = listener.accept()?;
-        greenlet::spawn_detached(move || handle(&stream, greenlet::sleep));
-    }
-    Ok(())
+fn greenlets(listener: std::net::TcpListener, stopped: &AtomicBool) -> io::Result<()> {
+    greenlet::run(|| {
+        let listener = TcpListener::from(listener);
+        while !stopped.load(Ordering::Relaxed) {
+            let (stream, _) = listener.accept()?;
+            greenlet::spawn_detached(move || handle(&stream, greenlet::sleep));
+        }
+        Ok(())
+    })
 }
 
 /// Answers one client, on whatever kind of stream; one that has left already gets nothing.
@@ -106,20 +121,14 @@ impl Shut for TcpStream {
     }
 }
 
-/// A server for a thread of its own.
-type Server = fn(std::net::TcpListener, &AtomicBool) -> io::Result<()>;
-
 fn compare(address: &str) -> io::Result<()> {
     let clients = CLIENTS.min(most_open_files().saturating_sub(40) / 2);
     if clients < CLIENTS {
         println!("{clients} clients instead of {CLIENTS}: few files may be open (ulimit -n)");
     }
     println!("{clients} clients at once; an answer takes a pause of {PAUSE:?}");
-    let servers: [(&str, Server); 3] = [
-        ("sequential", |listener, stopped| sequential(&listener, stopped)),
-        ("threads", |listener, stopped| threads(&listener, stopped)),
-        ("greenlets", |listener, stopped| greenlets(&listener.into(), stopped)),
-    ];
+    let servers: [(&str, Server); 3] =
+        [("sequential", sequential), ("threads", threads), ("greenlets", greenlets)];
     for (name, server) in servers {
         let outcome = measure(address, clients, server)?;
         println!("{name:11} {outcome}");
@@ -153,7 +162,7 @@ impl fmt::Display for Outcome {
 
 /// Sends the clients, a greenlet each, to a server in a thread of its own.
 fn measure(address: &str, clients: usize, server: Server) -> io::Result<Outcome> {
-    let listener = std::net::TcpListener::bind(address)?;
+    let listener = listen(address)?;
     let address = listener.local_addr()?;
     let stopped = Arc::new(AtomicBool::new(false));
     let thread = thread::spawn({

@@ -9,13 +9,12 @@
 //! a minute for a request and its answer is dropped.
 
 use greenlet::net::{TcpListener, TcpStream};
-use greenlet::{sleep, timeout, try_spawn};
+use greenlet::{timeout, try_spawn};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-const HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\n";
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\n";
 const HELLO: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\nHello, world!\n";
 const LAST_HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\
@@ -33,19 +32,15 @@ fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let listener = TcpListener::bind(&*address)?;
     println!("listening on {}", listener.local_addr()?);
-    loop {
-        // No error is the end: a client that has left already, or nothing left to serve it with
-        // (descriptors, memory), which those who are served now will give back.
-        let accepted = listener.accept().map_err(|error| error.to_string());
-        let served = accepted.and_then(|(stream, _)| {
-            let task = try_spawn(move || drop(serve(&stream)));
-            task.map(drop).map_err(|error| error.to_string())
-        });
-        if let Err(why) = served {
-            eprintln!("not accepted: {why}");
-            sleep(Duration::from_millis(50));
+    for stream in listener.incoming() {
+        // An error is that of one client, which has left already: when files run out, `incoming`
+        // waits until there are some again.
+        let Ok(stream) = stream else { continue };
+        if let Err(why) = try_spawn(move || drop(serve(&stream))) {
+            eprintln!("a client is sent away: {why}");
         }
     }
+    Ok(())
 }
 
 /// Answers requests until the client has enough, or has made no sense.

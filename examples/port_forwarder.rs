@@ -8,7 +8,7 @@
 //! the other is told, and may go on talking; a reset on one side is passed on as an end of both.
 
 use greenlet::net::{TcpListener, TcpStream};
-use greenlet::{sleep, spawn, timeout, try_spawn};
+use greenlet::{spawn, timeout, try_spawn};
 use std::cell::Cell;
 use std::io;
 use std::net::Shutdown;
@@ -25,9 +25,13 @@ fn main() -> ExitCode {
         eprintln!("usage: port_forwarder FROM TO");
         return ExitCode::from(2);
     };
-    let Err(error) = forward(&from, &to.into());
-    eprintln!("port_forwarder: {from}: {error}");
-    ExitCode::FAILURE
+    match forward(&from, &to.into()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("port_forwarder: {from}: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// How many connections there were, and how many there are.
@@ -37,23 +41,18 @@ struct Counts {
     open: Cell<u64>,
 }
 
-fn forward(from: &str, to: &Rc<str>) -> io::Result<std::convert::Infallible> {
+fn forward(from: &str, to: &Rc<str>) -> io::Result<()> {
     let listener = TcpListener::bind(from)?;
     println!("listening on {}", listener.local_addr()?);
     let counts = Rc::new(Counts::default());
-    loop {
-        // No error of `accept` is the end: see `echo.rs`.
-        let accepted = listener.accept().map_err(|error| error.to_string());
-        let served = accepted.and_then(|(client, _)| {
-            let (to, counts) = (to.clone(), counts.clone());
-            let task = try_spawn(move || counts.count(|| connection(client, &to)));
-            task.map(drop).map_err(|error| error.to_string())
-        });
-        if let Err(why) = served {
-            eprintln!("not accepted: {why}");
-            sleep(Duration::from_millis(50));
+    for client in listener.incoming() {
+        let Ok(client) = client else { continue }; // see `echo.rs`
+        let (to, counts) = (to.clone(), counts.clone());
+        if let Err(why) = try_spawn(move || counts.count(|| connection(client, &to))) {
+            eprintln!("a client is sent away: {why}");
         }
     }
+    Ok(())
 }
 
 impl Counts {
@@ -67,7 +66,9 @@ impl Counts {
         self.open.set(self.open.get() - 1);
         let open = self.open.get();
         match outcome {
-            Ok((there, back)) => println!("{number}: {there} bytes there, {back} back; {open} open"),
+            Ok((there, back)) => {
+                println!("{number}: {there} bytes there, {back} back; {open} open")
+            }
             Err(why) => println!("{number}: {why}; {open} open"),
         }
     }

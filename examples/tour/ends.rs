@@ -1,9 +1,11 @@
 //! How code is ended that is in the middle of something: by a time limit, by a kill, by its stack.
 
-use super::screen::headline;
+use super::screen::{headline, whole};
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::{Greenlet, sleep, spawn, timeout, yield_now};
+use std::cell::Cell;
 use std::io::{self, Read, Write};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "TOUR_OVERFLOWS";
@@ -64,12 +66,12 @@ fn handler(mut stream: &TcpStream) -> io::Result<()> {
 /// A task counts, and lets others run between its steps.
 fn kill() {
     println!("  kill() of a task that counts, 50 ms after it began");
-    let counting = spawn(|| {
+    let steps = Rc::new(Cell::new(0_u64));
+    let seen = steps.clone();
+    let counting = spawn(move || {
         let _file = Told("the counting task's file");
-        let mut steps = 0_u64;
         loop {
-            steps += 1;
-            let _step = (steps % 1_000_000 == 0).then_some(Told("a step"));
+            seen.set(seen.get() + 1);
             yield_now();
         }
     });
@@ -79,7 +81,10 @@ fn kill() {
     let took = began.elapsed().as_secs_f64() * 1e6;
     let outcome: Result<(), _> = counting.join();
     match outcome {
-        Err(error) if error.is_killed() => println!("    {error}: ended {took:.0} µs later"),
+        Err(error) if error.is_killed() => {
+            let steps = whole(steps.get());
+            println!("    after {steps} steps: {error}, and had ended {took:.0} µs later");
+        }
         outcome => println!("    not killed, which is wrong: {outcome:?}"),
     }
     println!("  Code that never waits or yields cannot be ended so: nothing here preempts.");
@@ -87,7 +92,7 @@ fn kill() {
 
 /// Shown in a child process, because that is the end of it.
 fn stack_overflow() {
-    headline("a stack that is too small is caught by its guard, and has a name");
+    headline("a stack overflow is caught by a guard, and the greenlet is named");
     let program = std::env::current_exe();
     let child = program.and_then(|path| std::process::Command::new(path).env(CHILD, "1").output());
     match child {

@@ -35,17 +35,18 @@ pub(crate) fn tour(size: Size, files: usize) {
     steps.dedup();
     let mut points = Vec::new();
     for connections in steps {
-        match measure(connections, size.time(2.2)) {
+        match measure(connections, size.time(3.0)) {
             Ok(point) => points.push(point),
             Err(why) => println!("  {} connections: {why}", whole(connections)),
         }
     }
     let best = points.iter().map(|point| point.rate).fold(1.0, f64::max);
-    println!("  connections  requests/s{:27}p50       p99   server: calls  CPU", "");
+    println!("{:36}            a request takes      server, for each request", "");
+    println!("  connections  requests/s{:21} half within  99 % within   calls       CPU", "");
     for point in &points {
         let server_time = point.server_ns.map_or("?".to_owned(), time);
         println!(
-            "  {:>11}  {:>10}  {:20}  {:>8}  {:>8}  {:>13.2}  {server_time}",
+            "  {:>11}  {:>10}  {:20}  {:>9}   {:>9}   {:>5.2}  {server_time:>8}",
             whole(point.connections),
             whole(point.rate as u64),
             bar(point.rate / best, 20),
@@ -54,7 +55,10 @@ pub(crate) fn tour(size: Size, files: usize) {
             point.server_calls,
         );
     }
-    println!("  (system calls and processor time of the server's thread, for each request)");
+    println!(
+        "  Every connection asks again as soon as it was answered, so with many of them a request"
+    );
+    println!("  mostly waits for its turn. Calls are system calls.");
     if let Some(point) = points.last() {
         println!("\n  how long a request takes, {} connections", whole(point.connections));
         point.times.plot();
@@ -173,11 +177,8 @@ struct Asking {
 /// Lets every client ask for as long; returns how many requests there were, how many there were in a
 /// second, and their times.
 fn ask_all(clients: Vec<TcpStream>, length: Duration) -> (u64, f64, Histogram) {
-    let asking = Rc::new(Asking {
-        is_over: Cell::new(false),
-        all: Cell::new(0),
-        times: RefCell::new(None),
-    });
+    let asking =
+        Rc::new(Asking { is_over: Cell::new(false), all: Cell::new(0), times: RefCell::new(None) });
     let label = format!("{} connections: asking", whole(clients.len()));
     let tasks: Vec<_> = clients
         .into_iter()

@@ -12,7 +12,10 @@ pub(crate) fn introduce() -> usize {
     let model = model.trim_start_matches([' ', '\t', ':']);
     let model = if model.is_empty() { std::env::consts::ARCH } else { model };
     let plural = if cores == 1 { "" } else { "s" };
-    println!("{cores} core{plural} of {model}, Linux {}", read("/proc/sys/kernel/osrelease").trim());
+    println!(
+        "{cores} core{plural} of {model}, Linux {}",
+        read("/proc/sys/kernel/osrelease").trim()
+    );
     let files = raise_open_files();
     let memory = available_bytes() >> 20;
     println!("{} MiB of memory available, {} files may be open", whole(memory), whole(files));

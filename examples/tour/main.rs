@@ -17,7 +17,7 @@ mod parked;
 mod screen;
 mod switches;
 
-use screen::headline;
+use screen::{headline, wrapped};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -30,7 +30,7 @@ fn main() {
     let files = machine::introduce();
 
     headline("the hub of this thread, and why it is that one");
-    println!("{}", greenlet::config());
+    greenlet::config().to_string().lines().for_each(wrapped);
 
     headline("a switch into a greenlet and back, which suspends below so many calls");
     switches::round_trips(size);

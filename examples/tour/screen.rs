@@ -11,6 +11,26 @@ pub(crate) fn headline(text: &str) {
     println!("\n{bold}── {text}{plain}");
 }
 
+/// A line, broken between words where it gets long; what follows stands below its second word.
+pub(crate) fn wrapped(line: &str) {
+    const LONGEST: usize = 100;
+    let after_first = line.find(' ').unwrap_or(0);
+    let indent = line[after_first..].find(|letter| letter != ' ').unwrap_or(0) + after_first;
+    let mut column = indent;
+    print!("{}", &line[..indent]);
+    for (i, word) in line[indent..].split(' ').enumerate() {
+        if i > 0 && column + word.len() >= LONGEST {
+            print!("\n{:indent$}", "");
+            column = indent;
+        } else if i > 0 {
+            print!(" ");
+        }
+        print!("{word}");
+        column += word.len() + 1;
+    }
+    println!();
+}
+
 /// A bar that grows on one line and then makes room; nothing where output is no terminal.
 pub(crate) struct Progress {
     label: String,
