@@ -26,13 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn tour(size: Size, files: usize) {
     let most = files.saturating_sub(OTHER_FILES) / 2; // both ends are ours
-    let wanted = [1, 10, 100, 1000, size.count(5000).max(1000)];
-    let mut steps: Vec<usize> = wanted.into_iter().filter(|&step| step <= most).collect();
+    let mut wanted = vec![1, 10, 100, 1000, size.count(5000).max(1000)];
+    wanted.dedup();
+    let mut steps: Vec<usize> = wanted.iter().copied().filter(|&step| step <= most).collect();
     if steps.len() < wanted.len() {
         println!("  at most {} connections: so few files may be open (ulimit -n)", whole(most));
-        steps.push(most.max(1));
+        // Another step only if it is one.
+        if steps.last().is_none_or(|last| most > last * 3 / 2) {
+            steps.push(most.max(1));
+        }
     }
-    steps.dedup();
     let mut points = Vec::new();
     for connections in steps {
         match measure(connections, size.time(3.0)) {
