@@ -50,7 +50,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { requests, seconds, p50_us, p99_us, own_us, server_us } = self;
-        write!(f, "requests={requests} seconds={seconds:.6} requests_per_second={:.0} ", self.rate())?;
+        write!(
+            f,
+            "requests={requests} seconds={seconds:.6} requests_per_second={:.0} ",
+            self.rate()
+        )?;
         write!(f, "p50_us={p50_us:.1} p99_us={p99_us:.1} ")?;
         write!(f, "own_cpu_us={own_us:.1} server_cpu_us={server_us:.1}")
     }

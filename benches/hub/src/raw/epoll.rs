@@ -67,8 +67,7 @@ pub fn serve(arguments: &Arguments) {
 fn add(epoll: &OwnedFd, fd: RawFd, events: i32) {
     let mut event = libc::epoll_event { events: events as u32, u64: fd as u64 };
     // SAFETY: the kernel reads the event.
-    let added =
-        unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
+    let added = unsafe { libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
     assert_eq!(added, 0, "epoll_ctl: {}", std::io::Error::last_os_error());
 }
 

@@ -34,9 +34,8 @@ impl Provided {
         assert_ne!(entries, libc::MAP_FAILED, "no memory for the ring of buffers");
         let submitter = ring.submitter();
         // SAFETY: the mapping is page-aligned, as long as the ring of buffers, and stays.
-        let registered = unsafe {
-            submitter.register_buf_ring_with_flags(entries as u64, BUFFERS, GROUP, 0)
-        };
+        let registered =
+            unsafe { submitter.register_buf_ring_with_flags(entries as u64, BUFFERS, GROUP, 0) };
         registered.expect("a ring of provided buffers");
         let memory = vec![0; usize::from(BUFFERS) * BUFFER];
         let mut provided = Provided { ring: entries.cast(), memory, tail: 0 };
@@ -238,4 +237,3 @@ impl Server {
         }
     }
 }
-
