@@ -13,3 +13,4 @@ pub mod load;
 pub mod raw;
 pub mod serve;
 pub mod stats;
+pub mod tasks;

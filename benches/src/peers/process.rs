@@ -72,7 +72,8 @@ impl Process {
         }))
     }
 
-    fn ask(&self, question: &str) -> Option<String> {
+    /// One line for another, in the peer's own words.
+    pub fn ask(&self, question: &str) -> Option<String> {
         let pipes = &mut *self.pipes.borrow_mut();
         writeln!(pipes.questions.as_mut()?, "{question}").ok()?;
         let mut answer = String::new();

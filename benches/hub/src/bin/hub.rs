@@ -33,7 +33,7 @@ use greenlet_hub_benches::harness::servers;
 /// The same servers on every peer: one table per question, with ratios and marks.
 #[derive(Parser)]
 struct Options {
-    /// Below 90 seconds: fewer and shorter rounds, one round of wrk
+    /// Below 90 seconds: fewer and shorter rounds, one round of wrk with 50 connections
     #[arg(long)]
     quick: bool,
     /// Only questions whose name (as echo/shared/64) contains this
@@ -112,7 +112,7 @@ fn setting(options: &Options, binaries: PathBuf) -> Setting {
     let cpus = machine::allowed_cpus();
     let files = raise_file_limit();
     let (rounds, wrk_rounds, window, warm_up) =
-        if options.quick { (3, 1, 70, 20) } else { (15, 5, 150, 50) };
+        if options.quick { (3, 1, 60, 15) } else { (15, 5, 150, 50) };
     let window = options.milliseconds.unwrap_or(window);
     Setting {
         binaries,
@@ -120,6 +120,7 @@ fn setting(options: &Options, binaries: PathBuf) -> Setting {
         load_cpu: cpus.get(1).copied(),
         rounds: options.rounds.map_or(rounds, usize::from),
         wrk_rounds: options.wrk_rounds.map_or(wrk_rounds, usize::from),
+        all_of_wrk: !options.quick,
         has_wrk: is_installed("wrk", &["-v"]),
         times: Times {
             warm_up: Duration::from_millis(warm_up),

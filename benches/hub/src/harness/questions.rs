@@ -32,7 +32,7 @@ enum Kind {
 /// Everything that is asked.
 pub fn all() -> Vec<Question> {
     let echo = |connections, size| Load { mode: Mode::Echo, connections, size };
-    let http = |connections| Load { mode: Mode::Http, connections, size: 0 };
+    let http = |connections| Load { mode: Mode::Http, connections, size: 64 };
     let mut all = Vec::new();
     let mut add = |name: String, text, kind| all.push(Question { name, text, kind });
     for size in [64, 4096] {
@@ -76,6 +76,8 @@ pub struct Setting {
     pub rounds: usize,
     pub wrk_rounds: usize,
     pub has_wrk: bool,
+    /// A second per server and round: too long for a quick look at more than one load.
+    pub all_of_wrk: bool,
     pub times: Times,
     pub counter: Option<Counter>,
     pub idle: u32,
@@ -108,6 +110,9 @@ impl Question {
             Kind::Wrk { connections, floor_bar } => {
                 if !setting.has_wrk {
                     return Err("wrk is not installed".into());
+                }
+                if !setting.all_of_wrk && connections != 50 {
+                    return Err("--quick".into());
                 }
                 let rounds = setting.wrk_rounds;
                 let rows = self.rounds(setting, candidates, rounds, |server, _| {
