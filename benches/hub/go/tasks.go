@@ -63,7 +63,7 @@ func yields(size, laps int) {
 
 func sleepLength(task, lap int) time.Duration {
 	mixed := (uint64(task)*0x9e3779b9 + uint64(lap)*0x85ebca6b) >> 3
-	return time.Duration(1000+mixed%9001) * time.Microsecond
+	return time.Duration(1+mixed%10) * time.Millisecond
 }
 
 func sleeps(size, laps int) {

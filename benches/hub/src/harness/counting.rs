@@ -25,10 +25,9 @@ impl Counter {
     /// The best one that works here.
     pub fn find() -> Option<Counter> {
         let counts = Command::new("perf").args(["stat", "-x,", "-e", EVENT, "--", "true"]).output();
-        if let Ok(output) = counts {
-            if perf_count(&String::from_utf8_lossy(&output.stderr)).is_some() {
-                return Some(Counter::Perf);
-            }
+        let answer = counts.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+        if answer.is_ok_and(|text| perf_count(&text).is_some()) {
+            return Some(Counter::Perf);
         }
         is_installed("strace", &["-V"]).then_some(Counter::Strace)
     }
