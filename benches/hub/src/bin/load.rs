@@ -20,8 +20,8 @@ struct Options {
     address: SocketAddr,
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     connections: u32,
-    /// Bytes of an echo
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    /// Bytes of an echo (no more than a socket holds while nobody reads)
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     size: u32,
     /// Length of the measured window
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=600_000))]

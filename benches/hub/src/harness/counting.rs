@@ -79,12 +79,12 @@ impl Counter {
         counter.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
         let counter = Running::start(&mut counter, cpu).map_err(|error| error.to_string())?;
         thread::sleep(ATTACH);
-        clients.say()?;
+        clients.go_on()?;
         let line = clients.line(LIMIT)?;
         counter.interrupt();
         // Ended by the signal that asked for it: how it ended says nothing.
         let _ = counter.finish(LIMIT);
-        clients.say()?;
+        clients.go_on()?;
         clients.finish(LIMIT)?;
 
         let text = fs::read_to_string(&path).unwrap_or_default();

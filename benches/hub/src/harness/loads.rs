@@ -161,7 +161,7 @@ fn held<T>(
     let mut running = Running::start(&mut command, cpu).map_err(|error| error.to_string())?;
     running.line(GRACE * 3)?;
     let answer = meanwhile(&mut running)?;
-    running.say()?;
+    running.go_on()?;
     running.finish(GRACE)?;
     Ok(answer)
 }

@@ -97,11 +97,11 @@ impl Running {
         Ok(String::from_utf8_lossy(&self.unread).into_owned())
     }
 
-    /// Sends a line to its (piped) input.
+    /// Sends an empty line to its (piped) input.
     ///
     /// # Errors
     /// When it is gone.
-    pub fn say(&mut self) -> Result<(), String> {
+    pub fn go_on(&mut self) -> Result<(), String> {
         let input = self.child.stdin.as_mut().expect("its input is piped");
         writeln!(input).and_then(|()| input.flush()).map_err(|error| error.to_string())
     }
