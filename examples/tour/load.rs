@@ -140,7 +140,7 @@ fn echo(mut stream: &TcpStream) -> io::Result<()> {
 }
 
 fn connect_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
-    let progress = Progress::new(format!("{} connections: connecting", whole(count)));
+    let progress = Progress::new(format!("connections: making {}", whole(count)));
     let mut clients = Vec::with_capacity(count);
     while clients.len() < count {
         let connect = || -> io::Result<TcpStream> {
@@ -182,7 +182,7 @@ struct Asking {
 fn ask_all(clients: Vec<TcpStream>, length: Duration) -> (u64, f64, Histogram) {
     let asking =
         Rc::new(Asking { is_over: Cell::new(false), all: Cell::new(0), times: RefCell::new(None) });
-    let label = format!("{} connections: asking", whole(clients.len()));
+    let label = format!("connections: asking over {}", whole(clients.len()));
     let tasks: Vec<_> = clients
         .into_iter()
         .map(|stream| {
