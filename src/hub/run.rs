@@ -56,6 +56,16 @@ impl Hub {
                 None => return self.report_deadlock(),
             }
         };
+        self.enter(wait);
+    }
+
+    /// As a look at the world that never waits, from any greenlet.
+    pub(super) fn glance(&self) {
+        self.ring_alarms();
+        self.enter(Wait::No);
+    }
+
+    fn enter(&self, wait: Wait) {
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No || driver.is_due() {
             driver.enter(wait);

@@ -88,9 +88,12 @@ impl Hub {
         unsafe { &*self.greenlet.get() }
     }
 
-    /// Is nobody ready, and has the kernel nothing to say at once?
+    /// Is nobody ready, also after a look at the clock and the kernel?
     pub(crate) fn is_idle(&self) -> bool {
-        self.ready.is_empty() && !self.driver.borrow().is_due()
+        if self.ready.is_empty() {
+            self.glance();
+        }
+        self.ready.is_empty()
     }
 
     /// Can the current greenlet wait for others? Not from a destructor while the thread unwinds, nor

@@ -5,11 +5,11 @@
 #![expect(unsafe_code, reason = "FromRawFd")]
 
 use super::socket::Socket;
-use super::{TcpListener, TcpStream};
+use super::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 /// Listeners have no time limits, all others do.
-macro_rules! limits {
+macro_rules! take_along {
     (of TcpListener, $from:expr) => {
         ()
     };
@@ -47,9 +47,9 @@ macro_rules! conversions {
         impl From<$std> for $type {
             /// Takes a socket of std's over, blocking or not. Its time limits go along.
             fn from(std: $std) -> $type {
-                let limits = limits!(of $type, &std);
+                let limits = take_along!(of $type, &std);
                 let this = $type::from(OwnedFd::from(std));
-                limits!(to $type, &this, limits);
+                take_along!(to $type, &this, limits);
                 this
             }
         }
@@ -60,9 +60,9 @@ macro_rules! conversions {
             /// # Panics
             /// When it was closed.
             fn from(this: $type) -> $std {
-                let limits = limits!(of $type, &this);
+                let limits = take_along!(of $type, &this);
                 let std = <$std>::from(OwnedFd::from(this));
-                limits!(to $type, &std, limits);
+                take_along!(to $type, &std, limits);
                 std
             }
         }
@@ -111,3 +111,7 @@ macro_rules! conversions {
 
 conversions!(TcpStream, std::net::TcpStream);
 conversions!(TcpListener, std::net::TcpListener);
+conversions!(UdpSocket, std::net::UdpSocket);
+conversions!(UnixStream, std::os::unix::net::UnixStream);
+conversions!(UnixListener, std::os::unix::net::UnixListener);
+conversions!(UnixDatagram, std::os::unix::net::UnixDatagram);

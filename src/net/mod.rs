@@ -22,9 +22,12 @@
 //!
 //! ```text
 //!   tcp/  udp  unix/     one type each: names, documentation, addresses
-//!      │      socket     limits, mode, the calls that park  ──▶ op
-//!      │      sockaddr   addresses of the kernel
-//!      └───── conversion from and to std's types            patience  accepting under want
+//!      │      limit, stream   the methods that several of them have
+//!      └────▶ socket          limits, mode, the calls that park  ──▶ op
+//!             sockaddr        addresses as the kernel has them
+//!             conversion      from and to std's types and descriptors
+//!             patience        accepting while something is wanting
+//!             readiness       descriptors of somebody else's
 //! ```
 //!
 //! # What differs from std
@@ -49,10 +52,18 @@
 //! loops over several calls: when one is ended, it is unknown how far it had come.
 
 mod conversion;
+mod limit;
 mod patience;
+mod readiness;
 mod sockaddr;
 mod socket;
+mod stream;
 mod tcp;
+mod udp;
+mod unix;
 
 pub use crate::op::PooledBytes;
+pub use readiness::{readable, writable};
 pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixSocketAddr, UnixStream};

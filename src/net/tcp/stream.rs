@@ -1,7 +1,9 @@
 //! A TCP connection.
 
+use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::{Socket, nanoseconds};
+use crate::net::stream::stream;
 use crate::op::{self, Direction, PooledBytes};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -39,6 +41,11 @@ use std::time::Duration;
 pub struct TcpStream {
     pub(in crate::net) socket: Socket,
 }
+
+limits!(
+    TcpStream,
+    "let listener = TcpListener::bind(\"127.0.0.1:0\")?;\nlet socket = TcpStream::connect(listener.local_addr()?)?;"
+);
 
 impl TcpStream {
     /// Connects; tries each address in turn. Parks until one has answered, or all have refused.
@@ -183,57 +190,6 @@ impl TcpStream {
         Ok(TcpStream { socket: self.socket.like(other.into()) })
     }
 
-    /// Limits how long each read through this value may take; `None` for no limit. Returns at once.
-    ///
-    /// ```
-    /// use greenlet::net::{TcpListener, TcpStream};
-    /// use std::{io::{ErrorKind, Read}, time::Duration};
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut stream = TcpStream::connect(listener.local_addr()?)?;
-    /// stream.set_read_timeout(Some(Duration::from_millis(1)))?;
-    /// assert_eq!(stream.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// `InvalidInput` for a limit of zero.
-    pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(limit)
-    }
-
-    /// As [`set_read_timeout`](TcpStream::set_read_timeout), for writing.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a limit of zero.
-    pub fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(limit)
-    }
-
-    /// How long each read may take.
-    ///
-    /// # Errors
-    /// None; std's can fail.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.read_timeout())
-    }
-
-    /// How long each write may take.
-    ///
-    /// # Errors
-    /// None; std's can fail.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.write_timeout())
-    }
-
-    /// Whether calls through this value return `WouldBlock` where they would wait for the peer. They
-    /// may let other greenlets run all the same.
-    ///
-    /// # Errors
-    /// `NotConnected` when it was closed.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.socket.set_nonblocking(nonblocking)
-    }
-
     /// The address of the peer.
     ///
     /// # Errors
@@ -296,57 +252,7 @@ impl TcpStream {
     }
 }
 
-impl Read for &TcpStream {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Read, buffer, 0)
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.socket.recv_vectored(Direction::Read, buffers)
-    }
-}
-
-impl Write for &TcpStream {
-    #[inline]
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.socket.send(Direction::Write, buffer)
-    }
-
-    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.send_vectored(Direction::Write, buffers)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for TcpStream {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buffer)
-    }
-
-    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(buffers)
-    }
-}
-
-impl Write for TcpStream {
-    #[inline]
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        (&*self).write(buffer)
-    }
-
-    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(buffers)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+stream!(TcpStream);
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
