@@ -109,7 +109,7 @@ impl Room {
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(' ') {
             client.tell("* a name is a word of 1 to 20 letters");
         } else if self.names().iter().any(|taken| taken == name) {
-            client.tell(&format!("* there is a {name} already"));
+            client.tell(&format!("* somebody is called {name}"));
         } else {
             let old = client.name.replace(name.to_owned());
             client.tell(&format!("* you are {name}"));

@@ -35,10 +35,10 @@ impl Histogram {
         found.map_or(0.0, |class| lower(class + 1))
     }
 
-    /// A line for each range of times, all but the slowest thousandth.
+    /// A line for each range of times, all but the slowest hundredth.
     pub(crate) fn plot(&self) {
         const ROWS: usize = 10;
-        let (first, last) = (class(self.within(0.0) as u64), class(self.within(0.999) as u64));
+        let (first, last) = (class(self.within(0.0) as u64), class(self.within(0.99) as u64));
         let step = (last + 1 - first).div_ceil(ROWS).max(1);
         let rows = (first..=last).step_by(step);
         let share = |from: usize| {
@@ -50,7 +50,7 @@ impl Histogram {
             let (share, to) = (share(from), time(lower(from + step)));
             println!("  up to {to:>8} │{:<40} {:4.1} %", bar(share / longest, 40), share * 100.0);
         }
-        println!("  slowest of all: up to {}", time(self.within(1.0)));
+        println!("  the slowest hundredth takes up to {}", time(self.within(1.0)));
     }
 }
 

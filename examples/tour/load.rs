@@ -25,22 +25,22 @@ const OTHER_FILES: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn tour(size: Size, files: usize) {
-    let most = files.saturating_sub(OTHER_FILES) / 2; // both ends are ours
+    let most = (files.saturating_sub(OTHER_FILES) / 2).max(1); // both ends are ours
     let mut wanted = vec![1, 10, 100, 1000, size.count(5000).max(1000)];
     wanted.dedup();
     let mut steps: Vec<usize> = wanted.iter().copied().filter(|&step| step <= most).collect();
     if steps.len() < wanted.len() {
-        println!("  at most {} connections: so few files may be open (ulimit -n)", whole(most));
+        println!("  connections: at most {}, as few files may be open (ulimit -n)", whole(most));
         // Another step only if it is one.
         if steps.last().is_none_or(|last| most > last * 3 / 2) {
-            steps.push(most.max(1));
+            steps.push(most);
         }
     }
     let mut points = Vec::new();
     for connections in steps {
         match measure(connections, size.time(3.0)) {
             Ok(point) => points.push(point),
-            Err(why) => println!("  {} connections: {why}", whole(connections)),
+            Err(why) => println!("  connections: {}: {why}", whole(connections)),
         }
     }
     let best = points.iter().map(|point| point.rate).fold(1.0, f64::max);
@@ -63,7 +63,7 @@ pub(crate) fn tour(size: Size, files: usize) {
     );
     println!("  mostly waits for its turn. Calls are system calls.");
     if let Some(point) = points.last() {
-        println!("\n  how long a request takes, {} connections", whole(point.connections));
+        println!("\n  how long a request takes; connections: {}", whole(point.connections));
         point.times.plot();
     }
 }
@@ -140,7 +140,7 @@ fn echo(mut stream: &TcpStream) -> io::Result<()> {
 }
 
 fn connect_all(address: SocketAddr, count: usize) -> io::Result<Vec<TcpStream>> {
-    let progress = Progress::new(format!("{} connections: connecting", whole(count)));
+    let progress = Progress::new(format!("connections: making {}", whole(count)));
     let mut clients = Vec::with_capacity(count);
     while clients.len() < count {
         let connect = || -> io::Result<TcpStream> {
@@ -182,7 +182,7 @@ struct Asking {
 fn ask_all(clients: Vec<TcpStream>, length: Duration) -> (u64, f64, Histogram) {
     let asking =
         Rc::new(Asking { is_over: Cell::new(false), all: Cell::new(0), times: RefCell::new(None) });
-    let label = format!("{} connections: asking", whole(clients.len()));
+    let label = format!("connections: asking over {}", whole(clients.len()));
     let tasks: Vec<_> = clients
         .into_iter()
         .map(|stream| {

@@ -80,7 +80,10 @@ fn affordable(wanted: usize) -> usize {
         return room;
     }
     if wanted > MOST_SPLIT && !guards_install() {
-        println!("  fewer than {}: guard regions need Linux 6.13", whole(wanted));
+        println!(
+            "  fewer than {}: guards split mappings here (Linux 6.13 can do better)",
+            whole(wanted)
+        );
         return MOST_SPLIT;
     }
     wanted

@@ -7,7 +7,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// A socket of any kind. `Direction::Read` and `Write` are for streams; datagrams are `Shared`.
+/// A socket of any kind.
 pub(super) struct Socket {
     pub(super) descriptor: Descriptor,
     read_limit: Cell<Limit>,
@@ -94,13 +94,9 @@ impl Socket {
         })
     }
 
-    pub(super) fn recv_vectored(
-        &self,
-        direction: Direction,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> io::Result<usize> {
+    pub(super) fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.limited(&self.read_limit, |mode, limit| {
-            op::recv_vectored(&self.descriptor, direction, buffers, mode, limit)
+            op::recv_vectored(&self.descriptor, Direction::Read, buffers, mode, limit)
         })
     }
 
@@ -119,25 +115,26 @@ impl Socket {
     }
 
     #[inline]
-    pub(super) fn send(&self, direction: Direction, buffer: &[u8]) -> io::Result<usize> {
+    pub(super) fn send(&self, buffer: &[u8]) -> io::Result<usize> {
         self.limited(&self.write_limit, |mode, limit| {
-            op::send(&self.descriptor, direction, buffer, mode, limit)
+            op::send(&self.descriptor, Direction::Write, buffer, mode, limit)
         })
     }
 
-    pub(super) fn send_vectored(
+    pub(super) fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.limited(&self.write_limit, |mode, limit| {
+            op::send_vectored(&self.descriptor, Direction::Write, buffers, mode, limit)
+        })
+    }
+
+    /// Sends a datagram, to an address or to the peer.
+    pub(super) fn send_datagram(
         &self,
-        direction: Direction,
-        buffers: &[IoSlice<'_>],
+        buffer: &[u8],
+        address: Option<&RawAddress>,
     ) -> io::Result<usize> {
         self.limited(&self.write_limit, |mode, limit| {
-            op::send_vectored(&self.descriptor, direction, buffers, mode, limit)
-        })
-    }
-
-    pub(super) fn send_to(&self, buffer: &[u8], address: &RawAddress) -> io::Result<usize> {
-        self.limited(&self.write_limit, |mode, limit| {
-            op::send_to(&self.descriptor, buffer, address, mode, limit)
+            op::send_datagram(&self.descriptor, buffer, address, mode, limit)
         })
     }
 

@@ -11,18 +11,18 @@ macro_rules! stream {
             }
 
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                self.socket.recv_vectored(Direction::Read, buffers)
+                self.socket.recv_vectored(buffers)
             }
         }
 
         impl Write for &$type {
             #[inline]
             fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-                self.socket.send(Direction::Write, buffer)
+                self.socket.send(buffer)
             }
 
             fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-                self.socket.send_vectored(Direction::Write, buffers)
+                self.socket.send_vectored(buffers)
             }
 
             fn flush(&mut self) -> io::Result<()> {

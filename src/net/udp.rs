@@ -94,7 +94,7 @@ impl UdpSocket {
     /// As the [type](UdpSocket) says.
     pub fn send_to<A: ToSocketAddrs>(&self, buffer: &[u8], address: A) -> io::Result<usize> {
         match address.to_socket_addrs()?.next() {
-            Some(address) => self.socket.send_to(buffer, &sockaddr::encode(&address)),
+            Some(address) => self.socket.send_datagram(buffer, Some(&sockaddr::encode(&address))),
             None => {
                 Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to"))
             }
@@ -151,7 +151,7 @@ impl UdpSocket {
     /// # Cancellation
     /// As the [type](UdpSocket) says.
     pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
-        self.socket.send(Direction::Shared, buffer)
+        self.socket.send_datagram(buffer, None)
     }
 
     /// Ends the calls in which other greenlets wait, waits for them, and closes the socket. Parks as

@@ -18,6 +18,7 @@
 
 mod accept;
 mod connect;
+mod datagram;
 mod descriptor;
 mod message;
 mod poll;
@@ -29,8 +30,9 @@ mod write;
 
 pub(crate) use accept::accept;
 pub(crate) use connect::connect;
+pub(crate) use datagram::send_datagram;
 pub(crate) use descriptor::{Descriptor, Direction};
-pub(crate) use message::{RawAddress, recv_from, recv_vectored, send_to, send_vectored};
+pub(crate) use message::{RawAddress, recv_from, recv_vectored, send_vectored};
 pub(crate) use poll::{poll, poll_foreign};
 pub(crate) use read::read;
 pub use recv::PooledBytes;
@@ -157,9 +159,9 @@ fn wait_interruptible(
             } else {
                 None
             };
-            if cause.is_some() {
-                hub.cancel(operation);
-            }
+        }
+        if cause.is_some() {
+            hub.cancel(operation);
         }
     }
 }

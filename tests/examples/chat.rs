@@ -67,7 +67,7 @@ fn chat_carries_lines_to_all_others() {
     }
 
     carl.says("/nick anna");
-    carl.hears("* there is a anna already");
+    carl.hears("* somebody is called anna");
     carl.says("/nick two words");
     carl.hears("* a name is a word of 1 to 20 letters");
     carl.says("/who");

@@ -4,6 +4,8 @@ use crate::raw;
 use greenlet::net::{
     TcpListener, TcpStream, UnixDatagram, UnixListener, UnixSocketAddr, UnixStream,
 };
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,3 +48,60 @@ pub(crate) fn full_listener() -> (UnixListener, UnixSocketAddr) {
 pub(crate) fn settle() {
     greenlet::idle();
 }
+
+/// What can be filled until it takes no more, and drained again.
+pub(crate) trait Filled: AsRawFd {
+    fn put(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn take(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn set_nonblocking(&self, nonblocking: bool);
+
+    fn shrink(&self) {
+        raw::shrink(self);
+    }
+
+    /// Sends until it would wait; how much.
+    fn fill(&self) -> usize {
+        self.set_nonblocking(true);
+        let mut sent = 0;
+        loop {
+            match self.put(&[0; 1024]) {
+                Ok(more) => sent += more,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        self.set_nonblocking(false);
+        sent
+    }
+
+    /// Receives as much.
+    fn drain(&self, mut length: usize) {
+        while length > 0 {
+            length -= self.take(&mut vec![0; length]).unwrap();
+        }
+    }
+}
+
+macro_rules! filled {
+    ($type:ty, $put:expr, $take:expr) => {
+        impl Filled for $type {
+            fn put(&self, bytes: &[u8]) -> io::Result<usize> {
+                $put(self, bytes)
+            }
+
+            fn take(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                $take(self, buffer)
+            }
+
+            fn set_nonblocking(&self, nonblocking: bool) {
+                self.set_nonblocking(nonblocking).unwrap();
+            }
+        }
+    };
+}
+
+filled!(TcpStream, |mut it: &TcpStream, b| it.write(b), |mut it: &TcpStream, b| it.read(b));
+filled!(UnixStream, |mut it: &UnixStream, b| it.write(b), |mut it: &UnixStream, b| it.read(b));
+filled!(UnixDatagram, UnixDatagram::send, UnixDatagram::recv);

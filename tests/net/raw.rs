@@ -4,12 +4,12 @@
 use std::os::fd::AsRawFd;
 
 /// Makes a listener's queue as short as can be: one connection that waits.
-pub(crate) fn shorten_backlog(listener: &impl AsRawFd) {
+pub(crate) fn shorten_backlog(listener: &(impl AsRawFd + ?Sized)) {
     // SAFETY: touches no memory.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
 }
 
-fn set(socket: &impl AsRawFd, option: i32, value: &[i32]) {
+fn set(socket: &(impl AsRawFd + ?Sized), option: i32, value: &[i32]) {
     let length = size_of_val(value) as libc::socklen_t;
     let fd = socket.as_raw_fd();
     // SAFETY: the value has that length.
@@ -19,12 +19,12 @@ fn set(socket: &impl AsRawFd, option: i32, value: &[i32]) {
 }
 
 /// Closing this socket resets the connection.
-pub(crate) fn reset_on_close(socket: &impl AsRawFd) {
+pub(crate) fn reset_on_close(socket: &(impl AsRawFd + ?Sized)) {
     set(socket, libc::SO_LINGER, &[1, 0]);
 }
 
 /// Makes the kernel's buffers of a socket as small as can be.
-pub(crate) fn shrink(socket: &impl AsRawFd) {
+pub(crate) fn shrink(socket: &(impl AsRawFd + ?Sized)) {
     set(socket, libc::SO_SNDBUF, &[1]);
     set(socket, libc::SO_RCVBUF, &[1]);
 }
@@ -43,7 +43,7 @@ pub(crate) fn make_sigpipe_deadly() {
 }
 
 /// Is the descriptor in non-blocking mode?
-pub(crate) fn is_nonblocking(socket: &impl AsRawFd) -> bool {
+pub(crate) fn is_nonblocking(socket: &(impl AsRawFd + ?Sized)) -> bool {
     // SAFETY: touches no memory.
     let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) };
     assert!(flags >= 0);
@@ -51,7 +51,7 @@ pub(crate) fn is_nonblocking(socket: &impl AsRawFd) -> bool {
 }
 
 /// Is it closed on exec?
-pub(crate) fn is_closed_on_exec(socket: &impl AsRawFd) -> bool {
+pub(crate) fn is_closed_on_exec(socket: &(impl AsRawFd + ?Sized)) -> bool {
     // SAFETY: touches no memory.
     let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFD) };
     assert!(flags >= 0);

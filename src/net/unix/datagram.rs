@@ -145,7 +145,7 @@ impl UnixDatagram {
     /// # Cancellation
     /// As the [type](UnixDatagram) says.
     pub fn send_to_addr(&self, buffer: &[u8], address: &SocketAddr) -> io::Result<usize> {
-        self.socket.send_to(buffer, &sockaddr::encode_unix(address))
+        self.socket.send_datagram(buffer, Some(&sockaddr::encode_unix(address)))
     }
 
     /// Sends a datagram to the peer. Parks while its queue is full.
@@ -156,7 +156,7 @@ impl UnixDatagram {
     /// # Cancellation
     /// As the [type](UnixDatagram) says.
     pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
-        self.socket.send(Direction::Shared, buffer)
+        self.socket.send_datagram(buffer, None)
     }
 
     /// Ends one or both directions. Returns at once.
