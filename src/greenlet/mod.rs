@@ -66,8 +66,9 @@ pub(crate) use {
     error::{Payload, describe},
     kill::give_up_current,
     park::{
-        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
-        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
+        Scheduler, block_of, current_block, current_scheduled, for_each_alive, hand_over,
+        hand_over_plainly, handle_of, id_of, is_parked, is_plain, may_hand_over,
+        raise_in_suspended, scheduler, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
     task::{TaskStack, dismiss, set_name},

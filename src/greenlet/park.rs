@@ -56,6 +56,19 @@ pub(crate) fn current_block<'a>() -> &'a Block {
     thread().current()
 }
 
+/// The greenlet that runs, on a thread that has a scheduler.
+#[inline(always)]
+pub(crate) fn current_scheduled<'a>() -> &'a Block {
+    thread_or_none().current()
+}
+
+/// Is there nothing out of the ordinary: may the current greenlet hand over, and plainly? True on a
+/// thread that has a scheduler, where nobody traces, unwinds, kills by drop, or runs without a handle.
+#[inline(always)]
+pub(crate) fn is_plain() -> bool {
+    thread_or_none().flags.get() == 0 && !std::thread::panicking()
+}
+
 /// May the current greenlet hand over? Not while its thread unwinds or somebody is killed by drop.
 #[inline]
 pub(crate) fn may_hand_over() -> bool {
@@ -69,13 +82,24 @@ pub(crate) fn may_hand_over() -> bool {
 /// # Safety
 /// - `next` is parked, and not the current greenlet.
 /// - This thread has a scheduler; [`may_hand_over`].
-#[inline(always)]
+#[inline]
 pub(crate) unsafe fn hand_over(next: &Block) {
     let thread = thread_or_none();
     if thread.flags.get() != 0 {
         // SAFETY: forwarded.
         return unsafe { hand_over_slowly(thread, next) };
     }
+    // SAFETY: forwarded.
+    unsafe { hand_over_plainly(next) }
+}
+
+/// As [`hand_over`], where all is plain.
+///
+/// # Safety
+/// As [`hand_over`], and [`is_plain`].
+#[inline(always)]
+pub(crate) unsafe fn hand_over_plainly(next: &Block) {
+    let thread = thread_or_none();
     let me = thread.current();
     me.expect.set(&raw const WOKEN);
     next.expect.set(null());

@@ -88,6 +88,8 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
             fallback: Cell::new(null()),
         },
         ready: Ready::new(),
+        // SAFETY: always valid.
+        errno: unsafe { libc::__errno_location() },
         greenlet: Cell::new(null()),
         round_left: Cell::new(0),
         round: Cell::new(wanted.round.value),

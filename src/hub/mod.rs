@@ -67,6 +67,8 @@ pub(crate) struct Hub {
     /// What the tree knows of us; the first field, so that its address is ours.
     seam: Scheduler,
     ready: Ready,
+    /// The address of this thread's `errno`.
+    errno: *mut i32,
     /// The hub's own greenlet.
     greenlet: Cell<*const Block>,
     /// How many hand-overs are left until the kernel is looked at.

@@ -4,7 +4,10 @@
 use super::Hub;
 use super::interrupt::Interrupted;
 use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
-use crate::greenlet::{Block, current_block, hand_over, is_parked, may_hand_over};
+use crate::greenlet::{
+    Block, current_block, current_scheduled, hand_over, hand_over_plainly, is_parked, is_plain,
+    may_hand_over,
+};
 
 impl Hub {
     /// Suspends the current greenlet until it is woken; perhaps without cause, so ask again.
@@ -13,28 +16,62 @@ impl Hub {
     /// in place for the kernel and the clock.
     #[inline]
     pub(crate) fn park(&self) {
-        let me = current_block();
+        self.park_inlined();
+    }
+
+    #[inline(always)]
+    fn park_inlined(&self) {
+        if !is_plain() {
+            return self.park_unusually();
+        }
+        let errno = self.errno();
+        let next = self.successor();
+        if !std::ptr::eq(next, current_scheduled()) {
+            // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
+            // thread's scheduler is this hub, and all is plain.
+            unsafe { hand_over_plainly(next) };
+        }
+        self.set_errno(errno);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn park_unusually(&self) {
+        let me = current_scheduled();
         if !may_hand_over() {
             return self.wait_in_place(me);
         }
-        let errno = errno();
+        let errno = self.errno();
         let next = self.successor();
         if !std::ptr::eq(next, me) {
-            // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
-            // thread's scheduler is this hub.
+            // SAFETY: as above.
             unsafe { hand_over(next) };
         }
-        set_errno(errno);
+        self.set_errno(errno);
     }
 
     /// Lets every other ready greenlet run once before the current one goes on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn yield_now(&self) {
         if !may_hand_over() {
             return;
         }
-        self.ready.push(current_block());
-        self.park();
+        self.ready.push(current_scheduled());
+        self.park_inlined();
+    }
+
+    /// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
+    /// parked (by a C library's callback, say) while others make system calls.
+    #[inline(always)]
+    fn errno(&self) -> i32 {
+        // SAFETY: the address of this thread's `errno`, as long as the thread lives.
+        unsafe { *self.errno }
+    }
+
+    #[inline(always)]
+    fn set_errno(&self, errno: i32) {
+        // SAFETY: as above.
+        unsafe { *self.errno = errno }
     }
 
     /// Parks until `done` holds, or something is to be raised in the current greenlet.
@@ -113,18 +150,4 @@ impl Hub {
         }
         clear(me, IN_PLACE | WOKEN_IN_PLACE);
     }
-}
-
-/// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
-/// parked (by a C library's callback, say) while others make system calls.
-#[inline(always)]
-fn errno() -> i32 {
-    // SAFETY: the address is always valid.
-    unsafe { *libc::__errno_location() }
-}
-
-#[inline(always)]
-fn set_errno(errno: i32) {
-    // SAFETY: the address is always valid.
-    unsafe { *libc::__errno_location() = errno }
 }

@@ -50,7 +50,7 @@ pub fn sleep(duration: Duration) {
 ///
 /// # Cancellation
 /// A kill, throw or time limit that is pending is raised here, after the others ran.
-#[inline]
+#[inline(always)]
 pub fn yield_now() {
     let hub = hub();
     hub.yield_now();
