@@ -43,7 +43,7 @@ def main():
     listener = green.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, int(port)))
-    listener.listen(1024)
+    listener.listen(4096)
     print("listening", flush=True)
     while True:
         connection, _ = listener.accept()

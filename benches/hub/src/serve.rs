@@ -4,6 +4,7 @@
 //! it is, or, for HTTP, with one [`http::RESPONSE`] per complete request head.
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
 
 use crate::http;
 
@@ -37,14 +38,22 @@ impl Arguments {
         })
     }
 
-    /// A listener of std on the address, with its backlog of the largest size.
+    /// A listener of std on the address.
     pub fn listen(&self) -> TcpListener {
-        let listener = TcpListener::bind(self.address);
-        listener.unwrap_or_else(|error| {
+        let listener = TcpListener::bind(self.address).unwrap_or_else(|error| {
             eprintln!("{}: {error}", self.address);
             std::process::exit(2)
-        })
+        });
+        deepen_backlog(&listener);
+        listener
     }
+}
+
+/// Lets as many connections wait as the system allows: 500 clients of wrk come at once, std keeps 128,
+/// and who is turned away tries again after a second.
+pub fn deepen_backlog(listener: &impl AsRawFd) {
+    // SAFETY: the descriptor is open; listening again only sets the length of the queue.
+    unsafe { libc::listen(listener.as_raw_fd(), 4096) };
 }
 
 fn parse(mode: &str, address: &str) -> Option<Arguments> {

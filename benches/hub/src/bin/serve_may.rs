@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use greenlet_hub_benches::serve::{Answers, Arguments, BUFFER, Mode, announce};
+use greenlet_hub_benches::serve::{Answers, Arguments, BUFFER, Mode, announce, deepen_backlog};
 use may::net::{TcpListener, TcpStream};
 
 fn main() {
@@ -10,6 +10,7 @@ fn main() {
     may::config().set_workers(1);
     let serving = may::go!(move || {
         let listener = TcpListener::bind(arguments.address).expect("a free port");
+        deepen_backlog(&listener);
         announce();
         loop {
             let Ok((stream, _)) = listener.accept() else { continue };
