@@ -8,7 +8,7 @@
 use super::Hub;
 use super::deadline::Interrupting;
 use super::ready::{DOOMED, INTERRUPTED, SWALLOWED, clear, has, set};
-use crate::greenlet::{Block, Called, GreenletExit, Payload, current_block, fatal};
+use crate::greenlet::{Block, Called, GreenletExit, Payload, current_block, current_scheduled, fatal};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
@@ -127,7 +127,7 @@ impl Hub {
     /// Raises what is to be raised in the current greenlet: the beginning of whatever may block.
     #[inline(always)]
     pub(crate) fn raise_pending(&self) {
-        if let Some(interrupted) = self.interrupted(current_block()) {
+        if let Some(interrupted) = self.interrupted(current_scheduled()) {
             interrupted.raise()
         }
     }

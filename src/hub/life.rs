@@ -99,6 +99,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         next_number: Cell::new(HUBS.fetch_add(1, Ordering::Relaxed) << 40),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
+        coarse_limits_from_ns: driver.slack_ns().saturating_mul(100),
         alarms_gathered_until: Cell::new(0),
         driver: RefCell::new(driver),
         memory: Pieces::new(),

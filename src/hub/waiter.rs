@@ -16,17 +16,15 @@ impl Hub {
     /// in place for the kernel and the clock.
     #[inline]
     pub(crate) fn park(&self) {
-        self.park_inlined();
+        if is_plain() { self.park_plainly(current_scheduled()) } else { self.park_unusually() }
     }
 
+    /// As [`park`](Hub::park), where all is plain; `me` is the current greenlet.
     #[inline(always)]
-    fn park_inlined(&self) {
-        if !is_plain() {
-            return self.park_unusually();
-        }
+    fn park_plainly(&self, me: &Block) {
         let errno = self.errno();
         let next = self.successor();
-        if !std::ptr::eq(next, current_scheduled()) {
+        if !std::ptr::eq(next, me) {
             // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
             // thread's scheduler is this hub, and all is plain.
             unsafe { hand_over_plainly(next) };
@@ -53,11 +51,14 @@ impl Hub {
     /// Lets every other ready greenlet run once before the current one goes on.
     #[inline(always)]
     pub(crate) fn yield_now(&self) {
-        if !may_hand_over() {
-            return;
+        let me = current_scheduled();
+        if is_plain() {
+            self.ready.push(me);
+            self.park_plainly(me);
+        } else if may_hand_over() {
+            self.ready.push(me);
+            self.park_unusually();
         }
-        self.ready.push(current_scheduled());
-        self.park_inlined();
     }
 
     /// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
