@@ -264,10 +264,10 @@ impl TaskBuilder {
         let block = unsafe { occupy_with(stack, created, move || life()) };
         enter(&cell, block);
         scope.live.borrow_mut().insert(number, block);
+        let handle = self.finish(cell);
         if scope.is_ending.get() {
             hub().doom(block);
         }
-        let handle = self.finish(cell);
         Ok(ScopedJoinHandle { handle, failures: &scope.failures, number })
     }
 }
