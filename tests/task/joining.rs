@@ -29,10 +29,10 @@ fn a_panic_ends_in_the_handle() {
     let task = spawn(|| resume_unwind(Box::new("broken")));
     task.wait();
     assert_eq!(task.state(), TaskState::Failed);
-    let error = task.join().map(|()| ()).unwrap_err();
+    let error = task.join().unwrap_err();
     assert_eq!(error.payload().downcast_ref(), Some(&"broken"));
     assert!(!error.is_killed() && error.to_string().ends_with(" panicked: broken"));
-    let again = catch_unwind(AssertUnwindSafe(|| error.resume())).map(|()| ()).unwrap_err();
+    let again = catch_unwind(AssertUnwindSafe(|| error.resume())).unwrap_err();
     assert_eq!(again.downcast_ref(), Some(&"broken"));
 }
 

@@ -39,7 +39,7 @@ fn one_that_waits_is_ended_there_and_its_guards_run() {
     trace.is(&["frame dropped"]);
     task.kill(); // nothing
     task.kill_soon_with("late");
-    assert!(task.join().map(|()| ()).unwrap_err().is_killed());
+    assert!(task.join().unwrap_err().is_killed());
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn one_that_computes_is_ended_at_its_next_wait() {
     yield_now();
     task.kill_soon();
     assert!(!task.is_finished());
-    assert!(task.join().map(|()| ()).unwrap_err().is_killed());
+    assert!(task.join().unwrap_err().is_killed());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_reason_is_what_the_task_fails_with() {
     running.kill_with("enough");
     assert_eq!(running.state(), TaskState::Failed);
     assert_eq!(running.join().unwrap_err().payload().downcast_ref(), Some(&"enough"));
-    let error = unstarted.join().map(|()| ()).unwrap_err();
+    let error = unstarted.join().unwrap_err();
     assert_eq!(error.payload().downcast_ref(), Some(&3_i32));
 }
 
@@ -195,7 +195,7 @@ fn only_one_that_has_not_begun_is_cancelled() {
     assert_eq!(task.join().unwrap(), 7);
     let task = spawn(|| unreachable!());
     assert!(task.cancel() && task.cancel());
-    assert!(task.join().map(|()| ()).unwrap_err().is_killed());
+    assert!(task.join().unwrap_err().is_killed());
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_panic_of_a_child_is_raised_when_all_have_ended() {
 fn a_panic_that_was_joined_is_not_raised_again() {
     scope(|s| {
         let handle = s.spawn(|| resume_unwind(Box::new("broken")));
-        let error = handle.join().map(|()| ()).unwrap_err();
+        let error = handle.join().unwrap_err();
         assert_eq!(error.payload().downcast_ref(), Some(&"broken"));
     });
     // Nor is a kill.
@@ -128,7 +128,7 @@ fn a_panic_of_the_body_kills_the_children_first() {
             resume_unwind(Box::new("body"));
         })
     }));
-    assert_eq!(outcome.map(|()| ()).unwrap_err().downcast_ref(), Some(&"body"));
+    assert_eq!(outcome.unwrap_err().downcast_ref(), Some(&"body"));
     trace.is(&["running dropped"]);
 }
 

@@ -42,7 +42,7 @@ fn a_forgotten_greenlet_keeps_the_frames_that_its_children_borrow() {
     let trace = Trace::default();
     let told = trace.clone();
     let forgotten = Greenlet::new(move |()| {
-        let local = vec![1, 2, 3];
+        let local = Box::new([1, 2, 3]);
         scope(|s| {
             s.spawn(|| {
                 sleep(SHORT);
@@ -64,7 +64,7 @@ fn a_greenlet_that_is_dropped_inside_its_scope_is_leaked() {
             let trace = Trace::default();
             let told = trace.clone();
             let dropped = Greenlet::new(move |()| {
-                let local = vec![1, 2, 3];
+                let local = Box::new([1, 2, 3]);
                 let _guard = told.guard("frame");
                 scope(|s| {
                     s.spawn(|| {
@@ -84,7 +84,7 @@ fn a_greenlet_that_is_dropped_inside_its_scope_is_leaked() {
             let trace = Trace::default();
             let told = trace.clone();
             let dropped = Greenlet::new(move |()| {
-                let local = vec![1, 2, 3];
+                let local = Box::new([1, 2, 3]);
                 scope(|s| {
                     s.spawn(|| told.add(local.len()));
                     suspend::<(), ()>(());
@@ -228,7 +228,7 @@ fn a_thread_that_ends_inside_run_unwinds_its_scopes() {
     greenlet::run(|| {
         let told = trace.clone();
         drop(spawn(move || {
-            let local = vec![1];
+            let local = Box::new([1]);
             let _frame = told.guard("frame");
             scope(|s| {
                 s.spawn(|| {

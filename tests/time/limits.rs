@@ -33,15 +33,15 @@ fn one_that_passes_ends_the_wait() {
 
 #[test]
 fn zero_is_raised_at_the_next_wait() {
-    let mut steps = 0;
+    let mut steps = Vec::new();
     let late = timeout(Duration::ZERO, || {
         assert!(is_interrupted());
-        steps = 1;
+        steps.push("before");
         yield_now();
-        steps = 2;
+        steps.push("after");
     });
     assert!(late.is_err());
-    assert_eq!(steps, 1);
+    assert_eq!(steps, ["before"]);
 }
 
 #[test]
@@ -218,7 +218,8 @@ fn a_guard_outlives_its_hub_in_peace() {
     });
     drop(linked);
     let mut passed = passed;
-    sleep(Duration::from_nanos(1));
+    let payload = catch_unwind(|| sleep(LONG)).unwrap_err();
+    assert!(passed.caught(&*payload), "it was still to be raised");
     passed.restart();
     drop(passed);
 }
