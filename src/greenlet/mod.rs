@@ -66,8 +66,8 @@ pub(crate) use {
     error::{Payload, describe},
     kill::give_up_current,
     park::{
-        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
-        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
+        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_alive,
+        is_parked, leave_behind, may_hand_over, raise_in_suspended, scheduler, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
     task::{TaskStack, dismiss, set_name},

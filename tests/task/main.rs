@@ -11,6 +11,7 @@ mod trace;
 mod builder;
 mod joining;
 mod killing;
+mod left;
 mod links;
 mod places;
 mod report;
