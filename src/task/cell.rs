@@ -192,6 +192,11 @@ impl Head {
         unsafe { self.block.get().as_ref() }.filter(|block| is_alive(block))
     }
 
+    /// Is this its greenlet?
+    pub(super) fn runs_in(&self, block: &Block) -> bool {
+        std::ptr::eq(self.block.get(), block)
+    }
+
     pub(super) fn set_block(&self, block: &Block, id: GreenletId) {
         self.block.set(block);
         self.id.set(id.get());
