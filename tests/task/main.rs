@@ -13,11 +13,13 @@ mod joining;
 mod killing;
 mod left;
 mod links;
+mod memory;
 mod places;
 mod report;
 mod scope;
 mod scope_end;
 mod several;
+mod storm;
 
 use std::time::Duration;
 
