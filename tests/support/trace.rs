@@ -14,6 +14,10 @@ impl Trace {
         self.0.borrow_mut().push(line.to_string());
     }
 
+    pub(crate) fn has(&self, lines: usize) -> bool {
+        self.0.borrow().len() >= lines
+    }
+
     /// Is the trace this? It is empty afterwards.
     #[track_caller]
     pub(crate) fn is(&self, lines: &[&str]) {

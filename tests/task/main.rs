@@ -27,3 +27,10 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(600);
 /// A moment that passes.
 const SHORT: Duration = Duration::from_millis(2);
+
+/// Lets the others run until this holds.
+fn until(done: impl Fn() -> bool) {
+    while !done() {
+        greenlet::sleep(SHORT);
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::in_child::{Case, cases_in_children, this_test};
 use super::trace::Trace;
-use super::{LONG, SHORT};
+use super::{LONG, SHORT, until};
 use greenlet::{Greenlet, TaskBuilder, scope, sleep, spawn, suspend, yield_now};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -53,7 +53,7 @@ fn a_forgotten_greenlet_keeps_the_frames_that_its_children_borrow() {
     });
     let () = forgotten.switch(());
     std::mem::forget(forgotten);
-    sleep(SHORT * 2);
+    until(|| trace.has(1));
     trace.is(&["6"]);
 }
 
@@ -77,7 +77,7 @@ fn a_greenlet_that_is_dropped_inside_its_scope_is_leaked() {
             let () = dropped.switch(());
             drop(dropped);
             trace.add("left behind");
-            sleep(SHORT * 2);
+            until(|| trace.has(2));
             trace.is(&["left behind", "6"]);
         }),
         ("dropped while unwinding", |_| {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn sleepers_wake_by_their_moments_never_early() {
     let trace = Trace::default();
-    let tasks = [6, 2, 4].map(|ms| {
+    let tasks = [60, 20, 40].map(|ms| {
         let trace = trace.clone();
         spawn(move || {
             let began = Instant::now();
@@ -21,7 +21,7 @@ fn sleepers_wake_by_their_moments_never_early() {
     for task in tasks {
         task.join().unwrap();
     }
-    trace.is(&["2", "4", "6"]);
+    trace.is(&["20", "40", "60"]);
 }
 
 #[test]
