@@ -3,7 +3,8 @@
 use super::trace::Trace;
 use super::{LONG, SHORT};
 use greenlet::{
-    Elapsed, TaskBuilder, TaskState, scope, shield, sleep, spawn, timeout, wait, yield_now,
+    Elapsed, Greenlet, TaskBuilder, TaskState, scope, shield, sleep, spawn, suspend, timeout, wait,
+    yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -280,4 +281,53 @@ fn a_thousand_children_come_and_go() {
         }
     });
     assert_eq!(count.get(), 1000);
+}
+
+#[test]
+fn a_kill_reaches_scopes_within_scopes_innermost_first() {
+    let trace = Trace::default();
+    let (outer, middle, inner) =
+        (trace.guard("outer"), trace.guard("middle"), trace.guard("inner"));
+    let task = spawn(move || {
+        let _outer = outer;
+        scope(|s| {
+            s.spawn(|| {
+                let _middle = middle;
+                scope(|s| {
+                    s.spawn(|| {
+                        let _inner = inner;
+                        sleep(LONG);
+                    });
+                });
+            });
+        });
+    });
+    for _ in 0..3 {
+        yield_now();
+    }
+    task.kill();
+    trace.is(&["inner dropped", "middle dropped", "outer dropped"]);
+    assert_eq!(task.state(), TaskState::Killed);
+}
+
+#[test]
+fn a_throw_at_a_suspended_greenlet_ends_its_scope() {
+    let trace = Trace::default();
+    let told = trace.clone();
+    let raw = Greenlet::new(move |()| {
+        scope(|s| {
+            s.spawn(|| {
+                let _guard = told.guard("child");
+                sleep(LONG);
+            });
+            yield_now();
+            suspend::<(), ()>(());
+        });
+    });
+    let () = raw.switch(());
+    // It parks until its child has ended, then dies of what was thrown: here, in its parent.
+    let thrown = catch_unwind(AssertUnwindSafe(|| raw.throw::<()>(7_i32)));
+    trace.is(&["child dropped"]);
+    assert_eq!(thrown.unwrap_err().downcast_ref(), Some(&7_i32));
+    assert!(raw.is_dead());
 }
