@@ -145,6 +145,11 @@ pub(crate) fn give_up_current(why: &str) -> ! {
 /// Gives `victim` up: dead for everybody, its stack never unwound, reused or unmapped.
 pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     report::line(format_args!("{} is leaked with all that it owns: {why}", Called(victim)));
+    leak_silently(thread, victim);
+}
+
+/// As [`leak`]; the end of the thread tells how many there were.
+pub(super) fn leak_silently(thread: &Thread, victim: &Block) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);

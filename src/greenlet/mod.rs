@@ -67,8 +67,8 @@ pub(crate) use {
     kill::give_up_current,
     park::{
         Scheduler, block_of, current_block, current_scheduled, for_each_alive, hand_over,
-        hand_over_plainly, handle_of, id_of, is_parked, is_plain, may_hand_over,
-        raise_in_suspended, scheduler, set_scheduler,
+        hand_over_plainly, handle_of, id_of, is_alive, is_parked, is_plain, leave_behind,
+        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
     task::{TaskStack, dismiss, set_name},

@@ -165,6 +165,18 @@ pub(crate) unsafe fn raise_in_suspended(target: &Block, payload: Payload) {
     raise_later(unsafe { depart(thread(), target, cargo, &WOKEN, to) });
 }
 
+/// Gives a parked greenlet up whose scheduler ends: dead for everybody, and its stack stays as it is.
+pub(crate) fn leave_behind(block: &Block) {
+    super::kill::leak_silently(thread(), block);
+}
+
+/// Was the greenlet of this block neither ended nor given up? Asked by those who know that the block is
+/// still its own.
+#[inline(always)]
+pub(crate) fn is_alive(block: &Block) -> bool {
+    !block.node.get().is_null()
+}
+
 /// Calls `visit` with every living greenlet of this thread but the root.
 pub(crate) fn for_each_alive(mut visit: impl FnMut(&Block)) {
     thread().for_each_alive(|node| node.block().into_iter().for_each(&mut visit));

@@ -9,7 +9,7 @@ use super::ready::{INTERRUPTED, Ready, has};
 use crate::driver::Driver;
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
-    for_each_alive, is_parked, line, root, scheduler, set_name, set_scheduler,
+    for_each_alive, is_parked, leave_behind, line, root, scheduler, set_name, set_scheduler,
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
@@ -229,13 +229,23 @@ impl Hub {
 
 /// Gives everything up that the thread's end leaves: the ring is closed, which ends what is in
 /// flight; stacks of greenlets that are still parked are never freed, so that the kernel may write
-/// there until then.
+/// there until then. They are dead for everybody: no later hub may resume what knows only this one.
 ///
 /// # Safety
 /// - `seam` is that of the thread's hub, which nobody uses again; the root greenlet runs.
 unsafe fn close(seam: *const Scheduler) {
     // SAFETY: made by `Box::into_raw`; the tree has forgotten it, and its greenlet is parked.
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
+    let mut left = Vec::new();
+    for_each_alive(|block| {
+        if is_parked(block) && !std::ptr::eq(block, hub.greenlet.get()) {
+            left.push(block as *const Block);
+        }
+    });
+    for block in left {
+        // SAFETY: nothing has run since it was found.
+        leave_behind(unsafe { &*block });
+    }
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };
     if hub.lent.get() > 0 {

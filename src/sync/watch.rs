@@ -39,6 +39,7 @@ impl fmt::Debug for Watchers<'_> {
 }
 
 /// Where the nodes lie: in the frame, or in a box if they are many.
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one, in a frame")]
 enum Nodes {
     Few([OneOfSeveral; IN_FRAME]),
     Many(Box<[OneOfSeveral]>),

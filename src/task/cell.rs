@@ -12,7 +12,9 @@
 use super::error::JoinError;
 use super::handle::TaskState;
 use super::link::Slot;
-use crate::greenlet::{Block, GreenletExit, GreenletId, Payload, contain, describe, line};
+use crate::greenlet::{
+    Block, GreenletExit, GreenletId, Payload, contain, describe, is_alive, line,
+};
 use crate::hub::WaitList;
 use crate::hub::{give_back_memory, hub};
 use std::alloc::Layout;
@@ -183,10 +185,16 @@ fn drop_value<T>(value: T) {
 }
 
 impl Head {
-    /// The greenlet that runs it, until it ends.
+    /// The greenlet that runs it, until it ends or is given up with its hub.
     pub(super) fn block(&self) -> Option<&Block> {
-        // SAFETY: null once the task has ended; a task's block lives until then.
-        unsafe { self.block.get().as_ref() }
+        // SAFETY: null once the task has ended; a task's block stays its own until then, and for ever
+        // if it is given up.
+        unsafe { self.block.get().as_ref() }.filter(|block| is_alive(block))
+    }
+
+    /// Is this its greenlet?
+    pub(super) fn runs_in(&self, block: &Block) -> bool {
+        std::ptr::eq(self.block.get(), block)
     }
 
     pub(super) fn set_block(&self, block: &Block, id: GreenletId) {

@@ -261,13 +261,13 @@ impl TaskBuilder {
         // leaves `live`, and before that `scope` does not end (**Children end first**).
         let life: Box<dyn FnOnce()> = unsafe { std::mem::transmute(life) };
         // SAFETY: `Life::run` does not unwind.
-        let block = unsafe { occupy_with(stack, created, move || life()) };
+        let block = unsafe { occupy_with(stack, created, life) };
         enter(&cell, block);
         scope.live.borrow_mut().insert(number, block);
+        let handle = self.finish(cell);
         if scope.is_ending.get() {
             hub().doom(block);
         }
-        let handle = self.finish(cell);
         Ok(ScopedJoinHandle { handle, failures: &scope.failures, number })
     }
 }

@@ -178,7 +178,7 @@ fn occupy_stack<'a, T: 'static, F: FnOnce() -> T + 'static, W: When>(
     let bytes = size_of::<F>() + size_of::<W>() + size_of::<TaskCell<T>>();
     if bytes > LARGEST_IN_PLACE || align_of::<F>() > 64 {
         let f = Box::new(f);
-        let body = move || run(cell, when, move || f(), TaskCell::store);
+        let body = move || run(cell, when, f, TaskCell::store);
         // SAFETY: `run` does not unwind.
         unsafe { occupy_with(stack, created, body) }
     } else {
