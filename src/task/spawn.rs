@@ -100,7 +100,7 @@ fn occupy_stack<'a, T: 'static, F: FnOnce() -> T + 'static>(
         let f = Box::new(f);
         // SAFETY: `run` catches what `f` raises; the successor is parked, and not the dying one,
         // which is neither ready nor the hub's greenlet.
-        unsafe { stack.occupy(hub.greenlet(), created, move || run(cell, move || f()), next) }
+        unsafe { stack.occupy(hub.greenlet(), created, move || run(cell, f), next) }
     } else {
         // SAFETY: as above.
         unsafe { stack.occupy(hub.greenlet(), created, move || run(cell, f), next) }
