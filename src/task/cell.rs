@@ -187,8 +187,9 @@ fn drop_value<T>(value: T) {
 impl Head {
     /// The greenlet that runs it, until it ends.
     pub(super) fn block(&self) -> Option<&Block> {
-        // SAFETY: null once the task has ended; a task's block lives until then.
-        unsafe { self.block.get().as_ref() }
+        // SAFETY: null once the task has ended; until then its block is there, though a task that
+        // would not die when `run` ended it is no longer in it.
+        unsafe { self.block.get().as_ref() }.filter(|block| block.is_in_use())
     }
 
     pub(super) fn set_block(&self, block: &Block, id: GreenletId) {

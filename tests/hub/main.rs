@@ -10,10 +10,13 @@ mod in_child;
 #[path = "../lifetime/log.rs"]
 mod log;
 
+mod deadlock;
 mod errno;
 mod fairness;
 mod lazy;
+mod looking;
 mod sizes;
+mod tree;
 
 use std::time::Duration;
 
