@@ -4,7 +4,7 @@
 use super::Hub;
 use super::interrupt::Interrupted;
 use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
-use crate::greenlet::{Block, current_block, hand_over, is_parked, may_hand_over};
+use crate::greenlet::{Block, current_block, fatal, hand_over, is_parked, may_hand_over};
 
 impl Hub {
     /// Suspends the current greenlet until it is woken; perhaps without cause, so ask again.
@@ -104,11 +104,22 @@ impl Hub {
     #[inline(never)]
     fn wait_in_place(&self, me: &Block) {
         debug_assert!(!has(me, READY), "whoever runs was taken off the ready list");
+        let unwinds = NoUnwind;
         set(me, IN_PLACE);
         while !has(me, WOKEN_IN_PLACE) {
-            self.look_at_the_world(true);
+            self.look_at_the_world(Some(me));
         }
         clear(me, IN_PLACE | WOKEN_IN_PLACE);
+        std::mem::forget(unwinds);
+    }
+}
+
+/// Ends the process when it is dropped: lists lead to frames that a panic of the driver would leave.
+struct NoUnwind;
+
+impl Drop for NoUnwind {
+    fn drop(&mut self) {
+        fatal(format_args!("the hub failed while somebody waited in place"));
     }
 }
 

@@ -13,10 +13,12 @@ mod log;
 mod deadlock;
 mod errno;
 mod fairness;
+mod interrupts;
 mod lazy;
 mod looking;
 mod sizes;
 mod tree;
+mod unwinding;
 
 use std::time::Duration;
 
