@@ -82,7 +82,9 @@ mod time;
 
 pub use greenlet::*;
 #[cfg(feature = "hub")]
-pub use hub::{Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, shield};
+pub use hub::{
+    Config, ConfigError, Deadlock, Elapsed, HubKind, config, is_interrupted, reinit, shield,
+};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use task::{JoinError, JoinHandle, TaskState, spawn, spawn_detached, try_spawn};

@@ -66,7 +66,8 @@ pub(crate) use {
     error::{Payload, describe},
     park::{
         Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
-        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
+        leave_untraced, let_end_unseen, may_hand_over, raise_in_suspended, scheduler,
+        set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
     task::{TaskStack, dismiss, set_name},

@@ -7,8 +7,8 @@
 //! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::Block;
-use super::current::{KILLING, Thread, thread, thread_or_none};
+use super::control::{Block, EXIT_SENT, Node, ROOT, UNTRACED};
+use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
 use super::state::GreenletId;
@@ -56,10 +56,15 @@ pub(crate) fn current_block<'a>() -> &'a Block {
     thread().current()
 }
 
-/// May the current greenlet hand over? Not while its thread unwinds or somebody is killed by drop.
+/// May the current greenlet hand over? Not while its thread unwinds, somebody is killed by drop, or
+/// the thread's locals are being destroyed, which others may borrow.
 #[inline]
 pub(crate) fn may_hand_over() -> bool {
-    !thread_or_none().has(KILLING) && !std::thread::panicking()
+    let thread = thread_or_none();
+    if thread.has(KILLING | EXITING) || std::thread::panicking() {
+        return false;
+    }
+    !thread.current().has(ROOT) || !thread.notice_its_end()
 }
 
 /// Parks the current greenlet and resumes `next`; returns when somebody hands over to this one.
@@ -120,6 +125,25 @@ fn raise_later(outcome: Result<(), Raised>) {
 #[inline]
 pub(crate) fn is_parked(block: &Block) -> bool {
     ptr::eq(block.expect.get(), &raw const WOKEN)
+}
+
+/// Is this the scheduler's own greenlet?
+pub(super) fn is_fallback(node: &Node) -> bool {
+    // SAFETY: null, or a scheduler that is still there.
+    let scheduler = unsafe { scheduler().as_ref() };
+    node.block().is_some_and(|block| {
+        scheduler.is_some_and(|scheduler| ptr::eq(scheduler.fallback.get(), block))
+    })
+}
+
+/// Nobody will be told how this greenlet ends.
+pub(crate) fn let_end_unseen(block: &Block) {
+    block.set(EXIT_SENT);
+}
+
+/// Nobody will be told of transfers to this greenlet, which is the scheduler's own.
+pub(crate) fn leave_untraced(block: &Block) {
+    block.set(UNTRACED);
 }
 
 /// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.

@@ -10,13 +10,18 @@ mod in_child;
 #[path = "../lifetime/log.rs"]
 mod log;
 
+mod config;
 mod deadlock;
+mod dropped;
 mod errno;
 mod fairness;
+mod hub_greenlet;
 mod interrupts;
 mod lazy;
 mod looking;
 mod sizes;
+mod thread_end;
+mod tracing;
 mod tree;
 mod unwinding;
 
