@@ -15,6 +15,7 @@ mod deadlock;
 mod dropped;
 mod errno;
 mod fairness;
+mod fork;
 mod hub_greenlet;
 mod interrupts;
 mod lazy;
