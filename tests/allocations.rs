@@ -1,6 +1,7 @@
 //! How often the hub asks for memory once it is warm: never, for what happens all the time.
 //!
 //! Each test counts on its own thread, so that others do not disturb it.
+#![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "an allocator")]
 
 use greenlet::{Timeout, shield, sleep, spawn, spawn_detached, timeout, yield_now};

@@ -3,6 +3,7 @@
 //!
 //! Each test runs on a thread of its own, with a hub of its own. What ends a process, or reads what
 //! is written to standard error, happens in a child.
+#![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "errno, fork, and what children do")]
 
 #[path = "../support/in_child.rs"]

@@ -401,6 +401,36 @@ fn who_borrows_a_destroyed_thread_local_never_runs_again() {
     assert!(!outcome.told("saw"), "{outcome}");
 }
 
+/// A thread that C has started: its function calls us from several places, and returns to C between.
+#[test]
+fn a_thread_of_c_may_call_from_several_places() {
+    #[inline(never)]
+    fn first() {
+        sleep(Duration::from_micros(10));
+    }
+    #[inline(never)]
+    fn second() -> usize {
+        let task = spawn(|| sleep(ms(1)));
+        usize::from(task.join().is_ok())
+    }
+    extern "C" fn body(_: *mut libc::c_void) -> *mut libc::c_void {
+        first();
+        let mut joined = std::hint::black_box(second());
+        joined += std::hint::black_box(second());
+        std::ptr::without_provenance_mut(joined)
+    }
+    let mut thread = 0;
+    let mut joined = std::ptr::null_mut();
+    // SAFETY: the function fits, and needs no argument.
+    unsafe {
+        let failed =
+            libc::pthread_create(&raw mut thread, std::ptr::null(), body, std::ptr::null_mut());
+        assert_eq!(failed, 0);
+        assert_eq!(libc::pthread_join(thread, &raw mut joined), 0);
+    }
+    assert_eq!(joined.addr(), 2);
+}
+
 #[test]
 fn exit_in_a_task_ends_the_process() {
     let outcome = in_child(this_test!(), || {
