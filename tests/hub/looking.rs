@@ -95,7 +95,7 @@ fn locals_are_dropped_with_their_task_however_it_ends() {
     let tasks: Vec<_> = (0..30).map(|n| make(n % 3)).collect();
     yield_now();
     tasks.iter().for_each(|task| task.kill_soon());
-    tasks.iter().for_each(|task| task.wait());
+    tasks.into_iter().for_each(|task| drop(task.join()));
     sleep(ms(5));
     assert_eq!(drops.get(), 30);
 }

@@ -22,6 +22,7 @@ mod interrupts;
 mod lazy;
 mod looking;
 mod sizes;
+mod storm;
 mod thread_end;
 mod tracing;
 mod tree;
