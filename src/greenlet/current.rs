@@ -88,11 +88,13 @@ impl Thread {
     }
 
     /// Are this thread's locals being destroyed?
+    #[inline]
     pub(super) fn is_ending(&self) -> bool {
         self.has(EXITING) || !self.outermost.are_there()
     }
 
     /// As [`is_ending`](Thread::is_ending), and from then on the flag says so, too.
+    #[inline]
     pub(super) fn notice_its_end(&self) -> bool {
         let ending = self.is_ending();
         if ending {

@@ -29,7 +29,7 @@ use std::time::Duration;
 #[inline(always)]
 pub(crate) fn hub<'a>() -> &'a Hub {
     // SAFETY: null, or a hub (no other scheduler exists) that lives until its thread's locals are
-    // destroyed, and then takes itself away; the reference does not leave the thread.
+    // destroyed and no code of the thread runs any more; the reference does not leave the thread.
     match unsafe { scheduler().cast::<Hub>().as_ref() } {
         Some(hub) if hub.forks == FORKS.load(Ordering::Relaxed) => hub,
         other => hub_slowly(other),

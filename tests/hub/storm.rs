@@ -2,8 +2,8 @@
 //! destructors that wait. In the end nobody is left and every value is dropped once.
 
 use greenlet::{
-    Greenlet, JoinHandle, Received, Timeout, run, shield, sleep, spawn, timeout, try_suspend,
-    yield_now,
+    Greenlet, JoinHandle, Received, Timeout, run, set_trace, shield, sleep, spawn, timeout,
+    try_suspend, yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -149,12 +149,24 @@ fn storm(seed: u64) {
     std::thread::spawn(move || {
         let world = Rc::new(World::default());
         world.seed.set(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        if seed.is_multiple_of(4) {
+            let world = world.clone();
+            let inside = Cell::new(false);
+            set_trace(Some(Rc::new(move |_| {
+                if world.random(50) == 0 && !inside.replace(true) {
+                    let waited = catch_unwind(AssertUnwindSafe(|| sleep(micros(&world))));
+                    inside.set(false);
+                    waited.unwrap_or_else(|payload| resume_unwind(payload));
+                }
+            })));
+        }
         run(|| {
             for _ in 0..30 {
                 // Whatever is raised in the root, a deadlock among it, ends one step of it.
                 let _ = catch_unwind(AssertUnwindSafe(|| step(&world, 0)));
             }
         });
+        set_trace(None);
         world.limits.take();
         world.raw.take();
         world.tasks.take();

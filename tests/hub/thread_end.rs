@@ -4,8 +4,7 @@ use crate::in_child::{in_child, tell, this_test};
 use crate::log::{Log, OnDrop};
 use crate::ms;
 use greenlet::{
-    Greenlet, JoinHandle, Timeout, current, root, run, shield, sleep, spawn, spawn_detached,
-    timeout, yield_now,
+    Greenlet, Timeout, current, root, run, shield, sleep, spawn, spawn_detached, timeout, yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -264,10 +263,6 @@ fn handles_of_what_was_leaked_can_be_asked() {
     assert_eq!(outcome.numbers("alive"), [0]);
 }
 
-thread_local! {
-    static OLD: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Calls what it holds when the thread's locals are destroyed.
 struct AtExit(RefCell<Vec<Box<dyn FnOnce()>>>);
 
@@ -493,6 +488,4 @@ fn current_is_the_root_again_after_run() {
         assert_eq!(current(), root());
         assert!(log.lines().is_empty(), "it never began");
     });
-    let _unused: Option<JoinHandle<()>> = None;
-    OLD.with(|_| ());
 }

@@ -231,17 +231,24 @@ fn another_parent_does_not_change_how_a_task_ends() {
 /// A raw child of a task that has not begun dies of a panic: the task is told as if it were thrown.
 #[test]
 fn the_death_of_a_child_of_a_task_that_has_not_begun() {
-    let task = spawn(|| 1);
-    let g = task.greenlet().unwrap();
-    let child = Greenlet::builder().parent(&g).create(|()| resume_unwind(Box::new(2_i32))).unwrap();
+    let log = Log::default();
+    let (inner, runs) = (log.clone(), log.clone());
+    // The runner is first in the list; its child's parent comes after it.
+    let child: Rc<RefCell<Option<Greenlet>>> = Rc::default();
+    let given = child.clone();
     let runner = spawn(move || {
+        let child = given.borrow_mut().take().unwrap();
+        runs.say("runner");
         child.switch_any(());
     });
-    // The runner comes second: keep the first from beginning by having it run from a raw greenlet.
-    assert!(task.join().is_ok());
-    drop(runner);
-    let quiet = spawn(|| ());
-    quiet.join().unwrap();
+    let task = spawn(move || inner.say("begun"));
+    let parent = task.greenlet().unwrap();
+    let dies = Greenlet::builder().parent(&parent).create(|()| resume_unwind(Box::new(2_i32)));
+    *child.borrow_mut() = Some(dies.unwrap());
+    let error = task.join().unwrap_err();
+    assert_eq!(error.payload().downcast_ref(), Some(&2));
+    assert_eq!(log.lines(), ["runner"]);
+    drop(runner); // it waits for a switch
 }
 
 #[test]
