@@ -7,7 +7,7 @@
 //! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{Block, EXIT_SENT, Node, ROOT, UNTRACED};
+use super::control::{Block, EXIT_SENT, Node, UNTRACED};
 use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
@@ -64,7 +64,8 @@ pub(crate) fn may_hand_over() -> bool {
     if thread.has(KILLING | EXITING) || std::thread::panicking() {
         return false;
     }
-    !thread.current().has(ROOT) || !thread.notice_its_end()
+    // Destructors of thread-locals run in the root greenlet, or in one that it has switched to.
+    is_parked(&thread.root) || !thread.notice_its_end()
 }
 
 /// Parks the current greenlet and resumes `next`; returns when somebody hands over to this one.

@@ -368,8 +368,9 @@ fn who_borrows_a_destroyed_thread_local_never_runs_again() {
     }
     let outcome = in_child(this_test!(), || {
         thread(|| {
-            FIRST.with(|_| ());
-            SECOND.with(|_| ());
+            FIRST.with(|_| ()); // older than the thread's greenlets
+            sleep(Duration::from_micros(10));
+            SECOND.with(|_| ()); // younger, but destroyed after what the tasks borrow
             for sleeper in [false, true] {
                 spawn_detached(move || {
                     BORROWED.with(|it| {
@@ -382,12 +383,12 @@ fn who_borrows_a_destroyed_thread_local_never_runs_again() {
                     });
                 });
             }
-            SECOND.with(|_| ());
             at_exit(&FIRST, || {
                 sleep(ms(10));
                 yield_now();
             });
-            at_exit(&SECOND, || sleep(ms(10)));
+            // Also where it is not the root that waits first.
+            at_exit(&SECOND, || Greenlet::new(|()| sleep(ms(10))).switch(()));
             // One turn for each: they are parked in their borrows now.
             yield_now();
         });
