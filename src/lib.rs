@@ -87,7 +87,8 @@ mod time;
 pub use greenlet::*;
 #[cfg(feature = "hub")]
 pub use hub::{
-    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, shield, stats,
+    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, reinit, shield,
+    stats,
 };
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]

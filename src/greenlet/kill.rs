@@ -5,7 +5,7 @@
 //! nobody is resurrected, and a destructor that runs here cannot be left half-way.
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
-use super::control::{Block, NESTED_KILL, Node, STARTED, UNCOMMON};
+use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNCOMMON};
 use super::current::{KILLING, ORPHAN, Thread, thread_or_none};
 use super::death;
 use super::error::{GreenletExit, Thrown};
@@ -39,10 +39,16 @@ fn is_killing(block: &Block) -> bool {
     block.awaited().is_some_and(ValueType::is::<Killed>)
 }
 
-/// Ends `victim`, which is suspended or has not started, before this returns.
+/// Ends `victim`, which is suspended or has not started, before this returns; one that is parked is
+/// told to exit, once, and ends when it is its turn.
 pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     if park::is_parked(victim) {
-        return park::deliver(victim, Box::new(GreenletExit));
+        // What it borrows may be gone already: then it stays where it is.
+        if !victim.has(EXIT_SENT) && !thread.is_ending() {
+            victim.set(EXIT_SENT);
+            park::deliver(victim, Box::new(GreenletExit));
+        }
+        return;
     }
     if !victim.has(STARTED) {
         return death::end_unstarted(thread, victim);
@@ -157,14 +163,19 @@ pub(super) fn leak_silently(thread: &Thread, victim: &Block) {
     death::release(thread, node);
 }
 
-/// Ends every greenlet of this thread but the root, which runs. Returns how many would not die.
+/// Ends every greenlet of this thread that waits for a switch. Returns how many others there are,
+/// but for the root, which runs, and the scheduler's own.
 pub(super) fn kill_all(thread: &Thread) -> usize {
     const ROUNDS: u32 = 64; // destructors may create new greenlets
     for _ in 0..ROUNDS {
         let mut left = Vec::new();
-        thread.for_each_alive(|node| left.push(super::Greenlet::of(node)));
+        thread.for_each_alive(|node| {
+            if node.block().is_some_and(|block| !park::is_parked(block)) {
+                left.push(super::Greenlet::of(node));
+            }
+        });
         if left.is_empty() {
-            return 0;
+            break;
         }
         for greenlet in left {
             if let Some(block) = greenlet.node().block() {
@@ -173,6 +184,6 @@ pub(super) fn kill_all(thread: &Thread) -> usize {
         }
     }
     let mut count = 0;
-    thread.for_each_alive(|_| count += 1);
+    thread.for_each_alive(|node| count += usize::from(!park::is_fallback(node)));
     count
 }

@@ -67,7 +67,7 @@ pub(crate) use {
     kill::give_up_current,
     park::{
         Scheduler, block_of, current_block, current_scheduled, for_each_alive, hand_over,
-        hand_over_plainly, handle_of, id_of, is_alive, is_parked, is_plain, leave_behind,
+        hand_over_plainly, handle_of, id_of, is_parked, is_plain, leave_untraced, let_end_unseen,
         may_hand_over, raise_in_suspended, scheduler, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},

@@ -11,6 +11,7 @@ use crate::list::Timer;
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::null;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// When so many alarms ring at once, the next ones are gathered: waiting for each by itself would cost
@@ -71,6 +72,8 @@ pub(crate) struct Interrupting {
     limit: Duration,
     label: Option<&'static str>,
     passed: Cell<bool>,
+    /// Set in a destructor while the thread unwound, and so caught in there.
+    of_cleanup: Cell<bool>,
     /// In the list of those that are still to be raised.
     queued: Cell<bool>,
     next: Cell<*const Interrupting>,
@@ -87,6 +90,7 @@ impl Interrupting {
             limit,
             label,
             passed: Cell::new(false),
+            of_cleanup: Cell::new(false),
             queued: Cell::new(false),
             next: Cell::new(null()),
         }
@@ -127,13 +131,30 @@ impl Interrupting {
         hub.mark_interrupted(block);
     }
 
-    /// Takes the first that is to be raised in `block` out of its list.
-    pub(super) fn take_first(block: &Block) -> Option<Elapsed> {
-        // SAFETY: as in `ring`.
-        let first = unsafe { block.seat.elapsed.get().cast::<Interrupting>().as_ref() }?;
-        block.seat.elapsed.set(first.next.get().cast());
+    /// Is any to be raised in `block` that was set in a destructor while the thread unwound?
+    pub(super) fn is_any_of_cleanup(block: &Block) -> bool {
+        Interrupting::first(block, true).is_some()
+    }
+
+    /// Takes the first that is to be raised in `block` out of its list; `of_cleanup`: the first that
+    /// was set in a destructor while the thread unwound.
+    pub(super) fn take_first(block: &Block, of_cleanup: bool) -> Option<Elapsed> {
+        let first = Interrupting::first(block, of_cleanup)?;
+        first.unlink(block);
         first.queued.set(false);
         Some(first.elapsed())
+    }
+
+    fn first(block: &Block, of_cleanup: bool) -> Option<&Interrupting> {
+        let mut place = block.seat.elapsed.get().cast::<Interrupting>();
+        // SAFETY: as in `ring`.
+        while let Some(this) = unsafe { place.as_ref() } {
+            if !of_cleanup || this.of_cleanup.get() {
+                return Some(this);
+            }
+            place = this.next.get();
+        }
+        None
     }
 
     /// Takes it out of the list of those that are to be raised.
@@ -142,6 +163,11 @@ impl Interrupting {
             return;
         }
         let Some(block) = self.whom.block() else { return };
+        self.unlink(block);
+        unmark_if_quiet(block);
+    }
+
+    fn unlink(&self, block: &Block) {
         let mut place = block.seat.elapsed.as_ptr().cast::<*const Interrupting>();
         // SAFETY: as in `ring`.
         unsafe {
@@ -153,8 +179,19 @@ impl Interrupting {
                 place = other.next.as_ptr();
             }
         }
-        unmark_if_quiet(block);
     }
+}
+
+/// A number that no other limit of the process has.
+fn fresh_number(next: &Cell<u64>) -> u64 {
+    const AT_ONCE: u64 = 1 << 12;
+    static NEXT: AtomicU64 = AtomicU64::new(AT_ONCE);
+    let mut number = next.get();
+    if number.is_multiple_of(AT_ONCE) {
+        number = NEXT.fetch_add(AT_ONCE, Ordering::Relaxed);
+    }
+    next.set(number + 1);
+    number
 }
 
 impl Hub {
@@ -210,10 +247,9 @@ impl Hub {
     /// - It stays where it is until it is taken back, and is not set already.
     #[inline]
     pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting) {
-        let number = self.next_number.get();
-        self.next_number.set(number + 1);
-        this.number.set(number);
+        this.number.set(fresh_number(&self.next_number));
         this.passed.set(false);
+        this.of_cleanup.set(std::thread::panicking());
         if this.limit.is_zero() {
             return Interrupting::ring(self, &this.alarm);
         }

@@ -45,7 +45,7 @@ pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
 pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
-pub use life::config;
+pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;

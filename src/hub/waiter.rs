@@ -5,8 +5,8 @@ use super::Hub;
 use super::interrupt::Interrupted;
 use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
 use crate::greenlet::{
-    Block, current_block, current_scheduled, hand_over, hand_over_plainly, is_parked, is_plain,
-    may_hand_over,
+    Block, current_block, current_scheduled, fatal, hand_over, hand_over_plainly, is_parked,
+    is_plain, may_hand_over,
 };
 
 impl Hub {
@@ -145,10 +145,21 @@ impl Hub {
     #[inline(never)]
     fn wait_in_place(&self, me: &Block) {
         debug_assert!(!has(me, READY), "whoever runs was taken off the ready list");
+        let unwinds = NoUnwind;
         set(me, IN_PLACE);
         while !has(me, WOKEN_IN_PLACE) {
-            self.look_at_the_world(true);
+            self.look_at_the_world(Some(me));
         }
         clear(me, IN_PLACE | WOKEN_IN_PLACE);
+        std::mem::forget(unwinds);
+    }
+}
+
+/// Ends the process when it is dropped: lists lead to frames that a panic of the driver would leave.
+struct NoUnwind;
+
+impl Drop for NoUnwind {
+    fn drop(&mut self) {
+        fatal(format_args!("the hub failed while somebody waited in place"));
     }
 }

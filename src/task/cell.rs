@@ -12,9 +12,7 @@
 use super::error::JoinError;
 use super::handle::TaskState;
 use super::link::Slot;
-use crate::greenlet::{
-    Block, GreenletExit, GreenletId, Payload, contain, describe, is_alive, line,
-};
+use crate::greenlet::{Block, GreenletExit, GreenletId, Payload, contain, describe, line};
 use crate::hub::WaitList;
 use crate::hub::{give_back_memory, hub};
 use std::alloc::Layout;
@@ -189,7 +187,7 @@ impl Head {
     pub(super) fn block(&self) -> Option<&Block> {
         // SAFETY: null once the task has ended; a task's block stays its own until then, and for ever
         // if it is given up.
-        unsafe { self.block.get().as_ref() }.filter(|block| is_alive(block))
+        unsafe { self.block.get().as_ref() }.filter(|block| block.is_in_use())
     }
 
     /// Is this its greenlet?

@@ -78,7 +78,7 @@ pub fn yield_now() {
 pub fn idle() {
     loop {
         yield_now();
-        if hub().is_idle() {
+        if hub().is_idle() || !hub().others_can_run() {
             return;
         }
     }
