@@ -1,6 +1,7 @@
 //! accept4(2): a connection out of a listener's queue.
 #![expect(unsafe_code, reason = "the kernel writes an address")]
 
+use super::turn::in_turn;
 use super::{Descriptor, Direction, RawAddress, perform};
 use crate::driver::Request;
 use crate::hub::hub;
@@ -13,6 +14,10 @@ pub(crate) fn accept(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
 ) -> io::Result<(OwnedFd, RawAddress)> {
+    in_turn(descriptor, limit_ns, |limit_ns| accept_now(descriptor, limit_ns))
+}
+
+fn accept_now(descriptor: &Descriptor, limit_ns: Option<u64>) -> io::Result<(OwnedFd, RawAddress)> {
     descriptor.fit()?;
     let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;

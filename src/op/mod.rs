@@ -26,13 +26,14 @@ mod read;
 mod recv;
 mod send;
 mod socket;
+mod turn;
 mod write;
 
 pub(crate) use accept::accept;
 pub(crate) use connect::connect;
-pub(crate) use datagram::send_datagram;
+pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};
-pub(crate) use message::{RawAddress, recv_from, recv_vectored, send_vectored};
+pub(crate) use message::{RawAddress, recv_vectored, send_vectored};
 pub(crate) use poll::{poll, poll_foreign};
 pub(crate) use read::read;
 pub use recv::PooledBytes;

@@ -1,7 +1,14 @@
 //! Sockets, on the kernel's loopback. All of it also runs with `GREENLET_HUB=epoll`.
 
+#[allow(unsafe_code, reason = "limits the child")]
+#[path = "../support/in_child.rs"]
+mod in_child;
+
+mod datagrams;
 mod interrupts;
 mod pair;
+mod parity;
 mod raw;
+mod sharing;
 mod streams;
 mod waiting;

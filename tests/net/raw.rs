@@ -1,7 +1,8 @@
 //! What std has no name for.
 #![expect(unsafe_code, reason = "system calls")]
 
-use std::os::fd::AsRawFd;
+use greenlet::net::TcpStream;
+use std::os::fd::{AsRawFd, FromRawFd};
 
 /// Makes a listener's queue as short as can be: one connection that waits.
 pub(crate) fn shorten_backlog(listener: &(impl AsRawFd + ?Sized)) {
@@ -62,4 +63,10 @@ pub(crate) fn is_closed_on_exec(socket: &(impl AsRawFd + ?Sized)) -> bool {
 pub(crate) fn next_number() -> i32 {
     let file = std::fs::File::open("/dev/null").unwrap();
     file.as_raw_fd()
+}
+
+/// The stream of a descriptor that was given up as a number.
+pub(crate) fn stream(number: i32) -> TcpStream {
+    // SAFETY: the caller has just been given it.
+    unsafe { TcpStream::from_raw_fd(number) }
 }

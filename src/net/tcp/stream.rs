@@ -4,7 +4,7 @@ use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::{Socket, nanoseconds};
 use crate::net::stream::stream;
-use crate::op::{self, Direction, PooledBytes};
+use crate::op::{self, PooledBytes};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
@@ -140,7 +140,7 @@ impl TcpStream {
     /// # Cancellation
     /// As reading.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Read, buffer, libc::MSG_PEEK)
+        self.socket.recv(buffer, libc::MSG_PEEK)
     }
 
     /// Ends one or both directions: the peer sees the end of the stream, greenlets that wait here are

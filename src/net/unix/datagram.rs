@@ -3,7 +3,6 @@
 use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::Socket;
-use crate::op::Direction;
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -123,7 +122,7 @@ impl UnixDatagram {
     /// # Cancellation
     /// As the [type](UnixDatagram) says.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Shared, buffer, 0)
+        self.socket.recv_datagram(buffer, 0)
     }
 
     /// Sends a datagram to the socket of that file. Parks while its queue is full.
