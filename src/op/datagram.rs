@@ -57,10 +57,13 @@ pub(crate) fn send_datagram(
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && flags != at_once => {}
             sent => return sent,
         }
+        if left == Some(0) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         match address {
             // The socket itself is writable: it is the receiver that has no room, and nothing tells of
             // that. So it waits for an error, for a while.
-            Some((name, _)) if i32::from(name.ss_family) == libc::AF_UNIX && left != Some(0) => {
+            Some((name, _)) if i32::from(name.ss_family) == libc::AF_UNIX => {
                 let pause = left.map_or(PAUSE_NS, |left| left.min(PAUSE_NS));
                 match poll(descriptor, Direction::Shared, 0, Some(pause)) {
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => {}

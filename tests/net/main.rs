@@ -5,10 +5,13 @@
 mod in_child;
 
 mod datagrams;
+mod elsewhere;
 mod interrupts;
+mod limits;
 mod pair;
 mod parity;
 mod raw;
 mod sharing;
 mod streams;
 mod waiting;
+mod want;
