@@ -12,6 +12,7 @@ mod pair;
 mod parity;
 mod raw;
 mod sharing;
+mod storm;
 mod streams;
 mod waiting;
 mod want;
