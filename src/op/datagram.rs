@@ -1,12 +1,10 @@
 //! Datagrams: received in turn, and sent in a way that io_uring does not garble.
 
+use super::poll::pause;
 use super::turn::in_turn;
 use super::{Descriptor, Direction, RawAddress, message, poll, recv, send};
 use crate::hub::hub;
 use std::io;
-
-/// How long a datagram rests that nothing tells of room for.
-const PAUSE_NS: u64 = 1_000_000;
 
 /// Receives a datagram; what does not fit the buffer is lost.
 pub(crate) fn recv_datagram(
@@ -57,18 +55,10 @@ pub(crate) fn send_datagram(
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && flags != at_once => {}
             sent => return sent,
         }
-        if left == Some(0) {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
         match address {
-            // The socket itself is writable: it is the receiver that has no room, and nothing tells of
-            // that. So it waits for an error, for a while.
+            // The socket itself is writable: it is the receiver that has no room.
             Some((name, _)) if i32::from(name.ss_family) == libc::AF_UNIX => {
-                let pause = left.map_or(PAUSE_NS, |left| left.min(PAUSE_NS));
-                match poll(descriptor, Direction::Shared, 0, Some(pause)) {
-                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-                    other => drop(other?),
-                }
+                pause(left)?;
             }
             _ => drop(poll(descriptor, Direction::Shared, libc::POLLOUT, left)?),
         }

@@ -99,8 +99,10 @@ pub(crate) unsafe fn perform(
         }
         match (-result, cause) {
             (libc::ECANCELED | libc::EINTR, Some(cause)) => return given_up(hub, me, cause),
+            // Who closes cancels, too; both answers may have come before we could run and see it.
+            (libc::ECANCELED, None) => return Err(descriptor::closed()),
             // A signal arrived before anything was transferred; nobody asked us to stop.
-            (libc::EINTR, None) => {}
+            (libc::EINTR, None) => descriptor.check()?,
             (errno, _) => return Err(io::Error::from_raw_os_error(errno)),
         }
     }
