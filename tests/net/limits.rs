@@ -102,7 +102,7 @@ fn calls_that_must_not_wait_take_what_is_there() {
 #[test]
 fn a_connection_that_nobody_answers_times_out() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    raw::shorten_backlog(&listener);
+    raw::set_backlog(&listener, 0);
     let address = listener.local_addr().unwrap();
     // The kernel takes one or two, and then says nothing any more.
     let mut taken = Vec::new();

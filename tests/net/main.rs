@@ -8,6 +8,7 @@ mod datagrams;
 mod elsewhere;
 mod interrupts;
 mod limits;
+mod masked;
 mod pair;
 mod parity;
 mod raw;

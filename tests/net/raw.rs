@@ -4,10 +4,10 @@
 use greenlet::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd};
 
-/// Makes a listener's queue as short as can be: one connection that waits.
-pub(crate) fn shorten_backlog(listener: &(impl AsRawFd + ?Sized)) {
+/// Sets how many connections may wait at a listener; one more than that.
+pub(crate) fn set_backlog(listener: &(impl AsRawFd + ?Sized), length: i32) {
     // SAFETY: touches no memory.
-    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), length) }, 0);
 }
 
 fn set(socket: &(impl AsRawFd + ?Sized), option: i32, value: &[i32]) {

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-fn operations() -> u64 {
+pub(crate) fn operations() -> u64 {
     let number = std::env::var("GREENLET_STORM").ok().and_then(|text| text.parse().ok());
     number.unwrap_or(100_000)
 }
