@@ -35,11 +35,13 @@ pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};
 pub(crate) use message::{RawAddress, recv_vectored, send_vectored};
 pub(crate) use poll::{poll, poll_foreign};
+#[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use read::read;
 pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
 pub(crate) use socket::socket;
+#[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use write::write;
 
 use crate::driver::Request;

@@ -160,3 +160,32 @@ fn the_line_closes_up_behind_those_who_leave() {
         assert_eq!(task.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
     }
 }
+
+/// Readiness of a socket of ours may be waited for, too, while others use it.
+#[test]
+fn looking_disturbs_nobody() {
+    let (a, mut b) = pair::tcp();
+    let a = Rc::new(a);
+    let lookers: Vec<_> = (0..3)
+        .map(|_| {
+            let a = a.clone();
+            spawn(move || greenlet::net::readable(&*a))
+        })
+        .collect();
+    pair::settle();
+    greenlet::net::writable(&*a).unwrap();
+    let same = a.clone();
+    let reader = spawn(move || (&*same).read(&mut [0; 9]));
+    pair::settle();
+    assert!(lookers.iter().all(|looker| !looker.is_finished()));
+    b.write_all(b"seen").unwrap();
+    assert_eq!(reader.join().unwrap().unwrap(), 4);
+    for looker in lookers {
+        let _ = timeout(Duration::from_millis(1), || looker.join().unwrap().unwrap());
+    }
+    // Afterwards it reads as before.
+    let reader = spawn(move || (&*a).read(&mut [0; 9]));
+    pair::settle();
+    b.write_all(b"again").unwrap();
+    assert_eq!(reader.join().unwrap().unwrap(), 5);
+}

@@ -127,6 +127,15 @@ fn again_and_again(
     })
 }
 
+/// A stream between two workers, one of whom writes and the other reads.
+struct Stream {
+    tasks: Vec<JoinHandle<()>>,
+    written: Rc<Cell<u64>>,
+    read: Rc<Cell<u64>>,
+    /// Reads and checks so many bytes from a place on.
+    drain: Box<dyn Fn(u64, u64)>,
+}
+
 fn streams<T: 'static>(
     (a, b): (T, T),
     longest: (u64, u64),
@@ -134,7 +143,7 @@ fn streams<T: 'static>(
     random: &Rc<Random>,
     victims: &Rc<RefCell<Vec<Option<JoinHandle<()>>>>>,
     pooled: Option<fn(&T) -> io::Result<greenlet::net::PooledBytes>>,
-) -> (Vec<JoinHandle<()>>, Rc<Cell<u64>>, Rc<Cell<u64>>, Rc<T>)
+) -> Stream
 where
     for<'a> &'a T: Read + Write,
 {
@@ -169,7 +178,8 @@ where
     };
     let tasks =
         vec![again_and_again(counts, victims, writer), again_and_again(counts, victims, reader)];
-    (tasks, written, read, b)
+    let drain = Box::new(move |place, length| drain(&*b, place, length));
+    Stream { tasks, written, read, drain }
 }
 
 fn check(place: u64, bytes: &[u8]) {
@@ -182,23 +192,16 @@ fn check(place: u64, bytes: &[u8]) {
 fn each_operation_ends_once_and_streams_stay_whole() {
     let (counts, random) = (Rc::new(Counts::default()), Random::new());
     let victims = Rc::new(RefCell::new(Vec::new()));
-    let mut tasks = Vec::new();
-    let mut ends: Vec<(Rc<Cell<u64>>, Rc<Cell<u64>>, Box<dyn Fn(u64, u64)>)> = Vec::new();
+    let mut all = Vec::new();
     for turn in 0..12 {
         // One end is the faster one, and has to wait for the other.
         let longest = if turn < 6 { (1000, 9000) } else { (9000, 1000) };
-        if turn % 2 == 0 {
+        all.push(if turn % 2 == 0 {
             let pooled = (turn % 4 == 0).then_some(TcpStream::read_pooled as fn(&_) -> _);
-            let (more, written, read, end) =
-                streams(pair::tcp(), longest, &counts, &random, &victims, pooled);
-            tasks.extend(more);
-            ends.push((written, read, Box::new(move |place, length| drain(&*end, place, length))));
+            streams(pair::tcp(), longest, &counts, &random, &victims, pooled)
         } else {
-            let (more, written, read, end) =
-                streams(pair::unix(), longest, &counts, &random, &victims, None);
-            tasks.extend(more);
-            ends.push((written, read, Box::new(move |place, length| drain(&*end, place, length))));
-        }
+            streams(pair::unix(), longest, &counts, &random, &victims, None)
+        });
     }
     let wanted = operations();
     let mut kills = 0_u64;
@@ -219,13 +222,16 @@ fn each_operation_ends_once_and_streams_stay_whole() {
     for victim in victims.borrow().iter().flatten() {
         victim.kill_soon();
     }
-    tasks.into_iter().for_each(|task| task.join().unwrap());
+    for stream in &mut all {
+        stream.tasks.drain(..).for_each(|task| task.join().unwrap());
+    }
     assert_eq!(counts.begun.get(), counts.ended.get());
     assert!(kills > 0 && counts.cut_short.get() > 0);
     // What is still under way is exactly what is missing.
-    for (written, read, drain) in ends {
-        assert!(written.get() >= read.get());
-        drain(read.get(), written.get() - read.get());
+    for stream in all {
+        let (written, read) = (stream.written.get(), stream.read.get());
+        assert!(written >= read);
+        (stream.drain)(read, written - read);
     }
     println!(
         "{} operations, {kills} kills, {} cut short by a limit",
