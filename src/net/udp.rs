@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// A UDP socket, with the methods of [`std::net::UdpSocket`].
 ///
-/// Any number of greenlets may send and receive: first come, first served, and each datagram goes to
-/// one of them.
+/// Any number of greenlets may send and receive. Each datagram goes to one of those who receive, first
+/// come, first served.
 ///
 /// ```
 /// use greenlet::net::UdpSocket;

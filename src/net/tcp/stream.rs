@@ -134,6 +134,18 @@ impl TcpStream {
 
     /// Reads what comes next, and leaves it there. Parks until there is something.
     ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// use std::io::{Read, Write};
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// client.write_all(b"x")?;
+    /// assert_eq!(server.peek(&mut [0; 9])?, 1);
+    /// assert_eq!(server.read(&mut [0; 9])?, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As reading.
     ///

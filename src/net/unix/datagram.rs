@@ -14,8 +14,8 @@ use std::time::Duration;
 /// A socket for datagrams between processes of this machine, with the methods of
 /// [`std::os::unix::net::UnixDatagram`].
 ///
-/// Any number of greenlets may send and receive: first come, first served. Nothing is lost or
-/// reordered on the way: who sends waits while the receiver's queue is full.
+/// Any number of greenlets may send and receive; those who receive are served in the order in which
+/// they came. Nothing is lost on the way: who sends waits while the receiver's queue is full.
 ///
 /// ```
 /// use greenlet::net::UnixDatagram;
