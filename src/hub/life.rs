@@ -19,7 +19,7 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
@@ -45,9 +45,6 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// How many hubs there have been: the upper bits of the numbers that each gives, which are unique.
-static HUBS: AtomicU64 = AtomicU64::new(1);
 
 #[cold]
 #[inline(never)]
