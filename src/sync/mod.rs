@@ -30,17 +30,35 @@
 //! Inside: `park_in` is the wait behind all of them, `lock` what the mutexes are made of, `watch`
 //! waits for several things at once.
 
+mod async_result;
+mod barrier;
 mod bounded_semaphore;
+mod capped_semaphore;
+mod condvar;
 mod event;
 mod lock;
 mod mutex;
+mod once_cell;
+mod one_shot_event;
 mod park_in;
+mod reentrant_mutex;
+mod rwlock;
 mod semaphore;
+mod wait_group;
 mod watch;
 
+pub use async_result::{AlreadySet, AsyncResult};
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use bounded_semaphore::BoundedSemaphore;
+pub use capped_semaphore::CappedSemaphore;
+pub use condvar::Condvar;
 pub use event::Event;
 pub use mutex::{Mutex, MutexGuard};
+pub use once_cell::OnceCell;
+pub use one_shot_event::{AlreadySent, NotSent, OneShotEvent};
+pub use reentrant_mutex::{NotOwner, ReentrantMutex, ReentrantMutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Permit, Semaphore, TooManyReleases};
+pub use wait_group::{Entered, WaitGroup};
 pub use watch::{Wait, WaitEach, Waitable, wait, wait_each};
 pub(crate) use watch::{Watched, Watchers, watch};

@@ -34,10 +34,7 @@ pub(super) fn park_in(
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
     let (hub, me) = (hub(), current_block());
-    assert!(
-        hub.others_can_run(),
-        "{what} cannot be waited for while the thread unwinds: nobody else could run"
-    );
+    assert_others_can_run(hub, what);
     set_waits_for(me, what);
     // SAFETY: taken out below, before `node` or the list can be left; no park unwinds.
     unsafe { list.add(node) };
@@ -48,6 +45,16 @@ pub(super) fn park_in(
     // SAFETY: in this list, or fired.
     unsafe { list.remove(node) };
     parked.map(|()| node.has_fired())
+}
+
+/// # Panics
+/// While the thread unwinds.
+#[inline]
+pub(super) fn assert_others_can_run(hub: &Hub, what: &str) {
+    assert!(
+        hub.others_can_run(),
+        "{what} cannot be waited for while the thread unwinds: nobody else could run"
+    );
 }
 
 #[inline(never)]
