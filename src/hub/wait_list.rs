@@ -202,6 +202,10 @@ impl WaitList {
     /// Fires the first wait and wakes its greenlet; false if there is none.
     #[inline]
     pub(crate) fn wake_one(&self) -> bool {
+        !self.is_empty() && self.fire_first()
+    }
+
+    fn fire_first(&self) -> bool {
         let Some(node) = self.0.borrow_mut().pop_front() else { return false };
         node.fire();
         true

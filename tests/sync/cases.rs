@@ -1,7 +1,7 @@
 //! What must be so for everything that can be waited for.
 
 use crate::random::{Random, seeds};
-use crate::trace::{Trace, raised};
+use crate::trace::{Trace, raised, turns};
 use greenlet::{Config, Greenlet, JoinHandle, run, shield, sleep, spawn, timeout, yield_now};
 use std::any::Any;
 use std::cell::RefCell;
@@ -38,20 +38,14 @@ impl Subject {
     }
 }
 
-fn yield_often() {
-    for _ in 0..20 {
-        yield_now();
-    }
-}
-
 pub(crate) fn contended_in_order(subject: Subject) {
     let trace = Trace::default();
     let tasks = ["a", "b", "c"].map(|name| subject.waiter(&trace, name, None));
-    yield_often();
+    turns(20);
     trace.is(&[]);
     (subject.open)();
     trace.say("opened");
-    yield_often();
+    turns(20);
     trace.is(&["opened", "a: goes on", "b: goes on", "c: goes on"]);
     assert!(tasks.iter().all(JoinHandle::is_success));
 }
@@ -63,10 +57,10 @@ pub(crate) fn timed_out(subject: Subject) {
     let _b = subject.waiter(&trace, "b", None);
     let c = subject.waiter(&trace, "c", SHORT);
     let _d = subject.waiter(&trace, "d", Some(Duration::from_secs(60)));
-    (a.wait(), c.wait());
+    a.wait(); c.wait();
     trace.is(&["a: timed out", "c: timed out"]);
     (subject.open)();
-    yield_often();
+    turns(20);
     trace.is(&["b: goes on", "d: goes on"]);
     assert!(!before.is_empty());
 }
@@ -79,7 +73,7 @@ pub(crate) fn timed_out_when_served(subject: Subject) {
     yield_now();
     (subject.open)();
     std::thread::sleep(Duration::from_millis(3)); // nobody runs meanwhile
-    yield_often();
+    turns(20);
     trace.is(&["a: goes on", "b: goes on"]);
 }
 
@@ -91,7 +85,7 @@ pub(crate) fn killed_while_waiting(subject: Subject) {
     a.kill();
     trace.is(&["a: killed"]);
     (subject.open)();
-    yield_often();
+    turns(20);
     trace.is(&["b: goes on"]);
 }
 
@@ -103,10 +97,10 @@ pub(crate) fn thrown_at(subject: Subject) {
     yield_now();
     a.kill_soon_with("a stone");
     c.greenlet().unwrap().throw::<()>("another");
-    yield_often();
+    turns(20);
     trace.is(&["a: raised a stone", "c: raised another"]);
     (subject.open)();
-    yield_often();
+    turns(20);
     trace.is(&["b: goes on"]);
 }
 
@@ -118,7 +112,7 @@ pub(crate) fn killed_when_served(subject: Subject) {
     yield_now();
     (subject.open)();
     a.kill_soon();
-    yield_often();
+    turns(20);
     let a = if subject.hands_over { "a: killed" } else { "a: goes on" };
     trace.is(&[a, "b: goes on"]);
 }
@@ -131,7 +125,7 @@ pub(crate) fn served_when_killed(subject: Subject) {
     yield_now();
     a.kill_soon();
     (subject.open)();
-    yield_often();
+    turns(20);
     let a = if subject.hands_over { "a: killed" } else { "a: goes on" };
     trace.is(&[a, "b: goes on"]);
 }
@@ -143,13 +137,13 @@ pub(crate) fn all_killed_when_served(subject: Subject) {
     yield_now();
     (subject.open)();
     tasks.iter().for_each(JoinHandle::kill_soon);
-    yield_often();
+    turns(20);
     assert!(tasks.iter().all(JoinHandle::is_finished));
     let late = subject.waiter(&Trace::default(), "late", None);
-    yield_often();
+    turns(20);
     if !late.is_finished() {
         (subject.open)(); // for those that begin anew
-        yield_often();
+        turns(20);
     }
     assert!(late.is_success());
 }
@@ -165,7 +159,7 @@ pub(crate) fn limited_from_outside(subject: Subject) {
     a.wait();
     trace.is(&["a: elapsed"]);
     (subject.open)();
-    yield_often();
+    turns(20);
     trace.is(&["b: goes on"]);
 }
 
@@ -181,10 +175,10 @@ pub(crate) fn shielded(subject: Subject) {
     });
     yield_now();
     a.kill_soon();
-    yield_often();
+    turns(20);
     trace.is(&[]);
     (subject.open)();
-    yield_often();
+    turns(20);
     trace.is(&["a: served", "a: killed"]);
 }
 
@@ -235,7 +229,7 @@ pub(crate) fn refused_while_unwinding(subject: Subject) {
     let late = subject.waiter(&trace, "late", None);
     yield_now();
     (subject.open)();
-    yield_often();
+    turns(20);
     assert!(late.is_success());
 }
 

@@ -1,6 +1,6 @@
 use crate::cases::{Subject, cases};
 use crate::random::{Random, seeds};
-use crate::trace::Trace;
+use crate::trace::{Trace, turns};
 use greenlet::sync::{Condvar, Mutex};
 use greenlet::{JoinHandle, sleep, spawn, yield_now};
 use std::cell::Cell;
@@ -70,7 +70,7 @@ fn notifications_reach_the_first_or_all() {
     yield_now();
     trace.is(&[]); // they wait for the mutex
     drop(guard);
-    (yield_now(), yield_now(), yield_now());
+    turns(3);
     trace.is(&["b: 2", "c: 3", "d: 4"]);
     assert!(!shared.1.notify_one());
 }
@@ -87,10 +87,10 @@ fn a_notification_of_one_that_is_killed_goes_to_the_next() {
     shared.1.notify_one();
     yield_now();
     a.kill_soon();
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&[]); // it has to have the mutex before
     drop(guard);
-    (yield_now(), yield_now(), yield_now());
+    turns(3);
     trace.is(&["a: killed", "b: 1"]);
 }
 
@@ -103,7 +103,7 @@ fn a_notification_for_all_goes_to_no_latecomer() {
     shared.1.notify_all();
     a.kill_soon();
     let late = waiter(&trace, &shared, "late");
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&["a: killed"]);
     assert!(!late.is_finished());
     late.kill();
@@ -129,7 +129,7 @@ fn the_mutex_is_held_while_a_kill_unwinds() {
     yield_now();
     let mut guard = shared.0.lock();
     task.kill_soon();
-    (yield_now(), yield_now());
+    turns(2);
     *guard = 1;
     trace.is(&[]);
     drop(guard);

@@ -37,10 +37,13 @@ pub(crate) fn let_go(held: impl Any) -> Rc<dyn Fn()> {
 /// How somebody enters: `None` tries, else it waits for at most so long.
 pub(crate) type Limit = Option<Option<Duration>>;
 
+/// Enters in one way, if it is let in.
+pub(crate) type Enter = Box<dyn Fn(usize, Limit) -> Option<Box<dyn Any>>>;
+
 /// What can be held in several ways.
 pub(crate) struct Holding {
     /// Enters in one way (below `kinds`); `None` if it is refused.
-    pub(crate) enter: Box<dyn Fn(usize, Limit) -> Option<Box<dyn Any>>>,
+    pub(crate) enter: Enter,
     pub(crate) kinds: usize,
     /// Is there never more than one inside?
     pub(crate) one_at_a_time: bool,

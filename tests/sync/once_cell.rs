@@ -1,6 +1,6 @@
 use crate::cases::Subject;
 use crate::random::{Random, seeds};
-use crate::trace::{Trace, raised};
+use crate::trace::{Trace, raised, turns};
 use greenlet::sync::{Event, OnceCell};
 use greenlet::{JoinHandle, sleep, spawn, timeout, yield_now};
 use std::cell::Cell;
@@ -110,7 +110,7 @@ fn one_makes_it_and_all_get_it() {
     yield_now();
     assert_eq!((cell.get(), cell.set(9)), (None, Err(9)));
     makers[0].go_on.set();
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&["a makes it", "a: 1", "b: 1", "c: 1"]);
 }
 
@@ -121,13 +121,13 @@ fn after_a_panic_and_a_kill_it_is_the_next_ones_turn() {
         [("a", -1), ("b", 2), ("c", 3), ("d", 4)].map(|(name, n)| maker(&trace, &cell, name, n));
     yield_now();
     makers[0].go_on.set();
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&["a makes it", "a: a fails", "b makes it"]);
     makers[1].task.kill();
     yield_now();
     trace.is(&["b: killed", "c makes it"]);
     makers[2].go_on.set();
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&["c: 3", "d: 3"]);
 }
 
@@ -162,7 +162,7 @@ fn dropped_with_waiters() {
     let makers = [("a", 1), ("b", 2)].map(|(name, n)| maker(&trace, &cell, name, n));
     yield_now();
     drop(cell);
-    (makers[1].task.kill(), makers[0].task.kill());
+    makers[1].task.kill(); makers[0].task.kill();
     trace.is(&["a makes it", "b: killed", "a: killed"]);
     assert!(weak.upgrade().is_none());
 }

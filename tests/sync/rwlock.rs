@@ -1,6 +1,6 @@
 use crate::cases::{Subject, cases};
 use crate::holders::{self, Holding, hold, let_go};
-use crate::trace::Trace;
+use crate::trace::{Trace, turns};
 use greenlet::sync::{RwLock, RwLockWriteGuard};
 use greenlet::{sleep, yield_now};
 use std::rc::Rc;
@@ -161,7 +161,7 @@ fn a_writer_that_goes_on_as_a_reader_lets_readers_in() {
     let _ = (reader(&trace, &lock, "r1"), writer(&trace, &lock, "w1"), reader(&trace, &lock, "r2"));
     yield_now();
     let guard = RwLockWriteGuard::downgrade(guard);
-    (yield_now(), yield_now());
+    turns(2);
     trace.is(&["r1 in", "r1: out"]);
     drop(guard);
     for _ in 0..4 {

@@ -1,6 +1,6 @@
 //! What happened, as short lines in order; compared whole.
 
-use greenlet::{Elapsed, GreenletExit, JoinHandle, spawn};
+use greenlet::{Elapsed, GreenletExit, JoinHandle, spawn, yield_now};
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -37,6 +37,13 @@ impl Trace {
             });
             result.map_or_else(|payload| resume_unwind(payload), drop)
         })
+    }
+}
+
+/// Lets everybody who is ready run so many times.
+pub(crate) fn turns(count: usize) {
+    for _ in 0..count {
+        yield_now();
     }
 }
 
