@@ -1,7 +1,7 @@
 use crate::cases::{Subject, cases};
 use crate::holders::{hold, let_go};
 use greenlet::sync::{BoundedSemaphore, TooManyReleases};
-use greenlet::{Waitable, wait};
+use greenlet::{Waitable, spawn, wait, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,6 +37,17 @@ fn uncontended() {
 }
 
 cases!(exhausted, uncontended);
+
+#[test]
+fn one_of_none_serves_nobody() {
+    let semaphore = Rc::new(BoundedSemaphore::new(0));
+    let one = semaphore.clone();
+    let waiter = spawn(move || one.acquire().forget());
+    yield_now();
+    assert_eq!(semaphore.release(), Err(TooManyReleases));
+    assert_eq!(semaphore.waiters(), 1);
+    waiter.kill();
+}
 
 #[test]
 fn a_guard_without_its_permit_panics() {

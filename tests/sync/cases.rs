@@ -57,7 +57,8 @@ pub(crate) fn timed_out(subject: Subject) {
     let _b = subject.waiter(&trace, "b", None);
     let c = subject.waiter(&trace, "c", SHORT);
     let _d = subject.waiter(&trace, "d", Some(Duration::from_secs(60)));
-    a.wait(); c.wait();
+    a.wait();
+    c.wait();
     trace.is(&["a: timed out", "c: timed out"]);
     (subject.open)();
     turns(20);

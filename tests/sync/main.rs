@@ -3,6 +3,7 @@
 //!
 //! `cases` holds what must be so for all of them; each file has what is particular to one.
 
+mod allocations;
 mod async_result;
 mod barrier;
 mod bounded_semaphore;

@@ -162,7 +162,8 @@ fn dropped_with_waiters() {
     let makers = [("a", 1), ("b", 2)].map(|(name, n)| maker(&trace, &cell, name, n));
     yield_now();
     drop(cell);
-    makers[1].task.kill(); makers[0].task.kill();
+    makers[1].task.kill();
+    makers[0].task.kill();
     trace.is(&["a makes it", "b: killed", "a: killed"]);
     assert!(weak.upgrade().is_none());
 }

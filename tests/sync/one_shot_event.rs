@@ -60,7 +60,8 @@ fn whoever_was_woken_before_a_reset_gets_what_was_sent_then() {
         let event = event.clone();
         let _ = trace.task(name, move || event.wait().unwrap());
     };
-    waiter("a"); waiter("b");
+    waiter("a");
+    waiter("b");
     yield_now();
     event.send(1).unwrap();
     event.reset().unwrap();

@@ -31,7 +31,8 @@ fn uncontended() {
     assert!(semaphore.wait_timeout(Duration::ZERO));
     semaphore.try_acquire().unwrap().forget();
     assert_eq!(semaphore.available(), 1);
-    semaphore.release(); semaphore.release();
+    semaphore.release();
+    semaphore.release();
     assert_eq!((semaphore.available(), semaphore.balance()), (3, 3));
     assert_eq!(format!("{semaphore:?}"), "Semaphore { available: 3, waiters: 0 }");
 }
@@ -69,7 +70,8 @@ fn a_release_serves_the_first_and_no_latecomer() {
     }
     yield_now();
     assert_eq!((semaphore.waiters(), semaphore.balance()), (3, -3));
-    semaphore.release(); semaphore.release();
+    semaphore.release();
+    semaphore.release();
     assert!(semaphore.try_acquire().is_none());
     yield_now();
     trace.is(&["a: 1", "b: 1"]);

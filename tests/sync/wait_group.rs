@@ -29,7 +29,8 @@ fn uncontended() {
     let entered = group.enter();
     assert_eq!(format!("{group:?}"), "WaitGroup { count: 3, .. }");
     drop(entered);
-    group.dec(); group.dec();
+    group.dec();
+    group.dec();
     assert!(group.wait_timeout(Duration::ZERO));
     let told = catch_unwind(AssertUnwindSafe(|| group.dec())).unwrap_err();
     let text = told.downcast_ref::<&str>().unwrap();
@@ -51,7 +52,8 @@ fn a_wait_ends_when_the_count_was_zero_even_if_it_has_grown_since() {
     group.dec();
     yield_now();
     trace.is(&[]);
-    group.dec(); group.inc();
+    group.dec();
+    group.inc();
     yield_now();
     trace.is(&["waits: 1"]);
     assert_eq!(wait(&[&*group]).timeout(Duration::from_millis(1)).first(), None);
