@@ -27,8 +27,8 @@ impl Random {
     }
 }
 
-/// Calls `run` with so many seeds, and says with which one it fails. `GREENLET_SEED` is the only one
-/// if it is set.
+/// Calls `run` with so many seeds, or with `GREENLET_SEEDS`, and says with which one it fails.
+/// `GREENLET_SEED` is the only one if it is set.
 pub(crate) fn seeds(count: u64, run: impl Fn(u64)) {
     struct OnFailure(u64);
     impl Drop for OnFailure {
@@ -38,8 +38,9 @@ pub(crate) fn seeds(count: u64, run: impl Fn(u64)) {
             }
         }
     }
-    let chosen = std::env::var("GREENLET_SEED").ok().map(|text| text.parse().unwrap());
-    let range = chosen.map_or(0..count, |seed: u64| seed..seed + 1);
+    let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
+    let count = number("GREENLET_SEEDS").unwrap_or(count);
+    let range = number("GREENLET_SEED").map_or(0..count, |seed| seed..seed + 1);
     for seed in range {
         let _on_failure = OnFailure(seed);
         run(seed);
