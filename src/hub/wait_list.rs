@@ -6,7 +6,7 @@
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::hub;
+use super::hub_if_any;
 use crate::greenlet::{Block, current_block};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
@@ -67,7 +67,7 @@ impl WaitNode {
         self.fired.set(true);
         // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
         match unsafe { self.wakes.get().as_ref() } {
-            Some(block) => hub().wake(block),
+            Some(block) => wake(block),
             None => self.arrive(),
         }
     }
@@ -79,6 +79,15 @@ impl WaitNode {
         if let Some(arrivals) = unsafe { self.arrivals.get().as_ref() } {
             arrivals.push(self);
         }
+    }
+}
+
+/// Wakes a greenlet that waits. Without its hub it waits for ever: the thread's locals are being
+/// destroyed, or this is the child of a fork. A guard may be dropped then all the same.
+#[inline]
+fn wake(block: &Block) {
+    if let Some(hub) = hub_if_any() {
+        hub.wake(block);
     }
 }
 
@@ -113,7 +122,7 @@ impl Arrivals {
         self.last.set(node);
         // SAFETY: null, or a greenlet that is inside `wait`.
         if let Some(block) = unsafe { self.wakes.get().as_ref() } {
-            hub().wake(block);
+            wake(block);
         }
     }
 

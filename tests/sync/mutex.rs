@@ -1,9 +1,11 @@
+#![expect(unsafe_code, reason = "forks")]
+
 use crate::cases::{Subject, cases};
 use crate::holders::{self, Holding, hold, let_go};
 use crate::trace::Trace;
-use greenlet::sync::Mutex;
+use greenlet::sync::{Mutex, MutexGuard};
 use greenlet::{spawn, yield_now};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -118,6 +120,44 @@ fn a_panic_releases_it_and_leaves_no_mark() {
     yield_now();
     trace.is(&["next: 2"]);
     assert!(!mutex.is_locked());
+}
+
+/// The guard outlives the hub, and the waiter's stack is left as it is.
+#[test]
+fn a_guard_may_be_dropped_when_the_thread_has_ended() {
+    std::thread_local! {
+        static KEPT: RefCell<Option<MutexGuard<'static, i32>>> = const { RefCell::new(None) };
+    }
+    let mutex = std::thread::spawn(|| {
+        let mutex: &'static Mutex<i32> = Box::leak(Box::new(Mutex::new(0)));
+        KEPT.set(Some(mutex.lock())); // before there is a hub, so it is dropped after that
+        greenlet::spawn_detached(move || *mutex.lock() += 1);
+        yield_now();
+        &raw const *mutex as usize
+    });
+    assert_ne!(mutex.join().unwrap(), 0);
+}
+
+#[test]
+fn a_child_of_a_fork_may_drop_guards() {
+    let mutex = Rc::new(Mutex::new(0));
+    let guard = mutex.lock();
+    let one = mutex.clone();
+    let waiter = spawn(move || *one.lock() += 1);
+    yield_now();
+    // SAFETY: the child calls nothing that another thread may have left in the middle.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(guard))).is_ok();
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(!dropped)) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours, a place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(libc::WEXITSTATUS(status), 0);
+    drop(guard);
+    waiter.join().unwrap();
 }
 
 #[test]
