@@ -186,9 +186,9 @@ fn no_item_waits_while_a_consumer_does() {
                             }
                         }
                     }
-                    yield_now(); // with the mutex
-                    *items -= 1;
+                    *items -= 1; // at once: one that is killed now keeps its notification
                     taken.set(taken.get() + 1);
+                    yield_now(); // with the mutex
                 })),
             }
             if random.one_in(3) {
