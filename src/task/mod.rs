@@ -22,6 +22,7 @@ mod handle;
 mod join_all;
 mod kill;
 mod link;
+mod scope;
 mod spawn;
 
 pub use builder::TaskBuilder;
@@ -30,4 +31,5 @@ pub use handle::{JoinHandle, TaskState};
 pub use join_all::{JoinAll, Joined, join_all};
 pub use kill::{KillAll, kill_all};
 pub use link::{Link, TaskEnd};
+pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};
