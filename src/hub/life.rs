@@ -37,6 +37,7 @@ pub(crate) fn hub<'a>() -> &'a Hub {
 }
 
 /// This thread's hub, if it has one that is of any use.
+#[inline]
 pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
     unsafe { scheduler().cast::<Hub>().as_ref() }

@@ -6,7 +6,7 @@
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::hub;
+use super::hub_if_any;
 use crate::greenlet::{Block, current_block};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
@@ -18,6 +18,7 @@ pub(crate) struct WaitNode {
     /// The greenlet that waits; null in [`OneOfSeveral`].
     wakes: *const Block,
     fired: Cell<bool>,
+    note: u64,
 }
 
 intrusive_adapter!(WaitAdapter = UnsafeRef<WaitNode>: WaitNode { link => LinkedListLink });
@@ -26,7 +27,20 @@ impl WaitNode {
     /// A wait of the current greenlet.
     #[inline]
     pub(crate) fn new() -> WaitNode {
-        WaitNode { link: LinkedListLink::new(), wakes: current_block(), fired: Cell::new(false) }
+        WaitNode::noted(0)
+    }
+
+    /// As [`new`](WaitNode::new), with a note for those who [look](WaitList::first_note) at the list.
+    #[inline]
+    pub(crate) fn noted(note: u64) -> WaitNode {
+        WaitNode { wakes: current_block(), note, ..WaitNode::of_nobody() }
+    }
+
+    /// One that wakes nobody by itself.
+    #[inline]
+    const fn of_nobody() -> WaitNode {
+        let (link, fired) = (LinkedListLink::new(), Cell::new(false));
+        WaitNode { link, wakes: null(), fired, note: 0 }
     }
 
     /// Was it woken through its list? It is in no list then.
@@ -41,7 +55,7 @@ impl WaitNode {
         self.fired.set(true);
         // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
         match unsafe { self.wakes.as_ref() } {
-            Some(block) => hub().wake(block),
+            Some(block) => wake(block),
             // SAFETY: it wakes nobody, so it is the first field of one of several.
             None => unsafe { &*(&raw const *self).cast::<OneOfSeveral>() }.arrive(),
         }
@@ -62,8 +76,11 @@ const _: () = assert!(std::mem::offset_of!(OneOfSeveral, node) == 0);
 impl OneOfSeveral {
     /// One that is [watched](Arrivals::watch) before it is added to a list.
     pub(crate) fn new() -> OneOfSeveral {
-        let node = WaitNode { link: LinkedListLink::new(), wakes: null(), fired: Cell::new(false) };
-        OneOfSeveral { node, arrivals: Cell::new(null()), next: Cell::new(null()) }
+        OneOfSeveral {
+            node: WaitNode::of_nobody(),
+            arrivals: Cell::new(null()),
+            next: Cell::new(null()),
+        }
     }
 
     /// Notes that it fired.
@@ -74,6 +91,15 @@ impl OneOfSeveral {
         if let Some(arrivals) = unsafe { self.arrivals.get().as_ref() } {
             arrivals.push(self);
         }
+    }
+}
+
+/// Wakes a greenlet that waits. Without its hub it waits for ever: the thread's locals are being
+/// destroyed, or this is the child of a fork. A guard may be dropped then all the same.
+#[inline]
+fn wake(block: &Block) {
+    if let Some(hub) = hub_if_any() {
+        hub.wake(block);
     }
 }
 
@@ -108,7 +134,7 @@ impl Arrivals {
         self.last.set(node);
         // SAFETY: null, or a greenlet that is inside `wait`.
         if let Some(block) = unsafe { self.wakes.get().as_ref() } {
-            hub().wake(block);
+            wake(block);
         }
     }
 
@@ -141,6 +167,12 @@ impl Arrivals {
 /// A list of waits.
 pub(crate) struct WaitList(RefCell<LinkedList<WaitAdapter>>);
 
+impl Default for WaitList {
+    fn default() -> WaitList {
+        WaitList::new()
+    }
+}
+
 impl WaitList {
     pub(crate) const fn new() -> WaitList {
         WaitList(RefCell::new(LinkedList::new(WaitAdapter::NEW)))
@@ -172,12 +204,29 @@ impl WaitList {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
+    /// How many waits there are; counts them.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().iter().count()
+    }
+
+    /// What the first wait was [noted](WaitNode::noted) with; `None` if there is none.
+    #[inline]
+    pub(crate) fn first_note(&self) -> Option<u64> {
+        self.0.borrow().front().get().map(|node| node.note)
+    }
+
     /// Fires the first wait and wakes its greenlet; false if there is none.
+    #[inline]
     pub(crate) fn wake_one(&self) -> bool {
+        !self.is_empty() && self.fire_first()
+    }
+
+    fn fire_first(&self) -> bool {
         let Some(node) = self.0.borrow_mut().pop_front() else { return false };
         node.fire();
         true

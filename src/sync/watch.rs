@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Nodes for so few things lie in the frame of the one that waits.
 const IN_FRAME: usize = 8;
 
-/// Something that [`wait`] and [`wait_each`] can wait for: tasks.
+/// Something that [`wait`] and [`wait_each`] can wait for: tasks, events, results, semaphores.
 ///
 /// Only this crate implements it.
 pub trait Waitable: Watched {
