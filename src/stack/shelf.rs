@@ -17,8 +17,8 @@ use super::shape::{Shape, StackReuse};
 /// Regions whose owners have ended, all of their slots free and trimmed.
 static POOL: Mutex<Vec<&'static Region>> = Mutex::new(Vec::new());
 
-/// The first region of a shelf, and the largest; each is twice as large as the one before, so that a
-/// million stacks take about fourteen mappings.
+/// The first region of a shelf, and the largest; each is four times as large as the one before, so that a
+/// million stacks take about ten mappings.
 const FIRST_REGION_BYTES: usize = 8 << 20;
 const LARGEST_REGION_BYTES: usize = 32 << 30;
 /// No region is smaller than this, however little memory there is: the last megabyte is not for stacks.
@@ -135,7 +135,7 @@ impl Shelf {
         let stride_bytes = self.shape.stride_bytes();
         let first = (FIRST_REGION_BYTES / stride_bytes).max(LEAST_SLOTS);
         let largest = (LARGEST_REGION_BYTES / stride_bytes).max(first);
-        let mut slots = newest.map_or(first, |region| (region.slots * 2).clamp(first, largest));
+        let mut slots = newest.map_or(first, |region| (region.slots * 4).clamp(first, largest));
         loop {
             match Region::map(self.shape, slots) {
                 Ok(region) => return Ok(region),
