@@ -13,7 +13,7 @@
 //! Invariants: **Mapped for ever**, **Guarded, then taken**, **One owner** (all three in `region.rs`).
 //!
 //! Cost: a stack touches one page when it is first taken, and no page before. A million stacks of the
-//! default shape take about ten mappings, 4 KiB of memory and 256 bytes of page table each.
+//! default shape take eight mappings, 4 KiB of memory and 256 bytes of page table each.
 
 mod advise;
 mod alternate;

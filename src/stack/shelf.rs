@@ -18,9 +18,9 @@ use super::shape::{Shape, StackReuse};
 static POOL: Mutex<Vec<&'static Region>> = Mutex::new(Vec::new());
 
 /// The first region of a shelf, and the largest; each is four times as large as the one before, so that a
-/// million stacks take about ten mappings.
+/// million stacks take eight regions.
 const FIRST_REGION_BYTES: usize = 8 << 20;
-const LARGEST_REGION_BYTES: usize = 32 << 30;
+const LARGEST_REGION_BYTES: usize = 128 << 30;
 /// No region is smaller than this, however little memory there is: the last megabyte is not for stacks.
 const LEAST_SLOTS: usize = 8;
 
