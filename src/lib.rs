@@ -78,7 +78,7 @@ pub mod net;
 #[cfg(feature = "hub")]
 mod op;
 #[cfg(feature = "hub")]
-mod sync;
+pub mod sync;
 #[cfg(feature = "hub")]
 mod task;
 #[cfg(feature = "hub")]

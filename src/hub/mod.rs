@@ -49,7 +49,7 @@ pub use life::config;
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
-pub(crate) use report::set_waits_for;
+pub(crate) use report::{WaitsFor, set_waits_for};
 pub use stats::{Stats, stats};
 pub(crate) use wait_list::{Arrivals, WaitList, WaitNode};
 

@@ -153,6 +153,16 @@ impl WaitList {
         self.0.borrow_mut().push_back(unsafe { UnsafeRef::from_raw(node) });
     }
 
+    /// As [`add`](WaitList::add), before all others: for one that has waited already.
+    ///
+    /// # Safety
+    /// - As for [`add`](WaitList::add).
+    pub(crate) unsafe fn add_first(&self, node: &WaitNode) {
+        node.fired.set(false);
+        // SAFETY: it stays where it is.
+        self.0.borrow_mut().push_front(unsafe { UnsafeRef::from_raw(node) });
+    }
+
     /// Takes a wait out, if it is in a list, which is this one then.
     ///
     /// # Safety
@@ -167,11 +177,18 @@ impl WaitList {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
+    /// How many waits there are; counts them.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().iter().count()
+    }
+
     /// Fires the first wait and wakes its greenlet; false if there is none.
+    #[inline]
     pub(crate) fn wake_one(&self) -> bool {
         let Some(node) = self.0.borrow_mut().pop_front() else { return false };
         node.fire();
