@@ -21,6 +21,7 @@ pub(crate) struct WaitNode {
     /// The one that fired after this, of several.
     next: Cell<*const WaitNode>,
     fired: Cell<bool>,
+    note: Cell<u64>,
 }
 
 intrusive_adapter!(WaitAdapter = UnsafeRef<WaitNode>: WaitNode { link => LinkedListLink });
@@ -42,7 +43,16 @@ impl WaitNode {
             arrivals: Cell::new(null()),
             next: Cell::new(null()),
             fired: Cell::new(false),
+            note: Cell::new(0),
         }
+    }
+
+    /// As [`new`](WaitNode::new), with a note for those who [look](WaitList::first_note) at the list.
+    #[inline]
+    pub(crate) fn noted(note: u64) -> WaitNode {
+        let node = WaitNode::new();
+        node.note.set(note);
+        node
     }
 
     /// Was it woken through its list? It is in no list then.
@@ -136,6 +146,12 @@ impl Arrivals {
 /// A list of waits.
 pub(crate) struct WaitList(RefCell<LinkedList<WaitAdapter>>);
 
+impl Default for WaitList {
+    fn default() -> WaitList {
+        WaitList::new()
+    }
+}
+
 impl WaitList {
     pub(crate) const fn new() -> WaitList {
         WaitList(RefCell::new(LinkedList::new(WaitAdapter::NEW)))
@@ -185,6 +201,12 @@ impl WaitList {
     /// How many waits there are; counts them.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().iter().count()
+    }
+
+    /// What the first wait was [noted](WaitNode::noted) with; `None` if there is none.
+    #[inline]
+    pub(crate) fn first_note(&self) -> Option<u64> {
+        self.0.borrow().front().get().map(|node| node.note.get())
     }
 
     /// Fires the first wait and wakes its greenlet; false if there is none.

@@ -3,12 +3,10 @@
 //! Whoever is given a turn is ready, but has not run yet. What the turn is for (an item, a place) is
 //! kept for it until then: others do not overtake. If it is to be raised in instead, it gives the turn
 //! back by coming out of [`Turns::wait`] with an error, and whoever called that offers again.
-//!
-//! - **Parked memory stays**: no node is in the list any more when [`Turns::wait`] is left.
-#![expect(unsafe_code, reason = "waits in lists by address")]
 
+use super::park_in::{assert_others_can_run, park_first_in, park_in};
 use crate::greenlet::current_block;
-use crate::hub::{Deadline, Hub, Interrupted, WaitList, WaitNode, WaitsFor, hub, set_waits_for};
+use crate::hub::{Interrupted, WaitList, WaitNode, WaitsFor, hub};
 use std::cell::Cell;
 
 /// Those who wait for a turn, and how many turns were given but not taken.
@@ -67,42 +65,21 @@ impl Turns {
         what: WaitsFor,
         until: Option<u64>,
     ) -> Result<bool, Interrupted> {
-        let (hub, me) = (hub(), current_block());
-        assert!(
-            hub.others_can_run(),
-            "{what} cannot be waited for while the thread unwinds: nobody else could run"
-        );
-        set_waits_for(me, what);
         let node = WaitNode::new();
-        // SAFETY: taken out below, before this frame is left; no park unwinds.
-        unsafe {
-            if first {
-                self.waiting.add_first(&node);
-            } else {
-                self.waiting.add(&node);
-            }
-        }
-        let waited = match until {
-            None => hub.wait_until(|| node.has_fired()),
-            Some(moment) => wait_until(hub, &node, moment),
+        let parked = match first {
+            false => park_in(&self.waiting, &node, what, until),
+            true => park_first_in(&self.waiting, &node, what, until),
         };
-        // SAFETY: in this list, or fired.
-        unsafe { self.waiting.remove(&node) };
         self.given.set(self.given.get() - usize::from(node.has_fired()));
-        waited?;
-        match hub.interrupted(me) {
-            None => Ok(node.has_fired()),
+        let given = parked?;
+        match hub().interrupted(current_block()) {
+            None => Ok(given),
             Some(interrupted) => Err(interrupted),
         }
     }
-}
 
-#[inline(never)]
-fn wait_until(hub: &Hub, node: &WaitNode, moment: u64) -> Result<(), Interrupted> {
-    let deadline = Deadline::new(current_block());
-    // SAFETY: taken back below; no park unwinds.
-    unsafe { hub.set_deadline(&deadline, moment) };
-    let waited = hub.wait_until(|| node.has_fired() || deadline.has_passed());
-    hub.take_back(&deadline);
-    waited
+    /// Panics while the thread unwinds, as [`wait`](Turns::wait) would.
+    pub(crate) fn assert_can_wait(&self, what: WaitsFor) {
+        assert_others_can_run(hub(), what);
+    }
 }

@@ -10,7 +10,9 @@ fn each_receiver_gets_each_item_in_the_order_of_waiting() {
     let (news, trace) = (Broadcast::unbounded(), Trace::default());
     for name in ["a", "b"] {
         let (receiver, log) = (news.subscribe(), trace.clone());
-        greenlet::spawn_detached(move || receiver.for_each(|item| log.note(format!("{name}{item}"))));
+        greenlet::spawn_detached(move || {
+            receiver.for_each(|item| log.note(format!("{name}{item}")))
+        });
     }
     idle();
     news.put(1).unwrap();

@@ -22,10 +22,7 @@ fn put_does_not_switch() {
         }
     });
     join_all([second, first]).join();
-    assert_eq!(
-        trace.take(),
-        "ask, put, put, put, --> test, ask, --> test, ask, --> test"
-    );
+    assert_eq!(trace.take(), "ask, put, put, put, --> test, ask, --> test, ask, --> test");
 }
 
 #[test]
@@ -61,7 +58,8 @@ fn a_queue_of_one_alternates() {
         }
     });
     let log = trace.clone();
-    let consumer = spawn(move || (0..4).for_each(|_| log.note(format!("got{}", queue.get().unwrap()))));
+    let consumer =
+        spawn(move || (0..4).for_each(|_| log.note(format!("got{}", queue.get().unwrap()))));
     join_all([producer, consumer]).join();
     assert_eq!(trace.take(), "put0, got0, put1, got1, put2, got2, put3, got3");
 }

@@ -74,9 +74,9 @@ fn a_killed_putter_takes_its_item_back() {
 }
 
 #[test]
-fn a_putter_killed_after_its_item_was_promised_takes_it_back() {
+fn a_putter_killed_while_its_item_is_promised_takes_it_back_and_the_getter_keeps_its_place() {
     let (channel, trace) = (Channel::new(), Trace::default());
-    let getters: Vec<_> = ["a", "b"]
+    let getters: Vec<_> = ["a", "b", "c"]
         .into_iter()
         .map(|name| {
             let (channel, log) = (channel.clone(), trace.clone());
@@ -85,43 +85,21 @@ fn a_putter_killed_after_its_item_was_promised_takes_it_back() {
         .collect();
     idle();
     let putter = channel.clone();
-    let victim = spawn(move || putter.put(1));
-    // It lays down its item, promises it to `a`, and is killed before `a` runs.
-    let (log, putter) = (trace.clone(), channel.clone());
+    let victim = spawn(move || putter.put(1)); // promises its item to `a`
+    let log = trace.clone();
     let killer = spawn(move || {
-        log.note("kill");
+        // `a` passes the promise on to `b`, but then it is withdrawn before `b` runs.
+        getters[0].kill_soon();
         victim.kill_soon();
-        drop(victim);
-        putter.put(2).unwrap();
+        log.note("killed");
+        getters
     });
-    killer.join().unwrap();
+    let getters = killer.join().unwrap();
     idle();
-    // `a` was promised an item first, and keeps its place.
-    assert_eq!(trace.take(), "kill, a got 1");
-    assert_eq!(channel.try_put(3), Ok(()));
-    join_all(getters).timeout(LONG).join();
-    assert_eq!(trace.take(), "b got 3");
-}
-
-#[test]
-fn a_getter_that_finds_its_promise_withdrawn_keeps_its_place() {
-    let (channel, trace) = (Channel::new(), Trace::default());
-    let putter = channel.clone();
-    let victim = spawn(move || putter.put(1));
-    let other = channel.clone();
-    let killer = spawn(move || {
-        victim.kill_soon(); // ready before `a`, which is promised its item only after this
-        other.put(2).unwrap();
-    });
-    for name in ["a", "b"] {
-        let (channel, log) = (channel.clone(), trace.clone());
-        greenlet::spawn_detached(move || log.note(format!("{name} got {}", channel.get().unwrap())));
-    }
-    killer.join().unwrap();
-    idle();
-    assert_eq!(channel.try_put(3), Ok(()));
-    idle();
-    assert_eq!(trace.take(), "a got 2, b got 3");
+    assert_eq!((trace.take().as_str(), channel.getting(), channel.len()), ("killed", 2, 0));
+    assert_eq!((channel.try_put(2), channel.try_put(3)), (Ok(()), Ok(())));
+    assert_eq!(join_all(getters).timeout(LONG).join().left.len(), 0);
+    assert_eq!(trace.take(), "b got 2, c got 3");
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! One sender's items to every receiver.
-#![expect(unsafe_code, reason = "waits in a list by address")]
 
 use super::error::Closed;
-use crate::greenlet::current_block;
-use crate::hub::{Deadline, WaitList, WaitNode, hub, set_waits_for};
+use crate::hub::{WaitList, WaitNode, hub};
+use crate::sync::park_in::take_in;
 use crate::sync::{Waitable, Watched, Watchers};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -265,28 +264,7 @@ impl<T: Clone> Receiver<T> {
 
     /// Parks until there is something, or the end; false if the moment came before.
     fn wait(&self, until: Option<u64>) -> bool {
-        let (hub, me) = (hub(), current_block());
-        assert!(
-            hub.others_can_run(),
-            "a broadcast cannot be waited for while the thread unwinds: nobody else could run"
-        );
-        set_waits_for(me, &"a broadcast");
-        let (node, deadline) = (WaitNode::new(), Deadline::new(me));
-        // SAFETY: both are taken out below, before this frame is left; no park unwinds.
-        unsafe {
-            self.shared.waiting.add(&node);
-            if let Some(moment) = until {
-                hub.set_deadline(&deadline, moment);
-            }
-        }
-        let waited = hub.wait_until(|| node.has_fired() || deadline.has_passed());
-        hub.take_back(&deadline);
-        // SAFETY: in this list, or fired.
-        unsafe { self.shared.waiting.remove(&node) };
-        if let Err(interrupted) = waited {
-            interrupted.raise();
-        }
-        node.has_fired()
+        take_in(&self.shared.waiting, &WaitNode::new(), &"a broadcast", until, || {})
     }
 }
 

@@ -12,10 +12,14 @@
 
 use super::error::{GetError, PutError};
 use super::store::Store;
-use crate::hub::WaitList;
+use crate::hub::{WaitList, WaitsFor};
 use crate::sync::turns::Turns;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+
+const ITEM: WaitsFor = &"an item of a queue";
+const ROOM: WaitsFor = &"room in a queue";
+const GETTER: WaitsFor = &"a getter in a rendezvous";
 
 pub(super) struct Shared<S: Store> {
     pub(super) store: RefCell<S>,
@@ -84,7 +88,7 @@ impl<S: Store> Shared<S> {
             return self.hand_over(item, until);
         }
         if !self.has_room() {
-            match self.putters.wait(false, &"room in a queue", until) {
+            match self.putters.wait(false, ROOM, until) {
                 Ok(true) if self.is_closed.get() => return Err(PutError::Closed(item)),
                 Ok(true) => {}
                 Ok(false) => return Err(PutError::Full(item)),
@@ -144,11 +148,12 @@ impl<S: Store> Shared<S> {
 
     /// Puts with a capacity of 0: until the item is taken.
     fn hand_over(&self, item: S::Item, until: Option<u64>) -> Result<(), PutError<S::Item>> {
+        self.putters.assert_can_wait(GETTER);
         let number = self.last_number.get() + 1;
         self.last_number.set(number);
         self.handed.borrow_mut().push_back(number);
         self.push(item);
-        let waited = self.putters.wait(false, &"a getter in a rendezvous", until);
+        let waited = self.putters.wait(false, GETTER, until);
         let is_clear = waited.as_ref().is_ok_and(|taken| *taken) && !self.is_closed.get();
         let Some(item) = (if is_clear { None } else { self.withdraw(number) }) else {
             return Ok(()); // taken; what is to be raised is raised at the next wait
@@ -192,7 +197,7 @@ impl<S: Store> Shared<S> {
             if self.hands_over() {
                 self.room_watchers.wake_all();
             }
-            match self.getters.wait(again, &"an item of a queue", until) {
+            match self.getters.wait(again, ITEM, until) {
                 Ok(true) => {}
                 Ok(false) => return Err(GetError::Empty),
                 Err(interrupted) => {
