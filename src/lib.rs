@@ -78,6 +78,8 @@ pub mod net;
 #[cfg(feature = "hub")]
 mod op;
 #[cfg(feature = "hub")]
+pub mod pool;
+#[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]
 mod task;
@@ -94,8 +96,8 @@ pub use stack::{StackError, StackReuse};
 pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
 #[cfg(feature = "hub")]
 pub use task::{
-    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, TaskBuilder, TaskEnd, TaskState,
-    join_all, kill_all, spawn, spawn_detached, spawn_later, try_spawn,
+    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, TaskBuilder, TaskEnd, TaskRef,
+    TaskState, join_all, kill_all, spawn, spawn_detached, spawn_later, try_spawn,
 };
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

@@ -8,7 +8,7 @@
 //!              └── greenlet below the hub: body under catch_unwind ──▶ store, wake, call links
 //! ```
 //!
-//! Files: `cell` (what handles and task share), `error`, `handle`, `link`, `spawn` and `builder` (how
+//! Files: `cell` (what handles and task share), `error`, `task_ref`, `handle`, `link`, `spawn` and `builder` (how
 //! tasks begin and run), `kill`, `join_all`, `scope`. Handles and spawning know one another.
 //!
 //! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
@@ -23,6 +23,7 @@ mod join_all;
 mod kill;
 mod link;
 mod spawn;
+mod task_ref;
 
 pub use builder::TaskBuilder;
 pub use error::JoinError;
@@ -31,3 +32,4 @@ pub use join_all::{JoinAll, Joined, join_all};
 pub use kill::{KillAll, kill_all};
 pub use link::{Link, TaskEnd};
 pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};
+pub use task_ref::TaskRef;
