@@ -369,7 +369,7 @@ impl<P: Limited> PoolOf<P> {
     /// How many places are free; after [`resize`](PoolOf::resize) perhaps fewer than none.
     #[doc(alias = "free_count")]
     pub fn free(&self) -> isize {
-        let [size, busy] = [self.size(), self.running()].map(|n| isize::try_from(n));
+        let [size, busy] = [self.size(), self.running()].map(isize::try_from);
         size.unwrap_or(isize::MAX).saturating_sub(busy.unwrap_or(isize::MAX))
     }
 

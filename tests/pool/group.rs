@@ -69,7 +69,7 @@ fn kill_ends_all_also_those_that_come_meanwhile() {
     let (group, trace) = (Group::new(), Trace::default());
     for name in 0..2 {
         let (inner, log) = (group.clone(), trace.clone());
-        group.spawn(move || {
+        group.spawn_detached(move || {
             struct Last<F: FnMut()>(F);
             impl<F: FnMut()> Drop for Last<F> {
                 fn drop(&mut self) {
@@ -79,10 +79,10 @@ fn kill_ends_all_also_those_that_come_meanwhile() {
             let _last = Last(move || {
                 let other = log.clone();
                 log.note(format!("end {name}"));
-                inner.apply_async(move || {
+                drop(inner.apply_async(move || {
                     sleep(LONG);
                     other.note("never");
-                });
+                }));
             });
             sleep(LONG);
         });
@@ -145,7 +145,7 @@ fn waiting_for_ones_own_end_is_an_error() {
 fn a_panic_of_a_member_is_its_own() {
     let group = Group::new();
     let failed = group.spawn(|| std::panic::resume_unwind(Box::new("no")));
-    let good = group.spawn(|| yield_now());
+    let good = group.spawn(yield_now);
     group.join();
     assert!(failed.join().is_err() && good.is_success());
 }

@@ -33,7 +33,7 @@ fn map_keeps_the_order_and_stops_at_the_first_error() {
 #[test]
 fn an_error_stands_at_its_position_and_the_rest_follows() {
     let pool = Pool::new(2);
-    let divide = |n: u32| if n == 0 { resume_unwind(Box::new("Z")) } else { 10 / n };
+    let divide = |n: u32| 10_u32.checked_div(n).unwrap_or_else(|| resume_unwind(Box::new("Z")));
     let results: Vec<_> = pool.imap([1, 0, 5], divide).map(text).collect();
     assert_eq!(results, ["10", "Z", "2"]);
     let odd = |n: u32| if n % 3 == 1 { resume_unwind(Box::new("r")) } else { n };

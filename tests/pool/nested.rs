@@ -9,7 +9,7 @@ use greenlet::{idle, kill_all, sleep, spawn, yield_now};
 fn a_green_pool_lends_the_spawners_place() {
     let (pool, trace) = (GreenPool::new(1), Trace::default());
     let (inner, log) = (pool.clone(), trace.clone());
-    pool.spawn(move || {
+    pool.spawn_detached(move || {
         log.note("outer begins");
         let other = log.clone();
         let task = inner.spawn(move || {
@@ -49,8 +49,8 @@ fn nested_spawns_end_in_pools_of_every_kind_and_size() {
         let task = pool.spawn(move || {
             for _ in 0..3 {
                 let other = inner.clone();
-                inner.spawn(move || {
-                    other.spawn(yield_now);
+                inner.spawn_detached(move || {
+                    other.spawn_detached(yield_now);
                 });
             }
         });
@@ -64,15 +64,15 @@ fn nested_spawns_end_in_pools_of_every_kind_and_size() {
 fn a_pool_waits_while_another_member_can_leave() {
     let (pool, trace, queue) = (Pool::new(2), Trace::default(), Queue::unbounded());
     let (inner, log, putter) = (pool.clone(), trace.clone(), queue.clone());
-    pool.spawn(move || {
+    pool.spawn_detached(move || {
         let other = log.clone();
-        inner.spawn(move || other.note(format!("inner got {}", queue.get().unwrap())));
+        inner.spawn_detached(move || other.note(format!("inner got {}", queue.get().unwrap())));
         // With a lent place this would come too late.
         log.note("outer puts");
         putter.put(1).unwrap();
     });
     let log = trace.clone();
-    pool.spawn(move || {
+    pool.spawn_detached(move || {
         yield_now();
         log.note("other leaves");
     });
@@ -85,10 +85,10 @@ fn the_last_that_could_leave_lends_its_place() {
     let (pool, trace) = (Pool::new(2), Trace::default());
     for name in ["a", "b"] {
         let (inner, log) = (pool.clone(), trace.clone());
-        pool.spawn(move || {
+        pool.spawn_detached(move || {
             let other = log.clone();
             log.note(name);
-            inner.spawn(move || other.note(format!("below {name}")));
+            inner.spawn_detached(move || other.note(format!("below {name}")));
             log.note(format!("{name} ends"));
         });
     }
@@ -102,7 +102,7 @@ fn one_that_has_lent_its_place_can_be_killed() {
     let (inner, handed) = (pool.clone(), Queue::unbounded());
     let putter = handed.clone();
     let outer = pool.spawn(move || {
-        inner.spawn(move || {
+        inner.spawn_detached(move || {
             putter.put(()).unwrap();
             sleep(LONG);
         });
@@ -144,12 +144,12 @@ fn a_pool_that_becomes_smaller_does_not_hang_those_that_wait_in_it() {
     let (pool, trace) = (Pool::new(3), Trace::default());
     for name in ["a", "b"] {
         let (inner, log) = (pool.clone(), trace.clone());
-        pool.spawn(move || {
-            inner.spawn(move || log.note(format!("below {name}")));
+        pool.spawn_detached(move || {
+            inner.spawn_detached(move || log.note(format!("below {name}")));
         });
     }
     let inner = pool.clone();
-    pool.spawn(move || {
+    pool.spawn_detached(move || {
         yield_now();
         inner.resize(1); // two wait in spawn, this one could leave its place
     });

@@ -12,7 +12,7 @@ fn never_more_run_than_there_are_places() {
     let (pool, most, now) = (Pool::new(3), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     for turns in 0..20 {
         let (most, now) = (most.clone(), now.clone());
-        pool.spawn(move || {
+        pool.spawn_detached(move || {
             now.set(now.get() + 1);
             most.set(most.get().max(now.get()));
             (0..turns % 4).for_each(|_| yield_now());
@@ -28,7 +28,7 @@ fn spawn_parks_while_it_is_full() {
     let (pool, trace) = (Pool::new(2), Trace::default());
     for name in 0..4 {
         let log = trace.clone();
-        pool.spawn(move || {
+        pool.spawn_detached(move || {
             log.note(format!("begin {name}"));
             yield_now();
             log.note(format!("end {name}"));
@@ -66,7 +66,7 @@ fn three_callers_of_a_pool_of_one() {
         .map(|name| {
             let (pool, log) = (pool.clone(), trace.clone());
             spawn(move || {
-                pool.spawn(|| sleep(ms(1)));
+                pool.spawn_detached(|| sleep(ms(1)));
                 log.note(name);
             })
         })
@@ -118,7 +118,7 @@ fn a_larger_pool_lets_those_in_who_wait() {
 fn a_pool_without_places_is_a_deadlock_that_says_so() {
     let pool = Pool::new(0);
     let spawning = || {
-        pool.spawn(|| ());
+        pool.spawn_detached(|| ());
     };
     let payload = catch_unwind(AssertUnwindSafe(spawning)).unwrap_err();
     let deadlock = payload.downcast::<Deadlock>().unwrap();

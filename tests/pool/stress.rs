@@ -49,11 +49,11 @@ fn work<P: Limited>(pool: PoolOf<P>, seed: u64, depth: u64, busy: Rc<Cell<usize>
             2 if depth > 0 => {
                 let (inner, seed, busy) = (pool.clone(), random.next(), busy.clone());
                 // Its own place is lent or idle meanwhile.
-                pool.spawn(move || work(inner, seed, depth - 1, busy));
+                pool.spawn_detached(move || work(inner, seed, depth - 1, busy));
             }
             3 if depth > 0 => {
                 let (inner, seed, busy) = (pool.clone(), random.next(), busy.clone());
-                pool.apply_async(move || work(inner, seed, depth - 1, busy));
+                drop(pool.apply_async(move || work(inner, seed, depth - 1, busy)));
             }
             _ => {
                 let _busy = Busy::new(&busy);

@@ -15,9 +15,7 @@ fn items_come_in_the_order_of_their_kind() {
     let lowest: PriorityQueue<_> = [2, 3, 1].into_iter().collect();
     let highest: PriorityQueue<_> = [2, 3, 1].into_iter().map(Reverse).collect();
     assert_eq!((fifo.peek(), lifo.peek(), lowest.peek()), (Ok(2), Ok(1), Ok(1)));
-    for queue in [&fifo] {
-        queue.close();
-    }
+    fifo.close();
     lifo.close();
     lowest.close();
     highest.close();

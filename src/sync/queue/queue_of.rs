@@ -65,7 +65,6 @@ impl<T> QueueOf<Fifo<T>> {
 
 impl<T> QueueOf<Handover<T>> {
     /// A channel.
-    #[expect(clippy::new_without_default, reason = "the other queues say how much they hold")]
     pub fn new() -> QueueOf<Handover<T>> {
         QueueOf(Rc::new(Shared::new(0)))
     }
