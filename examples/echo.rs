@@ -1,24 +1,42 @@
-//! An echo server: `cargo run --release --example echo -- 127.0.0.1:7777`.
+//! An echo server, one greenlet per connection, written as if it could block.
+//!
+//! ```text
+//! cargo run --release --example echo -- 127.0.0.1:7777
+//! ```
+//!
+//! A client may be silent for as long as it likes: its greenlet costs a page or two. One that sends
+//! and does not take its echo back is dropped.
 
 use greenlet::net::{TcpListener, TcpStream};
+use greenlet::try_spawn;
 use std::io::{self, Read, Write};
+use std::time::Duration;
+
+/// For how long an echo may wait to be taken.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7777".to_owned());
     let listener = TcpListener::bind(&*address)?;
-    println!("listening");
-    loop {
-        let (stream, _) = listener.accept()?;
-        greenlet::spawn_detached(move || drop(echo(&stream)));
+    println!("listening on {}", listener.local_addr()?);
+    for stream in listener.incoming() {
+        // An error is that of one client, which has left already: when files run out, `incoming`
+        // waits until there are some again.
+        let Ok(stream) = stream else { continue };
+        if let Err(why) = try_spawn(move || drop(echo(&stream))) {
+            eprintln!("a client is sent away: {why}");
+        }
     }
+    Ok(())
 }
 
 fn echo(mut stream: &TcpStream) -> io::Result<()> {
+    stream.set_write_timeout(Some(PATIENCE))?;
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer)? {
             0 => return Ok(()),
-            n => stream.write_all(&buffer[..n])?,
+            read => stream.write_all(&buffer[..read])?,
         }
     }
 }

@@ -46,6 +46,7 @@ cd "$place/checkout"
 
 export CARGO_TARGET_DIR=$place/target
 run_suite --no-run "$@"
+cargo build --examples # nobody could not, when tests want to run them
 [ "$user" != nobody ] || chown -R "$user:" "$place"
 
 declare -x "$(runner_variable)=prlimit --memlock=$limit:$limit ${drop_rights[*]} \

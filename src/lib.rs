@@ -89,15 +89,17 @@ mod time;
 pub use greenlet::*;
 #[cfg(feature = "hub")]
 pub use hub::{
-    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, shield, stats,
+    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, reinit, shield,
+    stats,
 };
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
 #[cfg(feature = "hub")]
 pub use task::{
-    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, TaskBuilder, TaskEnd, TaskRef,
-    TaskState, join_all, kill_all, spawn, spawn_detached, spawn_later, try_spawn,
+    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, Scope, ScopedJoinHandle, TaskBuilder,
+    TaskEnd, TaskRef, TaskState, join_all, kill_all, scope, spawn, spawn_detached, spawn_later,
+    try_spawn,
 };
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

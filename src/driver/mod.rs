@@ -28,7 +28,7 @@ mod readiness;
 #[cfg(feature = "uring")]
 mod uring;
 
-use clock::monotonic_ns;
+use clock::{last_tick_ns, monotonic_ns, tick_ns};
 pub(crate) use fd::Fd;
 pub(crate) use request::{Entry, Pushed, Request};
 pub(crate) use settings::{Capabilities, Kind, Settings};
@@ -186,6 +186,19 @@ impl Driver {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         monotonic_ns()
+    }
+
+    /// A moment that is not before [`now`](Driver::now), nor later by more than [`slack`], for less.
+    ///
+    /// [`slack`]: Driver::slack_ns
+    #[inline]
+    pub(crate) fn soon(&self, slack_ns: u64) -> u64 {
+        last_tick_ns() + slack_ns
+    }
+
+    /// How far [`soon`](Driver::soon) may be off; the same for the whole life of the driver.
+    pub(crate) fn slack_ns(&self) -> u64 {
+        tick_ns()
     }
 
     pub(crate) fn counters(&self) -> Counters {

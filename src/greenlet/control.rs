@@ -93,6 +93,13 @@ pub(super) const FOREIGN: u32 = 64;
 /// back, so that one comparison at the end rules out all of them.
 pub(super) const UNCOMMON: u32 = 128;
 
+/// Its last handle was dropped while it was parked: it has been told to exit, and nobody waits for
+/// its end.
+pub(super) const EXIT_SENT: u32 = 256;
+/// The scheduler's own greenlet: nobody is told of transfers to it, because no code of a user may
+/// run in it.
+pub(super) const UNTRACED: u32 = 512;
+
 impl Block {
     pub(super) const fn unused() -> Block {
         Block {
@@ -132,6 +139,12 @@ impl Block {
     pub(super) fn record(&self) -> &Node {
         // SAFETY: **Identity**: a block in use has the node that was given to it at creation.
         unsafe { &*self.node.get() }
+    }
+
+    /// Is there a living greenlet in it?
+    #[cfg(feature = "hub")]
+    pub(crate) fn is_in_use(&self) -> bool {
+        !self.node.get().is_null()
     }
 
     /// The type that this suspended greenlet waits for.

@@ -88,8 +88,19 @@ impl Thread {
     }
 
     /// Are this thread's locals being destroyed?
+    #[inline]
     pub(super) fn is_ending(&self) -> bool {
         self.has(EXITING) || !self.outermost.are_there()
+    }
+
+    /// As [`is_ending`](Thread::is_ending), and from then on the flag says so, too.
+    #[inline]
+    pub(super) fn notice_its_end(&self) -> bool {
+        let ending = self.is_ending();
+        if ending {
+            self.set(EXITING);
+        }
+        ending
     }
 
     /// The greenlet that runs.
@@ -233,7 +244,6 @@ impl Drop for Notice {
     fn drop(&mut self) {
         let thread = thread_or_none();
         if !thread.has(UNINITIALISED) {
-            super::winding_up::close_scheduler(thread);
             super::local::drop_all(&thread.root);
             thread.set(EXITING);
         }
@@ -265,6 +275,7 @@ unsafe extern "C" fn end_of_thread(state: *mut libc::c_void) {
         unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
         return;
     }
+    super::winding_up::close_scheduler(thread);
     let mut left = thread.leaked.get();
     thread.for_each_alive(|_| left += 1);
     if left > 0 {

@@ -13,7 +13,7 @@
 
 #[cfg(feature = "hub")]
 use super::control::UNCOMMON;
-use super::control::{Block, NESTED_KILL, Node, STARTED, UNBOUND};
+use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNBOUND};
 use super::current::{ORPHAN, TRACED, Thread};
 use super::error::{ChildExit, GreenletExit};
 use super::handle::Greenlet;
@@ -50,12 +50,12 @@ pub(super) fn route<'a>(
         if park::is_parked(ancestor) {
             match cargo {
                 Cargo::Throw(thrown) => park::deliver(ancestor, thrown.payload),
-                other => discard(other),
+                other => {
+                    report_value(&other, exit, ancestor);
+                    discard(other);
+                }
             }
-            // SAFETY: whoever is parked was parked by a scheduler, which is still there, and so is
-            // its greenlet.
-            let fallback = unsafe { &*(*thread.scheduler.get()).fallback.get() };
-            return Route::To(fallback, Cargo::Value { kind: &WOKEN, word: Word::uninit() });
+            return to_fallback(thread);
         }
         match cargo {
             Cargo::Value { kind, .. } if awaited.is_some_and(|awaited| takes(awaited, kind)) => {}
@@ -75,6 +75,28 @@ pub(super) fn route<'a>(
         }
         return if is_here { Route::Here(cargo) } else { Route::To(ancestor, cargo) };
     }
+}
+
+/// To the scheduler's own greenlet, which is parked while others run.
+fn to_fallback(thread: &Thread) -> Route<'_> {
+    // SAFETY: whoever is parked was parked by a scheduler, which is still there, and so is its
+    // greenlet.
+    let fallback = unsafe { &*(*thread.scheduler.get()).fallback.get() };
+    Route::To(fallback, Cargo::Value { kind: &WOKEN, word: Word::uninit() })
+}
+
+/// Says what is lost because the one who would receive it waits for something else.
+fn report_value(cargo: &Cargo, exit: &ChildExit, ancestor: &Block) {
+    let Cargo::Value { kind, .. } = cargo else { return };
+    if kind.is::<()>() || kind.is::<GreenletExit>() || kind.same(&WOKEN) {
+        return;
+    }
+    report::line(format_args!(
+        "{} ended with a {}, which is dropped: {}, its parent, is parked",
+        exit.id(),
+        kind.name(),
+        report::Called(ancestor),
+    ));
 }
 
 /// The nearest living ancestor of a dead or dying greenlet, passing over those without a body.
@@ -97,6 +119,14 @@ fn discard(cargo: Cargo) {
         Cargo::Throw(thrown) => drop(thrown.payload),
         Cargo::Exit(exit) => drop(exit),
     });
+}
+
+/// Drops the end of one whose last handle was dropped: a panic is noted.
+fn drop_unseen(cargo: Cargo) {
+    match cargo {
+        Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
+        other => discard(other),
+    }
 }
 
 /// How the end of `node` is announced to one who awaits another type.
@@ -129,7 +159,13 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     // User code in here may switch away, and then we may be killed: ask for the killer last.
     while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
-        match route(thread, node, cargo, &exit, None) {
+        let route = if me.has(EXIT_SENT) {
+            drop_unseen(cargo);
+            to_fallback(thread)
+        } else {
+            route(thread, node, cargo, &exit, None)
+        };
+        match route {
             Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
             Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
         }
@@ -140,10 +176,7 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     }
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {
-        match cargo {
-            Cargo::Throw(thrown) => report::drop_noted(thrown.payload),
-            other => discard(other),
-        }
+        drop_unseen(cargo);
         local::drop_all(me); // made by the drop above
         let nested = me.has(NESTED_KILL);
         let origin = origin(thread, node);

@@ -5,7 +5,7 @@
 //! nobody is resurrected, and a destructor that runs here cannot be left half-way.
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
-use super::control::{Block, NESTED_KILL, Node, STARTED, UNCOMMON};
+use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNCOMMON};
 use super::current::{KILLING, ORPHAN, Thread, thread_or_none};
 use super::death;
 use super::error::{GreenletExit, Thrown};
@@ -39,10 +39,16 @@ fn is_killing(block: &Block) -> bool {
     block.awaited().is_some_and(ValueType::is::<Killed>)
 }
 
-/// Ends `victim`, which is suspended or has not started, before this returns.
+/// Ends `victim`, which is suspended or has not started, before this returns; one that is parked is
+/// told to exit, once, and ends when it is its turn.
 pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     if park::is_parked(victim) {
-        return park::deliver(victim, Box::new(GreenletExit));
+        // What it borrows may be gone already: then it stays where it is.
+        if !victim.has(EXIT_SENT) && !thread.is_ending() {
+            victim.set(EXIT_SENT);
+            park::deliver(victim, Box::new(GreenletExit));
+        }
+        return;
     }
     if !victim.has(STARTED) {
         return death::end_unstarted(thread, victim);
@@ -117,16 +123,39 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
             Called(me)
         ));
     }
+    give_up(thread, me, killer, "it swallows its exit and goes on switching")
+}
+
+/// Leaks the current greenlet, which is being killed by drop, and goes back to its killer.
+fn give_up(thread: &Thread, me: &Block, killer: &Block, why: &str) -> ! {
     let nested = me.has(NESTED_KILL);
-    leak(thread, me, "it swallows its exit and goes on switching");
+    leak(thread, me, why);
     thread.clear(ORPHAN);
     // SAFETY: leaked: nobody resumes it, and its stack stays as it is for ever.
     unsafe { return_to_killer(thread, killer, nested, None) }
 }
 
+/// As `give_up`, for the level above: others borrow from the frames of the current greenlet, so that
+/// it must not end. Where it cannot be left behind, the process ends.
+#[cfg(feature = "hub")]
+pub(crate) fn give_up_current(why: &str) -> ! {
+    let thread = thread_or_none();
+    let me = thread.current();
+    // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
+    match unsafe { me.killer.get().as_ref() } {
+        Some(killer) if !std::thread::panicking() => give_up(thread, me, killer, why),
+        _ => report::fatal(format_args!("{} cannot go on: {why}", Called(me))),
+    }
+}
+
 /// Gives `victim` up: dead for everybody, its stack never unwound, reused or unmapped.
 pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     report::line(format_args!("{} is leaked with all that it owns: {why}", Called(victim)));
+    leak_silently(thread, victim);
+}
+
+/// As [`leak`]; the end of the thread tells how many there were.
+pub(super) fn leak_silently(thread: &Thread, victim: &Block) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);
@@ -134,14 +163,19 @@ pub(super) fn leak(thread: &Thread, victim: &Block, why: &str) {
     death::release(thread, node);
 }
 
-/// Ends every greenlet of this thread but the root, which runs. Returns how many would not die.
+/// Ends every greenlet of this thread that waits for a switch. Returns how many others there are,
+/// but for the root, which runs, and the scheduler's own.
 pub(super) fn kill_all(thread: &Thread) -> usize {
     const ROUNDS: u32 = 64; // destructors may create new greenlets
     for _ in 0..ROUNDS {
         let mut left = Vec::new();
-        thread.for_each_alive(|node| left.push(super::Greenlet::of(node)));
+        thread.for_each_alive(|node| {
+            if node.block().is_some_and(|block| !park::is_parked(block)) {
+                left.push(super::Greenlet::of(node));
+            }
+        });
         if left.is_empty() {
-            return 0;
+            break;
         }
         for greenlet in left {
             if let Some(block) = greenlet.node().block() {
@@ -150,6 +184,6 @@ pub(super) fn kill_all(thread: &Thread) -> usize {
         }
     }
     let mut count = 0;
-    thread.for_each_alive(|_| count += 1);
+    thread.for_each_alive(|node| count += usize::from(!park::is_fallback(node)));
     count
 }

@@ -93,6 +93,11 @@ pub(super) fn drop_all(block: &Block) {
         }
         let extra = block.extra.replace(std::ptr::null_mut());
         if extra.is_null() {
+            // What was just dropped may have waited, and more may have arrived to be raised.
+            #[cfg(feature = "hub")]
+            if !block.seat.is_vacant() {
+                continue;
+            }
             return;
         }
         // SAFETY: made by `Box::into_raw`, and taken out of the block.
@@ -103,4 +108,6 @@ pub(super) fn drop_all(block: &Block) {
     }
     // Still there after so many rounds: left alone, the slot must be clean.
     block.extra.set(std::ptr::null_mut());
+    #[cfg(feature = "hub")]
+    block.seat.forget_raised();
 }

@@ -64,8 +64,10 @@ pub(crate) use {
     control::Block,
     entry::LARGEST_IN_PLACE,
     error::{Payload, describe},
+    kill::give_up_current,
     park::{
-        Scheduler, block_of, current_block, for_each_alive, hand_over, handle_of, id_of, is_parked,
+        Scheduler, block_of, current_block, current_scheduled, for_each_alive, hand_over,
+        hand_over_plainly, handle_of, id_of, is_parked, is_plain, leave_untraced, let_end_unseen,
         may_hand_over, raise_in_suspended, scheduler, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},

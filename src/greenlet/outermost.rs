@@ -35,6 +35,7 @@ impl OutermostCalls {
     }
 
     /// Are all of them as they were?
+    #[inline]
     pub(super) fn are_there(&self) -> bool {
         self.0.iter().all(|call| {
             let (place, address) = call.get();

@@ -7,8 +7,8 @@
 //! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::Block;
-use super::current::{KILLING, Thread, thread, thread_or_none};
+use super::control::{Block, EXIT_SENT, Node, UNTRACED};
+use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
 use super::state::GreenletId;
@@ -30,7 +30,7 @@ pub(crate) struct Scheduler {
     pub(crate) deliver: fn(&Scheduler, &Block, Payload),
     /// Ends all that it has running; called in the root greenlet, before the tree does the same.
     pub(crate) wind_up: fn(&Scheduler),
-    /// Gives up what is left: it is over, or the thread's locals are being destroyed. The last call.
+    /// Gives up what is left: the thread's locals are destroyed, and none of its code runs any more.
     pub(crate) close: unsafe fn(*const Scheduler),
     /// The parked greenlet that runs when one dies under a parked ancestor.
     pub(crate) fallback: Cell<*const Block>,
@@ -56,10 +56,31 @@ pub(crate) fn current_block<'a>() -> &'a Block {
     thread().current()
 }
 
-/// May the current greenlet hand over? Not while its thread unwinds or somebody is killed by drop.
+/// The greenlet that runs, on a thread that has a scheduler.
+#[inline(always)]
+pub(crate) fn current_scheduled<'a>() -> &'a Block {
+    thread_or_none().current()
+}
+
+/// Is there nothing out of the ordinary: may the current greenlet hand over, and plainly? True on a
+/// thread that has a scheduler, where nobody traces, unwinds, kills by drop, or runs without a handle,
+/// and whose root greenlet is parked: so it does not end.
+#[inline(always)]
+pub(crate) fn is_plain() -> bool {
+    let thread = thread_or_none();
+    thread.flags.get() == 0 && is_parked(&thread.root) && !std::thread::panicking()
+}
+
+/// May the current greenlet hand over? Not while its thread unwinds, somebody is killed by drop, or
+/// the thread's locals are being destroyed, which others may borrow.
 #[inline]
 pub(crate) fn may_hand_over() -> bool {
-    !thread_or_none().has(KILLING) && !std::thread::panicking()
+    let thread = thread_or_none();
+    if thread.has(KILLING | EXITING) || std::thread::panicking() {
+        return false;
+    }
+    // Destructors of thread-locals run in the root greenlet, or in one that it has switched to.
+    is_parked(&thread.root) || !thread.notice_its_end()
 }
 
 /// Parks the current greenlet and resumes `next`; returns when somebody hands over to this one.
@@ -69,13 +90,24 @@ pub(crate) fn may_hand_over() -> bool {
 /// # Safety
 /// - `next` is parked, and not the current greenlet.
 /// - This thread has a scheduler; [`may_hand_over`].
-#[inline(always)]
+#[inline]
 pub(crate) unsafe fn hand_over(next: &Block) {
     let thread = thread_or_none();
     if thread.flags.get() != 0 {
         // SAFETY: forwarded.
         return unsafe { hand_over_slowly(thread, next) };
     }
+    // SAFETY: forwarded.
+    unsafe { hand_over_plainly(next) }
+}
+
+/// As [`hand_over`], where all is plain.
+///
+/// # Safety
+/// As [`hand_over`], and [`is_plain`].
+#[inline(always)]
+pub(crate) unsafe fn hand_over_plainly(next: &Block) {
+    let thread = thread_or_none();
     let me = thread.current();
     me.expect.set(&raw const WOKEN);
     next.expect.set(null());
@@ -120,6 +152,25 @@ fn raise_later(outcome: Result<(), Raised>) {
 #[inline]
 pub(crate) fn is_parked(block: &Block) -> bool {
     ptr::eq(block.expect.get(), &raw const WOKEN)
+}
+
+/// Is this the scheduler's own greenlet?
+pub(super) fn is_fallback(node: &Node) -> bool {
+    // SAFETY: null, or a scheduler that is still there.
+    let scheduler = unsafe { scheduler().as_ref() };
+    node.block().is_some_and(|block| {
+        scheduler.is_some_and(|scheduler| ptr::eq(scheduler.fallback.get(), block))
+    })
+}
+
+/// Nobody will be told how this greenlet ends.
+pub(crate) fn let_end_unseen(block: &Block) {
+    block.set(EXIT_SENT);
+}
+
+/// Nobody will be told of transfers to this greenlet, which is the scheduler's own.
+pub(crate) fn leave_untraced(block: &Block) {
+    block.set(UNTRACED);
 }
 
 /// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.

@@ -61,6 +61,20 @@ impl Seat {
         }
     }
 
+    /// Is nothing to be raised?
+    pub(super) fn is_vacant(&self) -> bool {
+        let raised = self.raised.take();
+        let vacant = raised.is_none() && self.raised_later.get().is_null();
+        self.raised.set(raised);
+        vacant
+    }
+
+    /// Leaks what could not be dropped in many rounds.
+    pub(super) fn forget_raised(&self) {
+        std::mem::forget(self.raised.take());
+        self.raised_later.set(std::ptr::null_mut());
+    }
+
     /// Empties it, but for what [`drop_raised`](Seat::drop_raised) drops.
     pub(super) fn clear(&self) {
         self.marks.set(0);

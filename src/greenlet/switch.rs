@@ -17,7 +17,7 @@
 //! ```
 #![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
 
-use super::control::{Block, IN_TRACE, Node, TAKES_THROWS};
+use super::control::{Block, IN_TRACE, Node, TAKES_THROWS, UNTRACED};
 use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
 use super::error::{ChildExit, Thrown};
 use super::handle::Greenlet;
@@ -167,7 +167,7 @@ pub(super) unsafe fn depart_for_ever(
 
 /// Is there a callback to be told? Not of what happens out of and back into a running one.
 fn is_traced(thread: &Thread, me: &Block, target: &Block) -> bool {
-    thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE)
+    thread.has(TRACED) && !me.has(IN_TRACE) && !target.has(IN_TRACE | UNTRACED)
 }
 
 /// # Safety

@@ -8,7 +8,7 @@ use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
 use super::park;
 use super::report::{self, Called};
-use super::switch::{Cargo, Failed, Raised, allowed, depart, received, take};
+use super::switch::{Cargo, Failed, Raised, allowed, depart, received, take, takes};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
 use crate::arch::Word;
@@ -75,7 +75,22 @@ unsafe fn throw_boxed(
     if let Some(unstarted) = target.block() {
         end_unstarted(thread, unstarted);
     }
-    let route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
+    let quiet = thrown.payload.is::<GreenletExit>();
+    let mut route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
+    if let Route::To(block, _) = &route
+        && park::is_parked(block)
+    {
+        // It was given to a parked ancestor. Its scheduler would run now, and nobody answer us: so
+        // we are told of the end ourselves.
+        let kind = ValueType::of::<GreenletExit>();
+        route = match awaited {
+            _ if quiet && takes(awaited, kind) => {
+                Route::Here(Cargo::Value { kind, word: Word::uninit() })
+            }
+            _ if awaited.is::<()>() => return Ok(()),
+            _ => Route::Here(Cargo::Exit(exit)),
+        };
+    }
     // The drops of closures may have switched away, and then we may be in the middle of being
     // killed: whoever waits for our death must not be handed this instead.
     if let Err(why) = allowed(thread) {

@@ -50,6 +50,9 @@ pub type Tracer = Rc<dyn Fn(&TraceEvent<'_>)>;
 /// target goes on. A transfer to oneself is traced too. The callback may switch: transfers out of
 /// and back into a running callback are not traced. Tracing costs untraced switches nothing.
 ///
+/// Nobody is told of transfers to a hub's own greenlet, in which nothing runs but the loop: between
+/// a park and the next event the thread waited for the kernel, or for nothing.
+///
 /// If the callback panics it is removed, what was transferred is dropped, and the panic is raised
 /// in the target.
 ///

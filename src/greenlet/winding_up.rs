@@ -7,7 +7,8 @@ use super::kill;
 use super::report;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Ends the scheduler of a thread, if there is one.
+/// Ends the scheduler of a thread, if there is one: when no code of the thread runs any more that
+/// may have been called by it, or hold a reference to it.
 pub(super) fn close_scheduler(thread: &Thread) {
     let scheduler = thread.scheduler.replace(std::ptr::null());
     // SAFETY: null, or a scheduler that is still there; nothing leads to it any more.
@@ -47,14 +48,31 @@ pub fn run<R>(f: impl FnOnce() -> R) -> R {
     let thread = thread();
     assert!(thread.current().has(ROOT), "greenlet::run belongs into the root greenlet of a thread");
     let result = catch_unwind(AssertUnwindSafe(f));
-    // SAFETY: null, or a scheduler that is still there.
-    if let Some(scheduler) = unsafe { thread.scheduler.get().as_ref() } {
-        (scheduler.wind_up)(scheduler);
-    }
-    close_scheduler(thread);
-    let left = kill::kill_all(thread);
+    let left = end_all(thread);
     if left > 0 {
-        report::line(format_args!("{left} greenlets keep making new ones and are left"));
+        report::line(format_args!(
+            "{left} greenlet{} not end and {} left",
+            if left == 1 { " does" } else { "s do" },
+            if left == 1 { "is" } else { "are" },
+        ));
     }
     result.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+/// Ends every greenlet of this thread but the root, which runs, and the scheduler's own. Returns how
+/// many are left.
+fn end_all(thread: &Thread) -> usize {
+    let mut left = usize::MAX;
+    loop {
+        // The scheduler stays: `run` may stand in a frame of it, or of one who will use it again.
+        // SAFETY: null, or a scheduler that is still there.
+        if let Some(scheduler) = unsafe { thread.scheduler.get().as_ref() } {
+            (scheduler.wind_up)(scheduler);
+        }
+        // Destructors that run now may have spawned: again, while that brings us further.
+        let before = std::mem::replace(&mut left, kill::kill_all(thread));
+        if left == 0 || left >= before {
+            return left;
+        }
+    }
 }

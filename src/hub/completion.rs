@@ -137,7 +137,9 @@ impl Hub {
         }
     }
 
-    /// Asks for an early end of an operation that is not over; it is still to be waited for.
+    /// Asks for an early end of an operation that is not over; it is still to be waited for. Its
+    /// greenlet asks again whenever it is woken, in case the kernel did not find it: else this does
+    /// nothing the second time.
     pub(crate) fn cancel(&self, operation: &Operation) {
         if operation.is_over() || operation.cancelled.replace(true) {
             return;
@@ -181,7 +183,7 @@ impl Hub {
                 operation.flags.set(completion.flags);
                 self.answered(operation);
             }
-            Token::CANCEL => self.cancel_answered(completion.token),
+            Token::CANCEL => self.cancel_answered(completion),
             Token::STREAM => self.stream_brought(completion),
             _ => {}
         }
@@ -199,12 +201,21 @@ impl Hub {
     }
 
     #[cold]
-    fn cancel_answered(&self, token: Token) {
+    fn cancel_answered(&self, completion: Completion) {
+        let token = completion.token;
         // SAFETY: both kinds begin with the entry, and are there until the answer has come.
         let entry = unsafe { &*token.address::<Entry>() };
         if entry.token.tag() == Token::OPERATION {
             // SAFETY: as above.
-            self.answered(unsafe { &*token.address::<Operation>() });
+            let operation = unsafe { &*token.address::<Operation>() };
+            if completion.result == -libc::ENOENT && operation.outstanding.get() > 1 {
+                // Its own completion is on its way; or the kernel was about to try it once more, where
+                // cancellations do not find it, and it may wait again. So whoever asked asks again.
+                operation.cancelled.set(false);
+                // SAFETY: **Parked memory stays**: the operation lies in a frame of this greenlet.
+                self.wake(unsafe { &*operation.wakes });
+            }
+            self.answered(operation);
         } else {
             // SAFETY: as above.
             let stream = unsafe { &*token.address::<Stream>() };

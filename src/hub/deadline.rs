@@ -11,6 +11,7 @@ use crate::list::Timer;
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::null;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// When so many alarms ring at once, the next ones are gathered: waiting for each by itself would cost
@@ -67,8 +68,12 @@ pub(crate) struct Interrupting {
     alarm: Alarm,
     /// A greenlet that has died in the meantime is left alone.
     whom: WeakGreenlet,
-    elapsed: Cell<Elapsed>,
+    number: Cell<u64>,
+    limit: Duration,
+    label: Option<&'static str>,
     passed: Cell<bool>,
+    /// Set in a destructor while the thread unwound, and so caught in there.
+    of_cleanup: Cell<bool>,
     /// In the list of those that are still to be raised.
     queued: Cell<bool>,
     next: Cell<*const Interrupting>,
@@ -81,8 +86,11 @@ impl Interrupting {
         Interrupting {
             alarm: Alarm { timer: Timer::new(), ring: Interrupting::ring },
             whom: WeakGreenlet::of(block),
-            elapsed: Cell::new(Elapsed { number: 0, limit, label }),
+            number: Cell::new(0),
+            limit,
+            label,
             passed: Cell::new(false),
+            of_cleanup: Cell::new(false),
             queued: Cell::new(false),
             next: Cell::new(null()),
         }
@@ -90,7 +98,7 @@ impl Interrupting {
 
     /// What it raises.
     pub(crate) fn elapsed(&self) -> Elapsed {
-        self.elapsed.get()
+        Elapsed { number: self.number.get(), limit: self.limit, label: self.label }
     }
 
     /// Has the moment come?
@@ -123,13 +131,30 @@ impl Interrupting {
         hub.mark_interrupted(block);
     }
 
-    /// Takes the first that is to be raised in `block` out of its list.
-    pub(super) fn take_first(block: &Block) -> Option<Elapsed> {
-        // SAFETY: as in `ring`.
-        let first = unsafe { block.seat.elapsed.get().cast::<Interrupting>().as_ref() }?;
-        block.seat.elapsed.set(first.next.get().cast());
+    /// Is any to be raised in `block` that was set in a destructor while the thread unwound?
+    pub(super) fn is_any_of_cleanup(block: &Block) -> bool {
+        Interrupting::first(block, true).is_some()
+    }
+
+    /// Takes the first that is to be raised in `block` out of its list; `of_cleanup`: the first that
+    /// was set in a destructor while the thread unwound.
+    pub(super) fn take_first(block: &Block, of_cleanup: bool) -> Option<Elapsed> {
+        let first = Interrupting::first(block, of_cleanup)?;
+        first.unlink(block);
         first.queued.set(false);
         Some(first.elapsed())
+    }
+
+    fn first(block: &Block, of_cleanup: bool) -> Option<&Interrupting> {
+        let mut place = block.seat.elapsed.get().cast::<Interrupting>();
+        // SAFETY: as in `ring`.
+        while let Some(this) = unsafe { place.as_ref() } {
+            if !of_cleanup || this.of_cleanup.get() {
+                return Some(this);
+            }
+            place = this.next.get();
+        }
+        None
     }
 
     /// Takes it out of the list of those that are to be raised.
@@ -138,6 +163,11 @@ impl Interrupting {
             return;
         }
         let Some(block) = self.whom.block() else { return };
+        self.unlink(block);
+        unmark_if_quiet(block);
+    }
+
+    fn unlink(&self, block: &Block) {
         let mut place = block.seat.elapsed.as_ptr().cast::<*const Interrupting>();
         // SAFETY: as in `ring`.
         unsafe {
@@ -149,8 +179,19 @@ impl Interrupting {
                 place = other.next.as_ptr();
             }
         }
-        unmark_if_quiet(block);
     }
+}
+
+/// A number that no other limit of the process has.
+fn fresh_number(next: &Cell<u64>) -> u64 {
+    const AT_ONCE: u64 = 1 << 12;
+    static NEXT: AtomicU64 = AtomicU64::new(AT_ONCE);
+    let mut number = next.get();
+    if number.is_multiple_of(AT_ONCE) {
+        number = NEXT.fetch_add(AT_ONCE, Ordering::Relaxed);
+    }
+    next.set(number + 1);
+    number
 }
 
 impl Hub {
@@ -166,6 +207,19 @@ impl Hub {
     pub(crate) fn moment(&self, after: Duration) -> u64 {
         let ns = after.as_secs().saturating_mul(1_000_000_000);
         self.now().saturating_add(ns.saturating_add(u64::from(after.subsec_nanos())))
+    }
+
+    /// As [`moment`](Hub::moment), for a limit: where `after` is long, it may be later by a hundredth,
+    /// which saves most of the price of a look at the clock.
+    #[inline]
+    pub(crate) fn moment_of_limit(&self, after: Duration) -> u64 {
+        let ns = after.as_secs().saturating_mul(1_000_000_000);
+        let ns = ns.saturating_add(u64::from(after.subsec_nanos()));
+        let now = match ns >= self.coarse_limits_from_ns {
+            true => self.driver.borrow().soon(self.coarse_limits_from_ns / 100),
+            false => self.now(),
+        };
+        now.saturating_add(ns)
     }
 
     /// Sets a deadline. It must be [taken back](Hub::take_back) before its frame is left.
@@ -193,16 +247,14 @@ impl Hub {
     /// - It stays where it is until it is taken back, and is not set already.
     #[inline]
     pub(crate) unsafe fn set_interrupting(&self, this: &Interrupting) {
-        let number = self.next_number.get();
-        self.next_number.set(number + 1);
-        let elapsed = Elapsed { number, ..this.elapsed.get() };
-        this.elapsed.set(elapsed);
+        this.number.set(fresh_number(&self.next_number));
         this.passed.set(false);
-        if elapsed.limit.is_zero() {
+        this.of_cleanup.set(std::thread::panicking());
+        if this.limit.is_zero() {
             return Interrupting::ring(self, &this.alarm);
         }
         // SAFETY: forwarded.
-        unsafe { self.wheel.insert(&this.alarm.timer, self.moment(elapsed.limit)) };
+        unsafe { self.wheel.insert(&this.alarm.timer, self.moment_of_limit(this.limit)) };
     }
 
     /// It will not be raised any more, whether its moment has come or not.

@@ -8,11 +8,14 @@
 use super::Hub;
 use super::deadline::Interrupting;
 use super::ready::{DOOMED, INTERRUPTED, SWALLOWED, clear, has, set};
-use crate::greenlet::{Block, Called, GreenletExit, Payload, current_block, fatal};
+use crate::greenlet::{
+    Block, Called, GreenletExit, Payload, current_block, current_scheduled, fatal,
+};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::ptr::null_mut;
+use std::thread::panicking;
 use std::time::Duration;
 
 /// So many exits may be swallowed by one that has to end.
@@ -113,7 +116,7 @@ impl Hub {
     /// Is anything to be raised in the current greenlet, which `me` is?
     #[inline(always)]
     pub(crate) fn interrupted(&self, me: &Block) -> Option<Interrupted> {
-        (has(me, INTERRUPTED) && me.seat.shields.get() == 0).then_some(Interrupted(PhantomData))
+        (has(me, INTERRUPTED) && may_raise(me)).then_some(Interrupted(PhantomData))
     }
 
     /// Takes what is to be raised in the current greenlet, which `me` is.
@@ -125,15 +128,30 @@ impl Hub {
     /// Raises what is to be raised in the current greenlet: the beginning of whatever may block.
     #[inline(always)]
     pub(crate) fn raise_pending(&self) {
-        if let Some(interrupted) = self.interrupted(current_block()) {
+        if let Some(interrupted) = self.interrupted(current_scheduled()) {
             interrupted.raise()
         }
     }
 }
 
+/// May something be raised in the current greenlet, which `me` is and for which something waits?
+///
+/// Not in a shield. Nor in a destructor while the thread unwinds, where it would end the process;
+/// but for a time limit that was set in there, and is caught in there.
+#[cold]
+fn may_raise(me: &Block) -> bool {
+    me.seat.shields.get() == 0 && (!panicking() || Interrupting::is_any_of_cleanup(me))
+}
+
 /// Takes the first payload out of a seat that is marked as interrupted.
 fn take(block: &Block) -> Payload {
     let seat = &block.seat;
+    if panicking()
+        && let Some(elapsed) = Interrupting::take_first(block, true)
+    {
+        unmark_if_quiet(block);
+        return Box::new(elapsed);
+    }
     let later = seat.raised_later.get();
     let payload = match seat.raised.take() {
         Some(payload) => {
@@ -148,7 +166,7 @@ fn take(block: &Block) -> Payload {
             }
             payload
         }
-        None => match Interrupting::take_first(block) {
+        None => match Interrupting::take_first(block, false) {
             Some(elapsed) => Box::new(elapsed),
             None if has(block, DOOMED) => next_exit(block),
             None => unreachable!("a seat that is marked as interrupted holds something"),
@@ -184,17 +202,27 @@ pub(super) fn unmark_if_quiet(block: &Block) {
 }
 
 /// Empties the seat of a task that ends: what nobody will raise any more is handed to `drop_it`.
-pub(crate) fn vacate(block: &Block, mut drop_it: impl FnMut(Payload)) {
-    if has(block, DOOMED) {
-        clear(block, DOOMED);
-        unmark_if_quiet(block);
+#[inline(always)]
+pub(crate) fn vacate(block: &Block, drop_it: impl FnMut(Payload)) {
+    if has(block, INTERRUPTED) {
+        vacate_slowly(block, drop_it);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn vacate_slowly(block: &Block, mut drop_it: impl FnMut(Payload)) {
+    clear(block, DOOMED);
+    unmark_if_quiet(block);
     while has(block, INTERRUPTED) {
         drop_it(take(block));
     }
 }
 
 /// Runs `f` while kills, throws and time limits are held back from the current greenlet.
+///
+/// They are also held back from destructors while the thread unwinds; only limits that were set in
+/// there are raised there.
 ///
 /// What arrives meanwhile is raised at the next wait after the region; blocking calls inside it are
 /// not interrupted. Regions nest.

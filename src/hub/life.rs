@@ -5,11 +5,12 @@ use super::Hub;
 use super::config::{Config, ConfigError, InForce, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
-use super::ready::{INTERRUPTED, Ready, has};
+use super::ready::{INTERRUPTED, READY, Ready, has, set};
 use crate::driver::Driver;
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
-    for_each_alive, is_parked, line, root, scheduler, set_name, set_scheduler,
+    for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
+    set_scheduler,
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
@@ -28,7 +29,7 @@ use std::time::Duration;
 #[inline(always)]
 pub(crate) fn hub<'a>() -> &'a Hub {
     // SAFETY: null, or a hub (no other scheduler exists) that lives until its thread's locals are
-    // destroyed, and then takes itself away; the reference does not leave the thread.
+    // destroyed and no code of the thread runs any more; the reference does not leave the thread.
     match unsafe { scheduler().cast::<Hub>().as_ref() } {
         Some(hub) if hub.forks == FORKS.load(Ordering::Relaxed) => hub,
         other => hub_slowly(other),
@@ -36,6 +37,7 @@ pub(crate) fn hub<'a>() -> &'a Hub {
 }
 
 /// This thread's hub, if it has one that is of any use.
+#[inline]
 pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
     unsafe { scheduler().cast::<Hub>().as_ref() }
@@ -58,6 +60,34 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
         );
     }
     make(&Config::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Gives this thread a new hub, if its own is that of the process that called `fork`; else does
+/// nothing.
+///
+/// For the child of a fork, before it waits for anything. The old hub is forgotten, and its kernel
+/// queues are not touched, for the parent uses them. Whoever is parked in it stays parked for ever:
+/// nobody is unwound, and nobody runs twice. If the root greenlet is among them, because a task has
+/// forked, the child must end by `exit` in that task.
+///
+/// Greenlets that wait for a switch, and the one that runs, go on as before.
+#[doc(alias = "gevent.reinit")]
+pub fn reinit() {
+    // SAFETY: null or a hub, as in `hub`.
+    let Some(old) = (unsafe { scheduler().cast::<Hub>().as_ref() }) else { return };
+    if old.forks == FORKS.load(Ordering::Relaxed) {
+        return;
+    }
+    // Marked as ready, and in no list of the new hub: no wake reaches them.
+    let freeze = |block: &Block| {
+        if is_parked(block) && !has(block, READY) {
+            set(block, READY);
+        }
+    };
+    for_each_alive(freeze);
+    block_of(&root()).into_iter().for_each(freeze);
+    // SAFETY: leaked, because frames of its time may still refer to it.
+    unsafe { set_scheduler(null()) };
 }
 
 /// Makes this thread's hub.
@@ -88,15 +118,18 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
             fallback: Cell::new(null()),
         },
         ready: Ready::new(),
+        // SAFETY: always valid.
+        errno: unsafe { libc::__errno_location() },
         greenlet: Cell::new(null()),
         round_left: Cell::new(0),
         round: Cell::new(wanted.round.value),
         inline_left: Cell::new(0),
         in_flight: Cell::new(0),
         lent: Cell::new(0),
-        next_number: Cell::new(HUBS.fetch_add(1, Ordering::Relaxed) << 40),
+        next_number: Cell::new(0),
         forks: FORKS.load(Ordering::Relaxed),
         wheel: Wheel::new(driver.now()),
+        coarse_limits_from_ns: driver.slack_ns().saturating_mul(100),
         alarms_gathered_until: Cell::new(0),
         driver: RefCell::new(driver),
         memory: Pieces::new(),
@@ -111,6 +144,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
     // SAFETY: the body neither unwinds nor ends; the hub outlives its greenlet (`close`).
     let greenlet = unsafe { stack.occupy(root, here, move || shared.run(), null::<Block>) };
     set_name(greenlet, "hub".into());
+    leave_untraced(greenlet);
     shared.greenlet.set(greenlet);
     shared.seam.fallback.set(greenlet);
     // SAFETY: it stays until the tree calls its `close`.
@@ -133,7 +167,9 @@ pub fn config() -> impl fmt::Display {
     impl fmt::Display for InForce {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             let hub = hub();
-            hub.in_force.describe(&*hub.driver.borrow(), f)
+            // Whoever writes the text may wait meanwhile, or do anything else with the hub.
+            let driver = hub.driver.borrow().to_string();
+            hub.in_force.describe(&driver, f)
         }
     }
     hub();
@@ -175,8 +211,9 @@ impl Hub {
 
     /// Ends all tasks and whoever else is parked, for `greenlet::run`. The root greenlet runs.
     fn wind_up(&self) {
-        const PATIENCE: u32 = 1000; // bodies may wait while they unwind, and start others
-        for _ in 0..PATIENCE {
+        const PATIENCE: Duration = Duration::from_secs(1); // exits are held back, or swallowed
+        let until = self.moment(PATIENCE);
+        while self.others_can_run() && self.now() < until {
             let mut left = Vec::new();
             for_each_alive(|block| {
                 if is_parked(block) && !std::ptr::eq(block, self.greenlet.get()) {
@@ -186,24 +223,26 @@ impl Hub {
             if left.is_empty() {
                 return;
             }
+            let mut told = false;
             for block in left {
                 // SAFETY: nothing has run since it was found.
                 let block = unsafe { &*block };
                 if !has(block, INTERRUPTED) {
+                    let_end_unseen(block); // its parent is told to exit itself, and of nothing else
                     self.interrupt(block, Box::new(GreenletExit));
+                    told = true;
                 }
             }
-            self.doze();
+            if told { self.yield_now() } else { self.doze() }
         }
     }
 
-    /// Parks the current greenlet until nobody is ready, or for a millisecond.
+    /// Parks the current greenlet for a millisecond.
     fn doze(&self) {
         let deadline = Deadline::new(current_block());
         // SAFETY: taken back below; no park unwinds.
         unsafe { self.set_deadline(&deadline, self.moment(Duration::from_millis(1))) };
-        self.yield_now();
-        while !deadline.has_passed() && self.ready.is_empty() && self.in_flight.get() > 0 {
+        while !deadline.has_passed() {
             self.park();
         }
         self.take_back(&deadline);

@@ -45,13 +45,13 @@ pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
 pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
-pub use life::config;
+pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};
 pub use stats::{Stats, stats};
-pub(crate) use wait_list::{Arrivals, WaitList, WaitNode};
+pub(crate) use wait_list::{Arrivals, OneOfSeveral, WaitList, WaitNode};
 
 use crate::driver::Driver;
 use crate::greenlet::{Block, Scheduler};
@@ -67,6 +67,8 @@ pub(crate) struct Hub {
     /// What the tree knows of us; the first field, so that its address is ours.
     seam: Scheduler,
     ready: Ready,
+    /// The address of this thread's `errno`.
+    errno: *mut i32,
     /// The hub's own greenlet.
     greenlet: Cell<*const Block>,
     /// How many hand-overs are left until the kernel is looked at.
@@ -84,6 +86,8 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
+    /// Limits of this length and above are measured from the clock's last tick.
+    coarse_limits_from_ns: u64,
     /// No wait ends for a deadline before this moment.
     alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,

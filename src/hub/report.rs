@@ -2,8 +2,10 @@
 #![expect(unsafe_code, reason = "raises in the root greenlet")]
 
 use super::Hub;
+use super::ready::{READY, has};
 use crate::greenlet::{
-    Block, Called, Payload, block_of, describe, fatal, is_parked, line, raise_in_suspended, root,
+    Block, Called, Payload, block_of, contain, describe, fatal, is_parked, line,
+    raise_in_suspended, root,
 };
 use std::fmt;
 
@@ -47,9 +49,17 @@ pub(crate) fn waits_for(block: &Block) -> &'static str {
 }
 
 impl Hub {
-    /// Nothing can happen any more: tells the root greenlet.
+    /// Nothing can happen any more: tells the root greenlet. One that waits `in_place` cannot be
+    /// told anything, for its thread unwinds.
     #[cold]
-    pub(super) fn report_deadlock(&self) {
+    pub(super) fn report_deadlock(&self, in_place: Option<&Block>) {
+        if let Some(block) = in_place {
+            fatal(format_args!(
+                "{} waits for {} in a destructor, where nothing can wake it",
+                Called(block),
+                waits_for(block)
+            ));
+        }
         let mut waiting = Vec::new();
         crate::greenlet::for_each_alive(|block| {
             if is_parked(block) && !std::ptr::eq(block, self.greenlet.get()) {
@@ -67,6 +77,9 @@ impl Hub {
             if root.seat.shields.get() > 0 {
                 fatal(format_args!("the root greenlet cannot be told: it is in a shield"));
             }
+            if has(root, READY) {
+                fatal(format_args!("the root greenlet cannot be told: it waits before the fork"));
+            }
             self.interrupt(root, Box::new(deadlock));
         } else {
             // SAFETY: it does not run, for we do; not parked, so it waits for a switch. We are the
@@ -82,5 +95,6 @@ impl Hub {
             Called(block),
             describe(&*payload)
         ));
+        contain(|| drop(payload));
     }
 }

@@ -2,8 +2,9 @@
 #![expect(unsafe_code, reason = "hands over to parked greenlets")]
 
 use super::Hub;
+use super::ready::{WOKEN_IN_PLACE, has};
 use crate::driver::Wait;
-use crate::greenlet::hand_over;
+use crate::greenlet::{Block, hand_over};
 
 /// A round in which greenlets run longer than this is made shorter.
 const LONGEST_ROUND_NS: u64 = 200_000;
@@ -12,7 +13,7 @@ impl Hub {
     /// The body of the hub's greenlet: never returns, owns nothing.
     pub(super) fn run(&self) -> ! {
         loop {
-            self.look_at_the_world(false);
+            self.look_at_the_world(None);
             let Some(first) = self.ready.pop() else { continue };
             let round = self.round.get();
             self.round_left.set(round);
@@ -40,22 +41,34 @@ impl Hub {
         }
     }
 
-    /// Deadlines, then the kernel: submits what was begun, waits if nobody is ready (or if somebody
-    /// waits `in_place`), and makes ready whomever the answers concern.
-    pub(super) fn look_at_the_world(&self, in_place: bool) {
+    /// Deadlines, then the kernel: submits what was begun, waits if nobody is ready (or until the one
+    /// that waits `in_place` is woken), and makes ready whomever the answers concern.
+    pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.rounds.set(self.rounds.get() + 1);
         self.ring_alarms();
-        let wait = if !in_place && !self.ready.is_empty() {
+        let goes_on = match in_place {
+            Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
+            None => !self.ready.is_empty(),
+        };
+        let wait = if goes_on {
             Wait::No
         } else {
             match self.wheel.next_deadline() {
                 Some(moment) => Wait::Until(moment.max(self.alarms_gathered_until.get())),
                 None if self.in_flight.get() > 0 => Wait::ForEver,
-                // Nothing can happen any more, unless the alarms have just woken the one in place.
-                None if in_place => Wait::No,
-                None => return self.report_deadlock(),
+                None => return self.report_deadlock(in_place),
             }
         };
+        self.enter(wait);
+    }
+
+    /// As a look at the world that never waits, from any greenlet.
+    pub(super) fn glance(&self) {
+        self.ring_alarms();
+        self.enter(Wait::No);
+    }
+
+    fn enter(&self, wait: Wait) {
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No || driver.is_due() {
             driver.enter(wait);

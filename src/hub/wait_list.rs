@@ -6,7 +6,7 @@
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::hub;
+use super::hub_if_any;
 use crate::greenlet::{Block, current_block};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
@@ -15,13 +15,10 @@ use std::ptr::null;
 /// One wait of one greenlet, in at most one list.
 pub(crate) struct WaitNode {
     link: LinkedListLink,
-    /// The greenlet that waits; null for a node of several, which has `arrivals`.
-    wakes: Cell<*const Block>,
-    arrivals: Cell<*const Arrivals>,
-    /// The one that fired after this, of several.
-    next: Cell<*const WaitNode>,
+    /// The greenlet that waits; null in [`OneOfSeveral`].
+    wakes: *const Block,
     fired: Cell<bool>,
-    note: Cell<u64>,
+    note: u64,
 }
 
 intrusive_adapter!(WaitAdapter = UnsafeRef<WaitNode>: WaitNode { link => LinkedListLink });
@@ -30,29 +27,20 @@ impl WaitNode {
     /// A wait of the current greenlet.
     #[inline]
     pub(crate) fn new() -> WaitNode {
-        let node = WaitNode::of_several();
-        node.wakes.set(current_block());
-        node
-    }
-
-    /// One of several waits; it is [watched](Arrivals::watch) before it is added to a list.
-    pub(crate) fn of_several() -> WaitNode {
-        WaitNode {
-            link: LinkedListLink::new(),
-            wakes: Cell::new(null()),
-            arrivals: Cell::new(null()),
-            next: Cell::new(null()),
-            fired: Cell::new(false),
-            note: Cell::new(0),
-        }
+        WaitNode::noted(0)
     }
 
     /// As [`new`](WaitNode::new), with a note for those who [look](WaitList::first_note) at the list.
     #[inline]
     pub(crate) fn noted(note: u64) -> WaitNode {
-        let node = WaitNode::new();
-        node.note.set(note);
-        node
+        WaitNode { wakes: current_block(), note, ..WaitNode::of_nobody() }
+    }
+
+    /// One that wakes nobody by itself.
+    #[inline]
+    const fn of_nobody() -> WaitNode {
+        let (link, fired) = (LinkedListLink::new(), Cell::new(false));
+        WaitNode { link, wakes: null(), fired, note: 0 }
     }
 
     /// Was it woken through its list? It is in no list then.
@@ -66,15 +54,39 @@ impl WaitNode {
     fn fire(&self) {
         self.fired.set(true);
         // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
-        match unsafe { self.wakes.get().as_ref() } {
-            Some(block) => hub().wake(block),
-            None => self.arrive(),
+        match unsafe { self.wakes.as_ref() } {
+            Some(block) => wake(block),
+            // SAFETY: it wakes nobody, so it is the first field of one of several.
+            None => unsafe { &*(&raw const *self).cast::<OneOfSeveral>() }.arrive(),
+        }
+    }
+}
+
+/// One of the waits of one who waits for several things.
+#[repr(C)]
+pub(crate) struct OneOfSeveral {
+    pub(crate) node: WaitNode,
+    arrivals: Cell<*const Arrivals>,
+    /// The one that fired after this.
+    next: Cell<*const OneOfSeveral>,
+}
+
+const _: () = assert!(std::mem::offset_of!(OneOfSeveral, node) == 0);
+
+impl OneOfSeveral {
+    /// One that is [watched](Arrivals::watch) before it is added to a list.
+    pub(crate) fn new() -> OneOfSeveral {
+        OneOfSeveral {
+            node: WaitNode::of_nobody(),
+            arrivals: Cell::new(null()),
+            next: Cell::new(null()),
         }
     }
 
-    /// Notes that it fired, as one of several.
+    /// Notes that it fired.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn arrive(&self) {
-        self.fired.set(true);
         // SAFETY: null, or arrivals that lie beside the node, by the promise of `watch`.
         if let Some(arrivals) = unsafe { self.arrivals.get().as_ref() } {
             arrivals.push(self);
@@ -82,10 +94,19 @@ impl WaitNode {
     }
 }
 
+/// Wakes a greenlet that waits. Without its hub it waits for ever: the thread's locals are being
+/// destroyed, or this is the child of a fork. A guard may be dropped then all the same.
+#[inline]
+fn wake(block: &Block) {
+    if let Some(hub) = hub_if_any() {
+        hub.wake(block);
+    }
+}
+
 /// The nodes of one who waits for several things, in the order in which they fired.
 pub(crate) struct Arrivals {
-    first: Cell<*const WaitNode>,
-    last: Cell<*const WaitNode>,
+    first: Cell<*const OneOfSeveral>,
+    last: Cell<*const OneOfSeveral>,
     /// Who is parked until one fires; null while nobody is.
     wakes: Cell<*const Block>,
 }
@@ -99,11 +120,11 @@ impl Arrivals {
     ///
     /// # Safety
     /// - Neither moves until the node is in no list any more, and both are left together.
-    pub(crate) unsafe fn watch(&self, node: &WaitNode) {
+    pub(crate) unsafe fn watch(&self, node: &OneOfSeveral) {
         node.arrivals.set(self);
     }
 
-    fn push(&self, node: &WaitNode) {
+    fn push(&self, node: &OneOfSeveral) {
         node.next.set(null());
         // SAFETY: null, or a node beside this one.
         match unsafe { self.last.get().as_ref() } {
@@ -113,12 +134,12 @@ impl Arrivals {
         self.last.set(node);
         // SAFETY: null, or a greenlet that is inside `wait`.
         if let Some(block) = unsafe { self.wakes.get().as_ref() } {
-            hub().wake(block);
+            wake(block);
         }
     }
 
     /// Takes the one that fired first.
-    pub(crate) fn pop(&self) -> Option<*const WaitNode> {
+    pub(crate) fn pop(&self) -> Option<*const OneOfSeveral> {
         // SAFETY: null, or a node beside this.
         let node = unsafe { self.first.get().as_ref() }?;
         self.first.set(node.next.get());
@@ -206,12 +227,16 @@ impl WaitList {
     /// What the first wait was [noted](WaitNode::noted) with; `None` if there is none.
     #[inline]
     pub(crate) fn first_note(&self) -> Option<u64> {
-        self.0.borrow().front().get().map(|node| node.note.get())
+        self.0.borrow().front().get().map(|node| node.note)
     }
 
     /// Fires the first wait and wakes its greenlet; false if there is none.
     #[inline]
     pub(crate) fn wake_one(&self) -> bool {
+        !self.is_empty() && self.fire_first()
+    }
+
+    fn fire_first(&self) -> bool {
         let Some(node) = self.0.borrow_mut().pop_front() else { return false };
         node.fire();
         true

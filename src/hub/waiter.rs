@@ -4,7 +4,10 @@
 use super::Hub;
 use super::interrupt::Interrupted;
 use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
-use crate::greenlet::{Block, current_block, hand_over, is_parked, may_hand_over};
+use crate::greenlet::{
+    Block, current_block, current_scheduled, fatal, hand_over, hand_over_plainly, is_parked,
+    is_plain, may_hand_over,
+};
 
 impl Hub {
     /// Suspends the current greenlet until it is woken; perhaps without cause, so ask again.
@@ -13,28 +16,63 @@ impl Hub {
     /// in place for the kernel and the clock.
     #[inline]
     pub(crate) fn park(&self) {
-        let me = current_block();
-        if !may_hand_over() {
-            return self.wait_in_place(me);
-        }
-        let errno = errno();
+        if is_plain() { self.park_plainly(current_scheduled()) } else { self.park_unusually() }
+    }
+
+    /// As [`park`](Hub::park), where all is plain; `me` is the current greenlet.
+    #[inline(always)]
+    fn park_plainly(&self, me: &Block) {
+        let errno = self.errno();
         let next = self.successor();
         if !std::ptr::eq(next, me) {
             // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
-            // thread's scheduler is this hub.
+            // thread's scheduler is this hub, and all is plain.
+            unsafe { hand_over_plainly(next) };
+        }
+        self.set_errno(errno);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn park_unusually(&self) {
+        let me = current_scheduled();
+        if !may_hand_over() {
+            return self.wait_in_place(me);
+        }
+        let errno = self.errno();
+        let next = self.successor();
+        if !std::ptr::eq(next, me) {
+            // SAFETY: as above.
             unsafe { hand_over(next) };
         }
-        set_errno(errno);
+        self.set_errno(errno);
     }
 
     /// Lets every other ready greenlet run once before the current one goes on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn yield_now(&self) {
-        if !may_hand_over() {
-            return;
+        let me = current_scheduled();
+        if is_plain() {
+            self.ready.push(me);
+            self.park_plainly(me);
+        } else if may_hand_over() {
+            self.ready.push(me);
+            self.park_unusually();
         }
-        self.ready.push(current_block());
-        self.park();
+    }
+
+    /// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
+    /// parked (by a C library's callback, say) while others make system calls.
+    #[inline(always)]
+    fn errno(&self) -> i32 {
+        // SAFETY: the address of this thread's `errno`, as long as the thread lives.
+        unsafe { *self.errno }
+    }
+
+    #[inline(always)]
+    fn set_errno(&self, errno: i32) {
+        // SAFETY: as above.
+        unsafe { *self.errno = errno }
     }
 
     /// Parks until `done` holds, or something is to be raised in the current greenlet.
@@ -88,13 +126,17 @@ impl Hub {
         unsafe { &*self.greenlet.get() }
     }
 
-    /// Is nobody ready, and has the kernel nothing to say at once?
+    /// Is nobody ready, also after a look at the clock and the kernel?
     pub(crate) fn is_idle(&self) -> bool {
-        self.ready.is_empty() && !self.driver.borrow().is_due()
+        if self.ready.is_empty() {
+            self.glance();
+        }
+        self.ready.is_empty()
     }
 
     /// Can the current greenlet wait for others? Not from a destructor while the thread unwinds, nor
     /// from a body that is being killed by drop: nobody else would run.
+    #[inline]
     pub(crate) fn others_can_run(&self) -> bool {
         may_hand_over()
     }
@@ -104,24 +146,21 @@ impl Hub {
     #[inline(never)]
     fn wait_in_place(&self, me: &Block) {
         debug_assert!(!has(me, READY), "whoever runs was taken off the ready list");
+        let unwinds = NoUnwind;
         set(me, IN_PLACE);
         while !has(me, WOKEN_IN_PLACE) {
-            self.look_at_the_world(true);
+            self.look_at_the_world(Some(me));
         }
         clear(me, IN_PLACE | WOKEN_IN_PLACE);
+        std::mem::forget(unwinds);
     }
 }
 
-/// `errno` belongs to the thread, but between its system call and the look at it a greenlet may be
-/// parked (by a C library's callback, say) while others make system calls.
-#[inline(always)]
-fn errno() -> i32 {
-    // SAFETY: the address is always valid.
-    unsafe { *libc::__errno_location() }
-}
+/// Ends the process when it is dropped: lists lead to frames that a panic of the driver would leave.
+struct NoUnwind;
 
-#[inline(always)]
-fn set_errno(errno: i32) {
-    // SAFETY: the address is always valid.
-    unsafe { *libc::__errno_location() = errno }
+impl Drop for NoUnwind {
+    fn drop(&mut self) {
+        fatal(format_args!("the hub failed while somebody waited in place"));
+    }
 }

@@ -1,12 +1,17 @@
 //! Addresses as the kernel has them.
 #![expect(unsafe_code, reason = "reads and writes the kernel's unions by their family")]
 
+use crate::op::RawAddress;
+use std::ffi::OsStr;
 use std::io;
-use std::mem::zeroed;
+use std::mem::{offset_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr as UnixSocketAddr;
 
 /// An internet address for the kernel, and its length.
-pub(super) fn encode(address: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+pub(super) fn encode(address: &SocketAddr) -> RawAddress {
     // SAFETY: all zero is a valid sockaddr_storage.
     let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
     let length = match address {
@@ -37,11 +42,8 @@ pub(super) fn encode(address: SocketAddr) -> (libc::sockaddr_storage, libc::sock
 }
 
 /// An internet address from the kernel.
-pub(super) fn decode(
-    storage: &libc::sockaddr_storage,
-    length: libc::socklen_t,
-) -> io::Result<SocketAddr> {
-    let length = length as usize;
+pub(super) fn decode(address: &RawAddress) -> io::Result<SocketAddr> {
+    let (storage, length) = (&address.0, address.1 as usize);
     match i32::from(storage.ss_family) {
         libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
             // SAFETY: the family and the length say what it is.
@@ -60,5 +62,51 @@ pub(super) fn decode(
             io::ErrorKind::InvalidInput,
             format!("not an internet address: family {family}, {length} bytes"),
         )),
+    }
+}
+
+const PATH: usize = offset_of!(libc::sockaddr_un, sun_path);
+
+/// The address of a UNIX socket for the kernel, and its length.
+pub(super) fn encode_unix(address: &UnixSocketAddr) -> RawAddress {
+    // A path ends with a zero, an abstract name begins with one, and no name is nothing at all.
+    let path = address.as_pathname().map(|path| path.as_os_str().as_bytes());
+    let (skip, name) = match (path, address.as_abstract_name()) {
+        (Some(path), _) => (0, path),
+        (None, Some(name)) => (1, name),
+        (None, None) => (0, &[][..]),
+    };
+    let named = path.is_some() || address.as_abstract_name().is_some();
+    // SAFETY: all zero is a valid sockaddr_storage.
+    let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
+    let raw = (&raw mut storage).cast::<libc::sockaddr_un>();
+    // SAFETY: the storage has room for every kind of address, and is aligned for it.
+    let raw = unsafe { &mut *raw };
+    raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (to, from) in raw.sun_path[skip..].iter_mut().zip(name) {
+        *to = *from as libc::c_char;
+    }
+    (storage, (PATH + name.len() + usize::from(named)) as libc::socklen_t)
+}
+
+/// The address of a UNIX socket from the kernel.
+pub(super) fn decode_unix(address: &RawAddress) -> io::Result<UnixSocketAddr> {
+    let (storage, length) = (&address.0, address.1 as usize);
+    let unnamed = || UnixSocketAddr::from_pathname("");
+    if length < PATH {
+        return unnamed();
+    }
+    // SAFETY: the storage is as large, and any bytes are valid.
+    let raw = unsafe { &*(&raw const *storage).cast::<libc::sockaddr_un>() };
+    // The kernel counts a zero behind a path that fills its field.
+    let name: Vec<u8> = raw.sun_path.iter().take(length - PATH).map(|byte| *byte as u8).collect();
+    match name.split_first() {
+        Some((0, name)) => UnixSocketAddr::from_abstract_name(name),
+        _ => {
+            let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+            let path = OsStr::from_bytes(&name[..end]);
+            // std has no room for a path without a zero behind it, the kernel has.
+            UnixSocketAddr::from_pathname(path).or_else(|_| unnamed())
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! accept4(2): a connection out of a listener's queue.
 #![expect(unsafe_code, reason = "the kernel writes an address")]
 
-use super::{Descriptor, Direction, perform};
+use super::{Descriptor, Direction, RawAddress, perform};
 use crate::driver::Request;
 use crate::hub::hub;
 use std::io;
@@ -12,7 +12,8 @@ use std::os::fd::{FromRawFd, OwnedFd};
 pub(crate) fn accept(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
-) -> io::Result<(OwnedFd, libc::sockaddr_storage, libc::socklen_t)> {
+) -> io::Result<(OwnedFd, RawAddress)> {
+    descriptor.fit()?;
     let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     let nonblocking = if hub().wants_nonblocking() { libc::SOCK_NONBLOCK } else { 0 };
@@ -27,5 +28,5 @@ pub(crate) fn accept(
     // SAFETY: a new descriptor, nobody else's.
     let fd = unsafe { OwnedFd::from_raw_fd(answer.result) };
     // SAFETY: zeroed to begin with.
-    Ok((fd, unsafe { address.assume_init() }, length))
+    Ok((fd, (unsafe { address.assume_init() }, length)))
 }

@@ -13,7 +13,8 @@ use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 
 /// What an operation does with its descriptor.
@@ -33,6 +34,8 @@ pub(crate) enum Direction {
 pub(crate) struct Descriptor {
     fd: Cell<Fd>,
     closed: Cell<bool>,
+    /// Is it in non-blocking mode, as far as we know?
+    nonblocking: Cell<bool>,
     first: Cell<*const InFlight>,
     /// Who waits for the operations to end, in `close`.
     closers: WaitList,
@@ -87,9 +90,20 @@ impl Descriptor {
 
     /// Takes a descriptor over that is in the right mode already.
     pub(crate) fn adopt_as_is(fd: OwnedFd) -> Descriptor {
+        Descriptor::naming(fd.into_raw_fd())
+    }
+
+    /// Names a descriptor of somebody else's, under which nothing may be done but look: it is not
+    /// closed when this is forgotten.
+    pub(super) fn foreign(fd: BorrowedFd<'_>) -> ManuallyDrop<Descriptor> {
+        ManuallyDrop::new(Descriptor::naming(fd.as_raw_fd()))
+    }
+
+    fn naming(number: RawFd) -> Descriptor {
         Descriptor {
-            fd: Cell::new(Fd::new(fd.into_raw_fd())),
+            fd: Cell::new(Fd::new(number)),
             closed: Cell::new(false),
+            nonblocking: Cell::new(hub().wants_nonblocking()),
             first: Cell::new(null()),
             closers: WaitList::new(),
         }
@@ -103,6 +117,33 @@ impl Descriptor {
     /// Is it open?
     pub(crate) fn check(&self) -> io::Result<()> {
         if self.closed.get() { Err(closed()) } else { Ok(()) }
+    }
+
+    /// Puts it into the mode that this thread's hub wants, for the calls that depend on it: it may
+    /// have come from the thread of another kind of hub.
+    #[inline]
+    pub(super) fn fit(&self) -> io::Result<()> {
+        let wanted = hub().wants_nonblocking();
+        if self.nonblocking.get() != wanted && !self.closed.get() {
+            set_nonblocking(self.fd.get().number(), wanted)?;
+            self.nonblocking.set(wanted);
+        }
+        Ok(())
+    }
+
+    /// Runs `look` with the type that std has for such a descriptor: for all calls that return at
+    /// once. `look` must not wait.
+    ///
+    /// # Errors
+    /// What a closed descriptor says; those of `look`.
+    pub(crate) fn as_std<T: From<OwnedFd>, R>(
+        &self,
+        look: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.check()?;
+        // SAFETY: open, and stays so while `look` runs: it lets nobody else run. Never dropped.
+        let fd = unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) };
+        look(&ManuallyDrop::new(T::from(fd)))
     }
 
     /// May an operation of this direction begin?
@@ -178,14 +219,18 @@ impl Descriptor {
     }
 
     /// Gives the descriptor away, in blocking mode.
+    ///
+    /// # Panics
+    /// When it was closed: there is none any more.
     pub(crate) fn into_owned(self) -> OwnedFd {
+        assert!(!self.closed.get(), "a closed socket or file has no descriptor to give away");
         let fd = self.fd.get();
         if let Some(hub) = hub_if_any() {
             hub.forget_fd(fd);
         }
         let _ = set_nonblocking(fd.number(), false);
         std::mem::forget(self); // the list of closers is empty
-        // SAFETY: ours, and open: `close` borrows, so that nobody can have both.
+        // SAFETY: ours, and open.
         unsafe { OwnedFd::from_raw_fd(fd.number()) }
     }
 }
@@ -207,6 +252,15 @@ impl Drop for Descriptor {
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
         if self.closed.get() { -1 } else { self.fd.get().number() }
+    }
+}
+
+impl AsFd for Descriptor {
+    /// Panics when it was closed.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        assert!(!self.closed.get(), "a closed socket or file has no descriptor to lend");
+        // SAFETY: open now. Whoever calls `close` while it is lent has lent it to himself.
+        unsafe { BorrowedFd::borrow_raw(self.fd.get().number()) }
     }
 }
 

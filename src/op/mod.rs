@@ -18,23 +18,27 @@
 
 mod accept;
 mod connect;
+mod datagram;
 mod descriptor;
 mod message;
 mod poll;
 mod read;
 mod recv;
 mod send;
+mod socket;
 mod write;
 
 pub(crate) use accept::accept;
 pub(crate) use connect::connect;
+pub(crate) use datagram::send_datagram;
 pub(crate) use descriptor::{Descriptor, Direction};
-pub(crate) use message::{receive_message, send_message};
-pub(crate) use poll::poll;
+pub(crate) use message::{RawAddress, recv_from, recv_vectored, send_vectored};
+pub(crate) use poll::{poll, poll_foreign};
 pub(crate) use read::read;
 pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
+pub(crate) use socket::socket;
 pub(crate) use write::write;
 
 use crate::driver::Request;
@@ -155,9 +159,9 @@ fn wait_interruptible(
             } else {
                 None
             };
-            if cause.is_some() {
-                hub.cancel(operation);
-            }
+        }
+        if cause.is_some() {
+            hub.cancel(operation);
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn read(
     offset: Option<u64>,
     limit_ns: Option<u64>,
 ) -> io::Result<usize> {
+    descriptor.fit()?;
     let request = Request::Read {
         fd: descriptor.fd(),
         buffer: buffer.as_mut_ptr(),

@@ -1,7 +1,7 @@
 //! recv(2): bytes out of a socket.
 #![expect(unsafe_code, reason = "hands buffers to the kernel")]
 
-use super::{Descriptor, Direction, perform};
+use super::{Descriptor, Direction, perform, poll};
 use crate::driver::Request;
 use crate::hub::{LentBuffer, hub};
 use std::fmt;
@@ -31,22 +31,49 @@ pub(crate) fn recv(
 /// Bytes that were received into a buffer of the hub's pool; dropping them gives it back.
 ///
 /// The pool is shared by all greenlets of the thread: keep them only as long as it takes to look.
-pub struct PooledBytes {
-    bytes: *const u8,
-    length: usize,
-    /// None for the end of a stream, for which no buffer was taken.
-    buffer: Option<LentBuffer>,
+/// When it was used up, the bytes lie in memory of their own. None at all are the end of the stream.
+pub struct PooledBytes(Held);
+
+enum Held {
+    /// A buffer of the pool, and how many bytes the kernel wrote there.
+    Lent(LentBuffer, usize),
+    Own(Vec<u8>),
+}
+
+impl PooledBytes {
+    /// Do they lie in the pool? Otherwise it was used up.
+    pub fn is_pooled(&self) -> bool {
+        matches!(self.0, Held::Lent(..))
+    }
 }
 
 impl Deref for PooledBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        if self.buffer.is_none() {
-            return &[];
+        match &self.0 {
+            // SAFETY: the kernel wrote as many bytes there; a lent buffer stays until it is returned.
+            Held::Lent(buffer, length) => unsafe {
+                std::slice::from_raw_parts(buffer.bytes(), *length)
+            },
+            Held::Own(bytes) => bytes,
         }
-        // SAFETY: the kernel wrote as many bytes there; a lent buffer stays until it is returned.
-        unsafe { std::slice::from_raw_parts(self.bytes, self.length) }
+    }
+}
+
+impl AsRef<[u8]> for PooledBytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<PooledBytes> for Vec<u8> {
+    /// Copies them out of the pool, if they lie there.
+    fn from(bytes: PooledBytes) -> Vec<u8> {
+        match bytes.0 {
+            Held::Lent(..) => bytes.to_vec(),
+            Held::Own(bytes) => bytes,
+        }
     }
 }
 
@@ -56,20 +83,38 @@ impl fmt::Debug for PooledBytes {
     }
 }
 
+/// How long the buffer is that stands in for one of the pool.
+const OWN_BYTES: usize = 4096;
+
 /// Receives into a buffer of the hub's pool, which is taken only when there is something to put into
-/// it. `None` when all buffers are in use.
+/// it; or, when all are in use, into a new one, which is made only then, too.
 pub(crate) fn recv_pooled(
     descriptor: &Descriptor,
+    flags: i32,
     limit_ns: Option<u64>,
-) -> io::Result<Option<PooledBytes>> {
-    let request = Request::RecvPooled { fd: descriptor.fd(), flags: 0 };
+) -> io::Result<PooledBytes> {
+    let request = Request::RecvPooled { fd: descriptor.fd(), flags };
     // SAFETY: the request points to nothing.
     let answer = match unsafe { perform(descriptor, Direction::Read, request, limit_ns) } {
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+            return recv_own(descriptor, flags, limit_ns);
+        }
         answer => answer?,
     };
-    let length = answer.result as usize;
-    let buffer = answer.buffer.map(|number| hub().lend_buffer(number));
-    let bytes = buffer.as_ref().map_or(std::ptr::null(), LentBuffer::bytes);
-    Ok(Some(PooledBytes { bytes, length, buffer }))
+    Ok(PooledBytes(match answer.buffer {
+        Some(number) => Held::Lent(hub().lend_buffer(number), answer.result as usize),
+        None => Held::Own(Vec::new()), // the end of the stream, for which no buffer was taken
+    }))
+}
+
+#[cold]
+fn recv_own(descriptor: &Descriptor, flags: i32, limit_ns: Option<u64>) -> io::Result<PooledBytes> {
+    if flags & libc::MSG_DONTWAIT == 0 {
+        poll(descriptor, Direction::Read, libc::POLLIN, limit_ns)?;
+    }
+    // Nobody ran since, so that nobody else reads: what there is is ours.
+    let mut bytes = vec![0; OWN_BYTES];
+    let length = recv(descriptor, Direction::Read, &mut bytes, flags, limit_ns)?;
+    bytes.truncate(length);
+    Ok(PooledBytes(Held::Own(bytes)))
 }

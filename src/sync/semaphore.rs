@@ -170,15 +170,15 @@ impl Semaphore {
     /// Hands a permit to the next, or keeps it; false if there would be too many.
     #[inline]
     pub(super) fn put_back(&self) -> bool {
-        if self.waiters.wake_one() {
-            return true;
-        }
         let available = self.available.get();
-        if available < self.bound {
+        if available >= self.bound {
+            return false;
+        }
+        if !self.waiters.wake_one() {
             self.available.set(available + 1);
             self.watchers.wake_all();
         }
-        available < self.bound
+        true
     }
 }
 

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "nodes in lists of others, by address")]
 
 use crate::greenlet::current_block;
-use crate::hub::{Arrivals, WaitList, WaitNode};
+use crate::hub::{Arrivals, OneOfSeveral, WaitList};
 use crate::hub::{Deadline, Hub, Interrupted, hub, set_waits_for};
 use std::fmt;
 use std::ptr::NonNull;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Nodes for so few things lie in the frame of the one that waits.
 const IN_FRAME: usize = 8;
 
-/// Something that [`wait`] and [`wait_each`] can wait for: tasks.
+/// Something that [`wait`] and [`wait_each`] can wait for: tasks, events, results, semaphores.
 ///
 /// Only this crate implements it.
 pub trait Waitable: Watched {
@@ -39,9 +39,10 @@ impl fmt::Debug for Watchers<'_> {
 }
 
 /// Where the nodes lie: in the frame, or in a box if they are many.
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one, in a frame")]
 enum Nodes {
-    Few([WaitNode; IN_FRAME]),
-    Many(Box<[WaitNode]>),
+    Few([OneOfSeveral; IN_FRAME]),
+    Many(Box<[OneOfSeveral]>),
 }
 
 /// The nodes of one who waits for several things.
@@ -57,13 +58,13 @@ impl Watch {
     /// Nodes for `count` things.
     fn new(count: usize) -> Watch {
         let nodes = match count {
-            0..=IN_FRAME => Nodes::Few(std::array::from_fn(|_| WaitNode::of_several())),
-            _ => Nodes::Many((0..count).map(|_| WaitNode::of_several()).collect()),
+            0..=IN_FRAME => Nodes::Few(std::array::from_fn(|_| OneOfSeveral::new())),
+            _ => Nodes::Many((0..count).map(|_| OneOfSeveral::new()).collect()),
         };
         Watch { arrivals: Arrivals::new(), nodes, count }
     }
 
-    fn nodes(&self) -> &[WaitNode] {
+    fn nodes(&self) -> &[OneOfSeveral] {
         match &self.nodes {
             Nodes::Few(nodes) => &nodes[..self.count],
             Nodes::Many(nodes) => nodes,
@@ -83,7 +84,7 @@ impl Watch {
                 node.arrive();
             } else {
                 // SAFETY: taken out by `end`; until then it stays where it is.
-                unsafe { watchers.0.add(node) };
+                unsafe { watchers.0.add(&node.node) };
             }
         }
     }
@@ -95,7 +96,7 @@ impl Watch {
     unsafe fn end<'a>(&self, things: impl Iterator<Item = Watchers<'a>>) {
         for (node, watchers) in self.nodes().iter().zip(things) {
             // SAFETY: in this list, or fired.
-            unsafe { watchers.0.remove(node) };
+            unsafe { watchers.0.remove(&node.node) };
         }
     }
 

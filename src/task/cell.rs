@@ -149,12 +149,7 @@ impl<T> Clone for TaskCell<T> {
 impl<T> Drop for TaskCell<T> {
     #[inline]
     fn drop(&mut self) {
-        let head = self.head();
-        head.references.set(head.references.get() - 1);
-        if head.references.get() == 0 {
-            // SAFETY: the last reference.
-            unsafe { (head.free)(self.whole.cast()) }
-        }
+        drop(AnyCell(self.whole.cast()));
     }
 }
 
@@ -221,10 +216,16 @@ fn drop_value<T>(value: T) {
 }
 
 impl Head {
-    /// The greenlet that runs it, until it ends.
+    /// The greenlet that runs it, until it ends or is given up with its hub.
     pub(super) fn block(&self) -> Option<&Block> {
-        // SAFETY: null once the task has ended; a task's block lives until then.
-        unsafe { self.block.get().as_ref() }
+        // SAFETY: null once the task has ended; a task's block stays its own until then, and for ever
+        // if it is given up.
+        unsafe { self.block.get().as_ref() }.filter(|block| block.is_in_use())
+    }
+
+    /// Is this its greenlet?
+    pub(super) fn runs_in(&self, block: &Block) -> bool {
+        std::ptr::eq(self.block.get(), block)
     }
 
     pub(super) fn set_block(&self, block: &Block, id: GreenletId) {
@@ -251,16 +252,15 @@ impl Head {
         }
     }
 
-    /// What it raised, if that is neither an exit nor moved out: called with its text.
-    pub(super) fn describe_failure(&self, payload: &Payload) -> String {
+    /// What is to be said of a payload that it has raised; nothing of an exit.
+    pub(super) fn failure(&self, payload: &Payload) -> Option<String> {
+        if payload.is::<GreenletExit>() {
+            return None;
+        }
         let name = self.name.borrow();
         let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
-        format!(
-            "{}{quoted}, spawned at {}, panicked: {}",
-            self.id(),
-            self.created,
-            describe(&**payload)
-        )
+        let (id, created, text) = (self.id(), self.created, describe(&**payload));
+        Some(format!("{id}{quoted}, spawned at {created}, panicked: {text}"))
     }
 
     fn error(&self, payload: Payload) -> JoinError {
@@ -270,15 +270,10 @@ impl Head {
     /// Nobody will take this result any more: a panic is reported.
     fn drop_unseen(&self, result: Result<(), Payload>) {
         let Err(payload) = result else { return };
-        if self.ended.get() == Ended::Raised {
-            let name = self.name.borrow();
-            let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
-            line(format_args!(
-                "{}{quoted}, spawned at {}, panicked and nobody asked for its result: {}",
-                self.id(),
-                self.created,
-                describe(&*payload)
-            ));
+        if self.ended.get() == Ended::Raised
+            && let Some(text) = self.failure(&payload)
+        {
+            line(format_args!("{text} (nobody asked for its result)"));
         }
         contain(|| drop(payload));
     }

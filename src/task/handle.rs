@@ -184,10 +184,7 @@ impl Head {
         if head.is_finished() {
             return true;
         }
-        assert!(
-            head.block().is_none_or(|block| !std::ptr::eq(block, me)),
-            "a task cannot wait for itself"
-        );
+        assert!(!head.runs_in(me), "a task cannot wait for itself");
         assert!(
             hub.others_can_run(),
             "a task cannot be waited for while the thread unwinds: it could not run"

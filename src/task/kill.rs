@@ -92,7 +92,7 @@ impl Head {
     }
 
     pub(super) fn is_current(&self) -> bool {
-        self.block().is_some_and(|block| std::ptr::eq(block, current_block()))
+        self.runs_in(current_block())
     }
 
     /// Raises what is pending, if it is the current task, and nothing holds it back.

@@ -3,7 +3,8 @@
 use super::cell::Head;
 use super::handle::{JoinHandle, TaskState};
 use super::spawn::spawn_at;
-use crate::greenlet::{GreenletId, contain, line};
+use crate::greenlet::{GreenletId, contain, current_block, drop_noted, line};
+use crate::hub::vacate;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
@@ -161,7 +162,9 @@ fn call(head: &Head, slot: &Slot) {
 
 /// Calls those who wanted to be told, in the order in which they asked.
 #[cold]
+#[inline(never)]
 pub(super) fn call_links(head: &Head) {
+    vacate(current_block(), drop_noted); // what came too late is not for those who are told
     let mut next = 0;
     loop {
         // Whoever links meanwhile comes behind these.

@@ -178,7 +178,7 @@ fn occupy_stack<'a, T: 'static, F: FnOnce() -> T + 'static, W: When>(
     let bytes = size_of::<F>() + size_of::<W>() + size_of::<TaskCell<T>>();
     if bytes > LARGEST_IN_PLACE || align_of::<F>() > 64 {
         let f = Box::new(f);
-        let body = move || run(cell, when, move || f(), TaskCell::store);
+        let body = move || run(cell, when, f, TaskCell::store);
         // SAFETY: `run` does not unwind.
         unsafe { occupy_with(stack, created, body) }
     } else {
@@ -227,7 +227,6 @@ pub(super) fn run<T>(
     store(&cell, result);
     head.waiters.wake_all();
     if !head.links.borrow().is_empty() {
-        vacate(me, drop_noted); // what came too late is not for those who are told
         call_links(head);
     }
     drop(cell);

@@ -50,7 +50,7 @@ pub fn sleep(duration: Duration) {
 ///
 /// # Cancellation
 /// A kill, throw or time limit that is pending is raised here, after the others ran.
-#[inline]
+#[inline(always)]
 pub fn yield_now() {
     let hub = hub();
     hub.yield_now();
@@ -78,7 +78,7 @@ pub fn yield_now() {
 pub fn idle() {
     loop {
         yield_now();
-        if hub().is_idle() {
+        if hub().is_idle() || !hub().others_can_run() {
             return;
         }
     }

@@ -2,7 +2,11 @@
 
 use crate::in_child::{faults_are_seen, in_child, tell, this_test};
 use greenlet::{Greenlet, stack_remaining, suspend};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Not SIGALRM, which ends a child that hangs.
+const TICK: i32 = libc::SIGUSR2;
 
 static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 /// Signals whose handler ran outside of the alternate stack.
@@ -34,13 +38,30 @@ fn handle(signal: i32, flags: i32) {
     assert_eq!(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) }, 0);
 }
 
-/// A signal every millisecond from now on; 0 stops it.
-fn tick_every(microseconds: libc::suseconds_t) {
-    let each = libc::timeval { tv_sec: 0, tv_usec: microseconds };
-    let timer = libc::itimerval { it_interval: each, it_value: each };
-    // SAFETY: the timer is valid.
-    let failed = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
-    assert_eq!(failed, 0);
+/// A signal to this thread at each interval from now on; 0 stops it. To this thread: what the kernel
+/// sends to the process arrives at its main thread, which only waits for the test.
+fn tick_every(nanoseconds: libc::c_long) {
+    thread_local! {
+        static TIMER: Cell<libc::timer_t> = const { Cell::new(std::ptr::null_mut()) };
+    }
+    let mut timer = TIMER.get();
+    if timer.is_null() {
+        // SAFETY: zeroes are a valid sigevent.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = TICK;
+        // SAFETY: `gettid` has no preconditions; the event and the place for the timer are valid.
+        let failed = unsafe {
+            event.sigev_notify_thread_id = libc::gettid();
+            libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer)
+        };
+        assert_eq!(failed, 0);
+        TIMER.set(timer);
+    }
+    let each = libc::timespec { tv_sec: 0, tv_nsec: nanoseconds };
+    let times = libc::itimerspec { it_interval: each, it_value: each };
+    // SAFETY: the timer was made above, and the times are valid.
+    assert_eq!(unsafe { libc::timer_settime(timer, 0, &times, std::ptr::null_mut()) }, 0);
 }
 
 /// Suspends from inside nested calls, with values that live in registers and on the stack.
@@ -62,7 +83,7 @@ fn sum(mut sum: u64) -> u64 {
 
 /// At least a million switches and a hundred signals; every value is checked.
 fn switch_under_signals(stack_bytes: usize) {
-    tick_every(1_000);
+    tick_every(1_000_000);
     let make = || Greenlet::builder().stack_size(stack_bytes).create(sum).unwrap();
     let greenlets: Vec<_> = (0..8).map(|_| make()).collect();
     let mut expected = [1_u64; 8];
@@ -85,7 +106,7 @@ fn switch_under_signals(stack_bytes: usize) {
 #[test]
 fn a_thousand_signals_a_second_on_the_alternate_stack_disturb_no_switch() {
     let outcome = in_child(this_test!(), || {
-        handle(libc::SIGALRM, libc::SA_ONSTACK | libc::SA_RESTART);
+        handle(TICK, libc::SA_ONSTACK | libc::SA_RESTART);
         switch_under_signals(64 << 10);
     });
     outcome.exited_with(0).says_only(&[]);
@@ -99,7 +120,7 @@ fn a_thousand_signals_a_second_on_the_alternate_stack_disturb_no_switch() {
 #[test]
 fn signals_without_an_alternate_stack_fit_the_smallest_stack() {
     let outcome = in_child(this_test!(), || {
-        handle(libc::SIGALRM, libc::SA_RESTART);
+        handle(TICK, libc::SA_RESTART);
         switch_under_signals(32 << 10);
     });
     outcome.exited_with(0).says_only(&[]);

@@ -8,6 +8,7 @@ mod mapping;
 mod nested;
 mod objects;
 mod places;
+mod references;
 mod stress;
 
 use std::cell::RefCell;

@@ -6,6 +6,7 @@ mod broadcast;
 mod closing;
 mod kinds;
 mod limits;
+mod memory;
 mod order;
 mod rendezvous;
 mod several;

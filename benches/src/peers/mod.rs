@@ -13,7 +13,7 @@ pub use self::corosensei::{Corosensei, caught_as_value, caught_by_unwinding};
 pub use self::generator::Generator;
 pub use self::inline_jump::{InlineJump, direct};
 pub use self::plain::plain;
-pub use self::process::{Process, go, python};
+pub use self::process::{Process, build_go, go, python, python_path};
 pub use self::swap::{swap_in_memory, swap_in_registers};
 
 /// The peer that ratios are taken against.

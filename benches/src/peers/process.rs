@@ -34,7 +34,11 @@ impl Drop for Pipes {
 }
 
 impl Process {
-    fn start(name: &'static str, command: &mut Command) -> Result<Process, String> {
+    /// Starts a peer that answers `version`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn start(name: &'static str, command: &mut Command) -> Result<Process, String> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -68,7 +72,8 @@ impl Process {
         }))
     }
 
-    fn ask(&self, question: &str) -> Option<String> {
+    /// One line for another, in the peer's own words.
+    pub fn ask(&self, question: &str) -> Option<String> {
         let pipes = &mut *self.pipes.borrow_mut();
         writeln!(pipes.questions.as_mut()?, "{question}").ok()?;
         let mut answer = String::new();
@@ -78,33 +83,46 @@ impl Process {
     }
 }
 
-/// Python's greenlet: of `GREENLET_BENCH_PYTHON`, of `benches/.venv`, or of `python3`.
+/// The interpreter of `GREENLET_BENCH_PYTHON`, of `benches/.venv`, or `python3`.
+pub fn python_path() -> PathBuf {
+    let named = std::env::var_os("GREENLET_BENCH_PYTHON").map(PathBuf::from);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    named.or(Some(own).filter(|python| python.exists())).unwrap_or_else(|| "python3".into())
+}
+
+/// Python's greenlet, by [`python_path`].
 ///
 /// # Errors
 /// Why there is none.
 pub fn python() -> Result<Process, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let named = std::env::var_os("GREENLET_BENCH_PYTHON").map(PathBuf::from);
-    let own = Some(folder.join(".venv/bin/python")).filter(|python| python.exists());
-    let python = named.or(own).unwrap_or_else(|| "python3".into());
-    Process::start("python greenlet", Command::new(python).arg(folder.join("python/peer.py")))
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/peer.py");
+    Process::start("python greenlet", Command::new(python_path()).arg(script))
         .map_err(|_| "no greenlet (scripts/bench-venv.sh installs it)".into())
 }
 
-/// Go, built once per version of its source.
+/// Builds one Go source, once per version of it.
 ///
 /// # Errors
-/// Why there is none.
-pub fn go() -> Result<Process, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go/main.go");
-    let binary = Path::new(env!("OUT_DIR")).join("bench-go-peer");
+/// Why it is not built.
+pub fn build_go(source: &Path, binary: &Path) -> Result<(), String> {
     let modified = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    if modified(&binary) < modified(&source) {
-        let built = Command::new("go").arg("build").arg("-o").arg(&binary).arg(&source).output();
+    if modified(binary) < modified(source) {
+        let built = Command::new("go").arg("build").arg("-o").arg(binary).arg(source).output();
         let built = built.map_err(|error| format!("not installed ({error})"))?;
         if !built.status.success() {
             return Err(format!("go build: {}", String::from_utf8_lossy(&built.stderr).trim()));
         }
     }
+    Ok(())
+}
+
+/// The loops in Go.
+///
+/// # Errors
+/// Why there are none.
+pub fn go() -> Result<Process, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go/main.go");
+    let binary = Path::new(env!("OUT_DIR")).join("bench-go-peer");
+    build_go(&source, &binary)?;
     Process::start("go", Command::new(binary).env("GOMAXPROCS", "1"))
 }

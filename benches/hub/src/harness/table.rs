@@ -1,0 +1,201 @@
+//! From measured cells to one table, with a mark at every row that is ahead of ours.
+
+use super::loads::Idle;
+use super::servers::{Candidate, MAY, Role, TOKIO};
+use super::text::{columns, figure, or_dash, spread};
+use crate::load::report::Report;
+use crate::stats::Quartiles;
+
+/// What one server answered.
+pub struct Row<T> {
+    pub name: &'static str,
+    pub role: Role,
+    pub value: T,
+}
+
+impl<T> Row<T> {
+    pub fn new(candidate: &Candidate, value: T) -> Row<T> {
+        Row { name: candidate.name, role: candidate.role, value }
+    }
+
+    /// Ours is not held against itself, and the raw loops have bars of their own.
+    fn is_peer(&self) -> bool {
+        self.role == Role::Peer
+    }
+
+    fn is_ours(&self) -> bool {
+        [Role::OursUring, Role::OursEpoll].contains(&self.role)
+    }
+}
+
+fn of_role<T>(rows: &[Row<T>], role: Role) -> Option<&Row<T>> {
+    rows.iter().find(|row| row.role == role)
+}
+
+/// By how much the epoll hub may be dearer than this peer.
+fn epoll_limit(name: &str) -> Option<f64> {
+    match name {
+        TOKIO => Some(1.10),
+        MAY => Some(1.0),
+        _ => None,
+    }
+}
+
+/// `<-- behind` where a peer is cheaper than we are, and where the epoll hub misses its bar.
+fn mark<T>(row: &Row<T>, uring: Option<f64>, epoll: Option<f64>) -> String {
+    if !row.is_peer() {
+        return String::new();
+    }
+    let mut marks = Vec::new();
+    if uring.is_some_and(|ratio| ratio > 1.0) {
+        marks.push("<-- behind");
+    }
+    if epoll.zip(epoll_limit(row.name)).is_some_and(|(ratio, limit)| ratio > limit) {
+        marks.push("<-- epoll behind");
+    }
+    marks.join(" ")
+}
+
+fn holds(name: &str, value: f64, limit: f64) -> String {
+    let word = if value <= limit { "holds" } else { "MISSED" };
+    format!("  bar: {name} {} <= {} {word}\n", figure(value), figure(limit))
+}
+
+/// Processor time per request and what the clients saw. `floor_bar`: how much dearer than the floor
+/// the uring hub may be.
+pub fn of_loads(rows: &[Row<Vec<Report>>], floor_bar: Option<f64>) -> String {
+    let costs = |row: &Row<Vec<Report>>| -> Vec<f64> {
+        row.value.iter().map(Report::server_us_per_request).collect()
+    };
+    let base = |role| of_role(rows, role).map(costs);
+    let (floor, uring, epoll) = (base(Role::Floor), base(Role::OursUring), base(Role::OursEpoll));
+    let mut lines = vec![heads(&[
+        "server",
+        "CPU us/request",
+        "x floor",
+        "uring hub / it",
+        "epoll hub / it",
+        "requests/s",
+        "p50 us",
+        "p99 us",
+        "load busy",
+        "",
+    ])];
+    for row in rows {
+        let own = costs(row);
+        let to = |base: &Option<Vec<f64>>, over: bool| {
+            let base = base.as_ref()?;
+            let (above, below) = if over { (&own, base) } else { (base, &own) };
+            Quartiles::of_ratios(above, below)
+        };
+        let median = |pick: fn(&Report) -> f64| {
+            or_dash(Quartiles::of(row.value.iter().map(pick)).map(|q| figure(q.median)))
+        };
+        let busy = |report: &Report| report.own_us / 1e6 / report.seconds;
+        let busy = Quartiles::of(row.value.iter().map(busy)).filter(|busy| busy.median > 0.0);
+        let theirs = |ratio: Option<Quartiles>| ratio.filter(|_| !row.is_ours());
+        let (to_uring, to_epoll) = (theirs(to(&uring, false)), theirs(to(&epoll, false)));
+        let remark = mark(row, to_uring.map(|q| q.median), to_epoll.map(|q| q.median));
+        lines.push(vec![
+            row.name.to_owned(),
+            or_dash(Quartiles::of(own.iter().copied()).as_ref().map(spread)),
+            or_dash(to(&floor, true).map(|q| figure(q.median))),
+            or_dash(to_uring.as_ref().map(spread)),
+            or_dash(to_epoll.as_ref().map(spread)),
+            median(Report::rate),
+            median(|report| report.p50_us),
+            median(|report| report.p99_us),
+            or_dash(busy.map(|busy| format!("{:.0} %", busy.median * 100.0))),
+            remark,
+        ]);
+    }
+    let mut text = columns(&lines);
+    let over = uring.zip(floor).and_then(|(uring, floor)| Quartiles::of_ratios(&uring, &floor));
+    if let Some((ratio, limit)) = over.zip(floor_bar) {
+        text += &holds("uring hub / floor", ratio.median, limit);
+    }
+    text
+}
+
+/// Bytes per idle connection.
+pub fn of_idle(rows: &[Row<Idle>]) -> String {
+    const MIB: f64 = 1024.0 * 1024.0;
+    const LIMIT: f64 = 8.5 * 1024.0;
+    let each = |role| of_role(rows, role).map(|row| row.value.bytes_each());
+    let uring = each(Role::OursUring);
+    let heads_of =
+        ["server", "MiB before", "MiB with", "bytes each", "uring hub / it", "idle ms/s", ""];
+    let mut lines = vec![heads(&heads_of)];
+    for row in rows {
+        let idle = &row.value;
+        let ratio = uring.map(|uring| uring / idle.bytes_each()).filter(|_| row.is_peer());
+        lines.push(vec![
+            row.name.to_owned(),
+            figure(idle.before as f64 / MIB),
+            figure(idle.with as f64 / MIB),
+            format!("{:.0}", idle.bytes_each()),
+            or_dash(ratio.map(figure)),
+            figure(idle.busy * 1e3),
+            mark(row, ratio, None),
+        ]);
+    }
+    let mut text = columns(&lines);
+    for row in rows.iter().filter(|row| row.is_ours()) {
+        text += &holds(row.name, row.value.bytes_each(), LIMIT);
+    }
+    if let Some(row) = rows.first() {
+        text += &format!("  {} connections\n", row.value.connections);
+    }
+    text
+}
+
+/// System calls per request.
+pub fn of_calls(rows: &[Row<f64>], counter: &str) -> String {
+    let counted = format!("calls/request ({counter})");
+    let mut lines = vec![heads(&["server", &counted, ""])];
+    lines.extend(
+        rows.iter()
+            .map(|row| vec![row.name.to_owned(), format!("{:.3}", row.value), String::new()]),
+    );
+    let mut text = columns(&lines);
+    for (role, limit) in [(Role::OursUring, 0.1), (Role::OursEpoll, 3.0)] {
+        if let Some(row) = of_role(rows, role) {
+            text += &holds(row.name, row.value, limit);
+        }
+    }
+    text
+}
+
+fn heads(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &'static str, role: Role, cost: f64) -> Row<Vec<Report>> {
+        let report = Report { requests: 1, seconds: 1.0, server_us: cost, ..Report::default() };
+        Row { name, role, value: vec![report; 3] }
+    }
+
+    #[test]
+    fn a_cheaper_peer_is_marked() {
+        let rows = [
+            row("floor", Role::Floor, 1.0),
+            row(TOKIO, Role::Peer, 1.6),
+            row(MAY, Role::Peer, 2.0),
+            row("ours", Role::OursUring, 1.7),
+            row("ours on epoll", Role::OursEpoll, 2.1),
+        ];
+        let text = of_loads(&rows, Some(1.12));
+        let marks = |name| {
+            let line = text.lines().find(|line| line.trim_start().starts_with(name));
+            line.and_then(|line| line.split_once("<--")).map(|(_, mark)| mark.to_owned())
+        };
+        assert_eq!(marks(TOKIO).as_deref(), Some(" behind <-- epoll behind"));
+        assert_eq!(marks(MAY).as_deref(), Some(" epoll behind"));
+        assert_eq!(marks("floor"), None);
+        assert!(text.contains("bar: uring hub / floor 1.70 <= 1.12 MISSED"), "{text}");
+    }
+}

@@ -1,0 +1,207 @@
+//! What accepts TCP connections.
+
+use super::TcpStream;
+use crate::net::patience::accept_patiently;
+use crate::net::sockaddr;
+use crate::net::socket::Socket;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+
+/// A TCP socket that connections come to, with the methods of [`std::net::TcpListener`].
+///
+/// Any number of greenlets may accept at once: first come, first served. Each connection is taken from
+/// the kernel only when somebody asks for it.
+///
+/// ```
+/// use greenlet::net::{TcpListener, TcpStream};
+/// use std::io::Write;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let server = greenlet::spawn(move || {
+///     for stream in listener.incoming().take(3) {
+///         greenlet::spawn_detached(move || stream.unwrap().write_all(b"hello").unwrap());
+///     }
+/// });
+/// for _ in 0..3 {
+///     TcpStream::connect(address)?;
+/// }
+/// server.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct TcpListener {
+    pub(in crate::net) socket: Socket,
+}
+
+impl TcpListener {
+    /// Binds and listens, with std's options: `SO_REUSEADDR` and 128 connections that wait. The first
+    /// address that can be bound is taken. Returns at once, unless a name is to be looked up.
+    ///
+    /// ```
+    /// let listener = greenlet::net::TcpListener::bind("127.0.0.1:0")?; // any free port
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2) and listen(2); where a name is to be looked up, those of
+    /// [`ToSocketAddrs`], which holds up the whole thread.
+    #[doc(alias = "listen")]
+    pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
+        let listener = std::net::TcpListener::bind(address)?;
+        Ok(TcpListener { socket: Socket::adopt(OwnedFd::from(listener))? })
+    }
+
+    /// Takes the next connection, and says from where it comes. Parks until there is one.
+    ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (stream, peer) = listener.accept()?;
+    /// assert_eq!(peer, client.local_addr()?);
+    /// assert_eq!(stream.peer_addr()?, peer);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of accept(2), `EMFILE` among them, which does not go away by trying again at once: see
+    /// [`incoming`](TcpListener::incoming). `NotConnected` after [`close`](TcpListener::close).
+    ///
+    /// # Cancellation
+    /// No connection is lost: one that has come is returned, and the interrupt raised at the next
+    /// call; others stay in the kernel's queue.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, address) = self.socket.accept()?;
+        Ok((TcpStream { socket }, sockaddr::decode(&address)?))
+    }
+
+    /// The connections that come, without end; each step parks until there is one.
+    ///
+    /// While there is no descriptor or memory for one more (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`),
+    /// it waits and tries again: after 10 ms, then twice as long each time, up to a second. Standard
+    /// error says so, once a second at most.
+    ///
+    /// # Errors
+    /// Each step has those of [`accept`](TcpListener::accept) but these four. After
+    /// [`close`](TcpListener::close) every step is the error `NotConnected`.
+    ///
+    /// # Cancellation
+    /// As [`accept`](TcpListener::accept).
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes the socket: whoever
+    /// connects now is refused, unless a [clone](TcpListener::try_clone) keeps it open. Connections
+    /// that nobody has accepted are reset. Once closed, does nothing.
+    ///
+    /// ```
+    /// use greenlet::net::TcpListener;
+    /// use std::{io::ErrorKind, rc::Rc};
+    /// let listener = Rc::new(TcpListener::bind("127.0.0.1:0")?);
+    /// let same = listener.clone();
+    /// let server = greenlet::spawn(move || same.accept().map(drop));
+    /// greenlet::yield_now();
+    /// listener.close()?;
+    /// assert_eq!(server.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same socket; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(TcpListener { socket: self.socket.like(other.into()) })
+    }
+
+    /// The address that it listens at.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.local_addr())
+    }
+
+    /// Whether accepting through this value returns `WouldBlock` where it would wait.
+    ///
+    /// # Errors
+    /// `NotConnected` when it was closed.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking)
+    }
+
+    /// Sets `IP_TTL`: how many routers a packet may pass.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.std(|std| std.set_ttl(ttl))
+    }
+
+    /// `IP_TTL`.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.std(|std| std.ttl())
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std(|std| std.take_error())
+    }
+
+    fn std<R>(&self, look: impl FnOnce(&std::net::TcpListener) -> io::Result<R>) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = self.local_addr().ok().map(|address| address.to_string());
+        self.socket.show(f, "TcpListener", &[("addr", here)])
+    }
+}
+
+/// The connections that come to a [`TcpListener`]; made by [`incoming`](TcpListener::incoming).
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        let accepted = accept_patiently(|| self.listener.socket.accept());
+        Some(accepted.map(|(socket, _)| TcpStream { socket }))
+    }
+}
+
+impl std::iter::FusedIterator for Incoming<'_> {}
+
+impl<'a> IntoIterator for &'a TcpListener {
+    type Item = io::Result<TcpStream>;
+    type IntoIter = Incoming<'a>;
+
+    fn into_iter(self) -> Incoming<'a> {
+        self.incoming()
+    }
+}

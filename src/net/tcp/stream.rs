@@ -1,0 +1,263 @@
+//! A TCP connection.
+
+use crate::net::limit::limits;
+use crate::net::sockaddr;
+use crate::net::socket::{Socket, nanoseconds};
+use crate::net::stream::stream;
+use crate::op::{self, Direction, PooledBytes};
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// A TCP connection, with the methods of [`std::net::TcpStream`].
+///
+/// Read and write by [`Read`] and [`Write`], which `&TcpStream` has, too: one greenlet may read while
+/// another writes. Dropping the last name of it closes it.
+///
+/// ```
+/// use greenlet::net::{TcpListener, TcpStream};
+/// use std::io::{Read, Write};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr()?)?;
+/// let (mut server, _) = listener.accept()?;
+/// client.write_all(b"ping")?;
+/// let mut four = [0; 4];
+/// server.read_exact(&mut four)?;
+/// assert_eq!(&four, b"ping");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Reading and writing give those of the system calls; `TimedOut` after a
+/// [limit](TcpStream::set_read_timeout); `ResourceBusy` while another greenlet does the same;
+/// `NotConnected` after [`close`](TcpStream::close). Writing to a peer that has closed is
+/// `BrokenPipe`, and never raises `SIGPIPE`.
+///
+/// # Cancellation
+/// A read that is ended has taken no bytes, a write has sent none; what was transferred by then is
+/// returned, and the interrupt raised at the next call.
+pub struct TcpStream {
+    pub(in crate::net) socket: Socket,
+}
+
+limits!(
+    TcpStream,
+    "let listener = TcpListener::bind(\"127.0.0.1:0\")?;\nlet socket = TcpStream::connect(listener.local_addr()?)?;"
+);
+
+impl TcpStream {
+    /// Connects; tries each address in turn. Parks until one has answered, or all have refused.
+    ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?)?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// That of the last address; `InvalidInput` if there was none. Where a name is to be looked up,
+    /// those of [`ToSocketAddrs`], which holds up the whole thread.
+    ///
+    /// # Cancellation
+    /// What was begun is given up; the peer may have seen a connection that ends at once.
+    #[doc(alias = "create_connection")]
+    pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<TcpStream> {
+        let mut last = None;
+        for address in address.to_socket_addrs()? {
+            match TcpStream::connect_within(&address, None) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
+        }))
+    }
+
+    /// Connects to one address; parks for at most `limit`.
+    ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(5))?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `TimedOut`; `InvalidInput` for a limit of zero; those of connect(2).
+    ///
+    /// # Cancellation
+    /// As [`connect`](TcpStream::connect).
+    pub fn connect_timeout(address: &SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+        TcpStream::connect_within(address, nanoseconds(Some(limit))?)
+    }
+
+    fn connect_within(address: &SocketAddr, limit_ns: Option<u64>) -> io::Result<TcpStream> {
+        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let socket = Socket::new(op::socket(family, libc::SOCK_STREAM)?);
+        op::connect(&socket.descriptor, &sockaddr::encode(address), limit_ns)?;
+        Ok(TcpStream { socket })
+    }
+
+    /// Reads what comes next into a buffer of this thread's pool, which is taken only when there is
+    /// something to put into it: so an idle connection needs no buffer. Empty at the end of the
+    /// stream. Parks until there is something.
+    ///
+    /// When the pool is used up the bytes come in memory of their own.
+    ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// use std::io::Write;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (server, _) = listener.accept()?;
+    /// client.write_all(b"bytes")?;
+    /// assert_eq!(&server.read_pooled()?[..], b"bytes");
+    /// drop(client);
+    /// assert!(server.read_pooled()?.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As reading.
+    ///
+    /// # Cancellation
+    /// As reading: no byte is lost.
+    pub fn read_pooled(&self) -> io::Result<PooledBytes> {
+        self.socket.recv_pooled()
+    }
+
+    /// Reads what comes next, and leaves it there. Parks until there is something.
+    ///
+    /// # Errors
+    /// As reading.
+    ///
+    /// # Cancellation
+    /// As reading.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(Direction::Read, buffer, libc::MSG_PEEK)
+    }
+
+    /// Ends one or both directions: the peer sees the end of the stream, greenlets that wait here are
+    /// woken. Returns at once.
+    ///
+    /// # Errors
+    /// Those of shutdown(2).
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.std(|std| std.shutdown(how))
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes the connection: the
+    /// peer sees its end, unless a [clone](TcpStream::try_clone) keeps it open. Parks as long as the
+    /// kernel takes to let go. Once closed, does nothing.
+    ///
+    /// The others get the error `NotConnected`, or what they had received by then.
+    ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// use std::{io::{ErrorKind, Read}, rc::Rc};
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = Rc::new(TcpStream::connect(listener.local_addr()?)?);
+    /// let same = stream.clone();
+    /// let reader = greenlet::spawn(move || (&*same).read(&mut [0; 9]));
+    /// greenlet::yield_now();
+    /// stream.close()?;
+    /// assert_eq!(reader.join().unwrap().unwrap_err().kind(), ErrorKind::NotConnected);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same connection. It has the limits and mode of this one to begin with, and
+    /// its own from then on; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(TcpStream { socket: self.socket.like(other.into()) })
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    /// Those of getpeername(2).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.peer_addr())
+    }
+
+    /// The address on this side.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.local_addr())
+    }
+
+    /// Sends small writes at once (`TCP_NODELAY`), instead of waiting for more; as in std, it is off
+    /// at first.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.std(|std| std.set_nodelay(nodelay))
+    }
+
+    /// Is `TCP_NODELAY` set?
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.std(|std| std.nodelay())
+    }
+
+    /// Sets `IP_TTL`: how many routers a packet may pass.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.std(|std| std.set_ttl(ttl))
+    }
+
+    /// `IP_TTL`.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.std(|std| std.ttl())
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std(|std| std.take_error())
+    }
+
+    fn std<R>(&self, look: impl FnOnce(&std::net::TcpStream) -> io::Result<R>) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+stream!(TcpStream);
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |address: io::Result<SocketAddr>| address.ok().map(|a| a.to_string());
+        let (here, peer) = (show(self.local_addr()), show(self.peer_addr()));
+        self.socket.show(f, "TcpStream", &[("addr", here), ("peer", peer)])
+    }
+}

@@ -1,0 +1,246 @@
+//! UDP.
+
+use super::limit::limits;
+use super::sockaddr;
+use super::socket::Socket;
+use crate::op::Direction;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// A UDP socket, with the methods of [`std::net::UdpSocket`].
+///
+/// Any number of greenlets may send and receive: first come, first served, and each datagram goes to
+/// one of them.
+///
+/// ```
+/// use greenlet::net::UdpSocket;
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// let address = b.local_addr()?;
+/// let echo = greenlet::spawn(move || {
+///     let mut buffer = [0; 64];
+///     let (length, from) = b.recv_from(&mut buffer).unwrap();
+///     b.send_to(&buffer[..length], from).unwrap();
+/// });
+/// a.send_to(b"ping", address)?;
+/// let mut buffer = [0; 64];
+/// assert_eq!(a.recv_from(&mut buffer)?, (4, address));
+/// # echo.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Sending and receiving give those of the system calls; `TimedOut` after a
+/// [limit](UdpSocket::set_read_timeout); `NotConnected` after [`close`](UdpSocket::close).
+///
+/// # Cancellation
+/// A call that is ended has taken no datagram, or sent none; one that was transferred by then is
+/// returned, and the interrupt raised at the next call.
+pub struct UdpSocket {
+    pub(super) socket: Socket,
+}
+
+limits!(UdpSocket, "let socket = UdpSocket::bind(\"127.0.0.1:0\")?;");
+
+impl UdpSocket {
+    /// Binds to the first address that can be bound. Returns at once, unless a name is to be looked up.
+    ///
+    /// ```
+    /// let socket = greenlet::net::UdpSocket::bind("127.0.0.1:0")?; // any free port
+    /// assert_ne!(socket.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of socket(2) and bind(2); where a name is to be looked up, those of [`ToSocketAddrs`],
+    /// which holds up the whole thread.
+    pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<UdpSocket> {
+        let socket = std::net::UdpSocket::bind(address)?;
+        Ok(UdpSocket { socket: Socket::adopt(OwnedFd::from(socket))? })
+    }
+
+    /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, address) = self.socket.recv_from(buffer, 0)?;
+        Ok((length, sockaddr::decode(&address)?))
+    }
+
+    /// As [`recv_from`](UdpSocket::recv_from), and leaves the datagram there.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, address) = self.socket.recv_from(buffer, libc::MSG_PEEK)?;
+        Ok((length, sockaddr::decode(&address)?))
+    }
+
+    /// Sends a datagram to the first of the addresses. Parks while the socket has no room for it.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says; `InvalidInput` where there is no address.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn send_to<A: ToSocketAddrs>(&self, buffer: &[u8], address: A) -> io::Result<usize> {
+        match address.to_socket_addrs()?.next() {
+            Some(address) => self.socket.send_datagram(buffer, Some(&sockaddr::encode(&address))),
+            None => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "no addresses to send data to"))
+            }
+        }
+    }
+
+    /// Chooses the peer: only its datagrams are received, and [`send`](UdpSocket::send) goes there.
+    /// Of several addresses the first that works. Returns at once, unless a name is to be looked up.
+    ///
+    /// ```
+    /// use greenlet::net::UdpSocket;
+    /// let (a, b) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// a.connect(b.local_addr()?)?;
+    /// b.connect(a.local_addr()?)?;
+    /// a.send(b"datagram")?;
+    /// let mut buffer = [0; 64];
+    /// assert_eq!(b.recv(&mut buffer)?, 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of connect(2); those of [`ToSocketAddrs`].
+    pub fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
+        self.std(|std| std.connect(address))
+    }
+
+    /// Receives a datagram from the peer; what does not fit is lost. Parks until there is one.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says; `ConnectionRefused` when nobody was there for what was sent.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(Direction::Shared, buffer, 0)
+    }
+
+    /// As [`recv`](UdpSocket::recv), and leaves the datagram there.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(Direction::Shared, buffer, libc::MSG_PEEK)
+    }
+
+    /// Sends a datagram to the peer. Parks while the socket has no room for it.
+    ///
+    /// # Errors
+    /// As the [type](UdpSocket) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UdpSocket) says.
+    pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.send_datagram(buffer, None)
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes the socket. Parks as
+    /// long as the kernel takes to let go. Once closed, does nothing.
+    ///
+    /// The others get the error `NotConnected`, or what they had received by then.
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same socket. It has the limits and mode of this one to begin with, and its
+    /// own from then on; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(UdpSocket { socket: self.socket.like(other.into()) })
+    }
+
+    fn std<R>(&self, look: impl FnOnce(&std::net::UdpSocket) -> io::Result<R>) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+/// Methods that std's socket answers at once.
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        impl UdpSocket {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// Those of the system call; `NotConnected` when it was closed.
+                pub fn $name(&self, $($argument: $type),*) -> io::Result<$result> {
+                    self.std(|std| std.$name($($argument),*))
+                }
+            )*
+        }
+    };
+}
+
+options! {
+    /// The address of the peer, where one was [chosen](UdpSocket::connect).
+    peer_addr() -> SocketAddr;
+    /// The address on this side.
+    local_addr() -> SocketAddr;
+    /// Takes the error that the socket has stored (`SO_ERROR`).
+    take_error() -> Option<io::Error>;
+    /// Allows sending to broadcast addresses (`SO_BROADCAST`).
+    set_broadcast(broadcast: bool) -> ();
+    /// Is `SO_BROADCAST` set?
+    broadcast() -> bool;
+    /// Sets `IP_TTL`: how many routers a datagram may pass.
+    set_ttl(ttl: u32) -> ();
+    /// `IP_TTL`.
+    ttl() -> u32;
+    /// Does this host receive what is sent to its IPv4 groups from here (`IP_MULTICAST_LOOP`)?
+    set_multicast_loop_v4(receives: bool) -> ();
+    /// Is `IP_MULTICAST_LOOP` set?
+    multicast_loop_v4() -> bool;
+    /// Sets `IP_MULTICAST_TTL`: how many routers a datagram to a group may pass.
+    set_multicast_ttl_v4(ttl: u32) -> ();
+    /// `IP_MULTICAST_TTL`.
+    multicast_ttl_v4() -> u32;
+    /// Does this host receive what is sent to its IPv6 groups from here (`IPV6_MULTICAST_LOOP`)?
+    set_multicast_loop_v6(receives: bool) -> ();
+    /// Is `IPV6_MULTICAST_LOOP` set?
+    multicast_loop_v6() -> bool;
+    /// Joins an IPv4 group by an interface of this address (`IP_ADD_MEMBERSHIP`).
+    join_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    /// Leaves it (`IP_DROP_MEMBERSHIP`).
+    leave_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    /// Joins an IPv6 group by the interface of this index (`IPV6_ADD_MEMBERSHIP`).
+    join_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
+    /// Leaves it (`IPV6_DROP_MEMBERSHIP`).
+    leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |address: io::Result<SocketAddr>| address.ok().map(|a| a.to_string());
+        let (here, peer) = (show(self.local_addr()), show(self.peer_addr()));
+        self.socket.show(f, "UdpSocket", &[("addr", here), ("peer", peer)])
+    }
+}

@@ -1,0 +1,230 @@
+//! UNIX datagrams.
+
+use crate::net::limit::limits;
+use crate::net::sockaddr;
+use crate::net::socket::Socket;
+use crate::op::Direction;
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// A socket for datagrams between processes of this machine, with the methods of
+/// [`std::os::unix::net::UnixDatagram`].
+///
+/// Any number of greenlets may send and receive: first come, first served. Nothing is lost or
+/// reordered on the way: who sends waits while the receiver's queue is full.
+///
+/// ```
+/// use greenlet::net::UnixDatagram;
+/// let (a, b) = UnixDatagram::pair()?;
+/// a.send(b"datagram")?;
+/// let mut buffer = [0; 64];
+/// assert_eq!(b.recv(&mut buffer)?, 8);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// As those of [`UdpSocket`](crate::net::UdpSocket).
+///
+/// # Cancellation
+/// As [`UdpSocket`](crate::net::UdpSocket): a call that is ended has taken or sent no datagram.
+pub struct UnixDatagram {
+    pub(in crate::net) socket: Socket,
+}
+
+limits!(UnixDatagram, "let socket = UnixDatagram::unbound()?;");
+
+impl UnixDatagram {
+    /// Binds to a file of that name, which is made. Returns at once.
+    ///
+    /// # Errors
+    /// Those of bind(2): `EADDRINUSE` if there is such a file.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
+        UnixDatagram::of(std::os::unix::net::UnixDatagram::bind(path)?)
+    }
+
+    /// As [`bind`](UnixDatagram::bind), also to abstract names.
+    ///
+    /// # Errors
+    /// Those of bind(2).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        UnixDatagram::of(std::os::unix::net::UnixDatagram::bind_addr(address)?)
+    }
+
+    /// One without a name. Returns at once.
+    ///
+    /// # Errors
+    /// Those of socket(2).
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        UnixDatagram::of(std::os::unix::net::UnixDatagram::unbound()?)
+    }
+
+    /// Two that are connected with one another. Returns at once.
+    ///
+    /// # Errors
+    /// Those of socketpair(2).
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (a, b) = std::os::unix::net::UnixDatagram::pair()?;
+        Ok((UnixDatagram::of(a)?, UnixDatagram::of(b)?))
+    }
+
+    fn of(std: std::os::unix::net::UnixDatagram) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram { socket: Socket::adopt(OwnedFd::from(std))? })
+    }
+
+    /// Chooses the peer, by the name of its file. Returns at once.
+    ///
+    /// # Errors
+    /// Those of connect(2).
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.std(|std| std.connect(path))
+    }
+
+    /// As [`connect`](UnixDatagram::connect), also to abstract names.
+    ///
+    /// # Errors
+    /// Those of connect(2).
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        self.std(|std| std.connect_addr(address))
+    }
+
+    /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.
+    ///
+    /// ```
+    /// use greenlet::net::{UnixDatagram, UnixSocketAddr};
+    /// use std::os::linux::net::SocketAddrExt;
+    /// let name = UnixSocketAddr::from_abstract_name(format!("greenlet d {}", std::process::id()))?;
+    /// let (a, b) = (UnixDatagram::unbound()?, UnixDatagram::bind_addr(&name)?);
+    /// a.send_to_addr(b"datagram", &name)?;
+    /// let (length, from) = b.recv_from(&mut [0; 64])?;
+    /// assert!(length == 8 && from.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As the [type](UnixDatagram) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UnixDatagram) says.
+    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, address) = self.socket.recv_from(buffer, 0)?;
+        Ok((length, sockaddr::decode_unix(&address)?))
+    }
+
+    /// Receives a datagram; what does not fit is lost. Parks until there is one.
+    ///
+    /// # Errors
+    /// As the [type](UnixDatagram) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UnixDatagram) says.
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.recv(Direction::Shared, buffer, 0)
+    }
+
+    /// Sends a datagram to the socket of that file. Parks while its queue is full.
+    ///
+    /// # Errors
+    /// As the [type](UnixDatagram) says; `InvalidInput` for a path that is too long.
+    ///
+    /// # Cancellation
+    /// As the [type](UnixDatagram) says.
+    pub fn send_to<P: AsRef<Path>>(&self, buffer: &[u8], path: P) -> io::Result<usize> {
+        self.send_to_addr(buffer, &SocketAddr::from_pathname(path)?)
+    }
+
+    /// As [`send_to`](UnixDatagram::send_to), also to abstract names.
+    ///
+    /// # Errors
+    /// As the [type](UnixDatagram) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UnixDatagram) says.
+    pub fn send_to_addr(&self, buffer: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        self.socket.send_datagram(buffer, Some(&sockaddr::encode_unix(address)))
+    }
+
+    /// Sends a datagram to the peer. Parks while its queue is full.
+    ///
+    /// # Errors
+    /// As the [type](UnixDatagram) says.
+    ///
+    /// # Cancellation
+    /// As the [type](UnixDatagram) says.
+    pub fn send(&self, buffer: &[u8]) -> io::Result<usize> {
+        self.socket.send_datagram(buffer, None)
+    }
+
+    /// Ends one or both directions. Returns at once.
+    ///
+    /// # Errors
+    /// Those of shutdown(2).
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.std(|std| std.shutdown(how))
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+    /// [`UdpSocket::close`](crate::net::UdpSocket::close).
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same socket. It has the limits and mode of this one to begin with, and its
+    /// own from then on; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(UnixDatagram { socket: self.socket.like(other.into()) })
+    }
+
+    /// The name on this side. Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.local_addr())
+    }
+
+    /// The name of the peer. Returns at once.
+    ///
+    /// # Errors
+    /// Those of getpeername(2).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.peer_addr())
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`). Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std(|std| std.take_error())
+    }
+
+    fn std<R>(
+        &self,
+        look: impl FnOnce(&std::os::unix::net::UnixDatagram) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |address: io::Result<SocketAddr>| address.ok().map(|a| format!("{a:?}"));
+        let (here, peer) = (show(self.local_addr()), show(self.peer_addr()));
+        self.socket.show(f, "UnixDatagram", &[("local", here), ("peer", peer)])
+    }
+}

@@ -1,0 +1,165 @@
+//! What accepts UNIX streams.
+
+use super::UnixStream;
+use crate::net::patience::accept_patiently;
+use crate::net::sockaddr;
+use crate::net::socket::Socket;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+
+/// A UNIX socket that connections come to, with the methods of [`std::os::unix::net::UnixListener`].
+///
+/// Any number of greenlets may accept at once: first come, first served. As in std, the file of its
+/// name stays when it is dropped.
+///
+/// ```
+/// use greenlet::net::{UnixListener, UnixSocketAddr, UnixStream};
+/// use std::{io::Write, os::linux::net::SocketAddrExt};
+///
+/// let name = UnixSocketAddr::from_abstract_name(format!("greenlet {}", std::process::id()))?;
+/// let listener = UnixListener::bind_addr(&name)?;
+/// let mut client = UnixStream::connect_addr(&name)?;
+/// let (server, _) = listener.accept()?;
+/// client.write_all(b"bytes")?;
+/// assert_eq!(&server.read_pooled()?[..], b"bytes");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct UnixListener {
+    pub(in crate::net) socket: Socket,
+}
+
+impl UnixListener {
+    /// Binds to a file of that name, which is made, and listens. Returns at once.
+    ///
+    /// # Errors
+    /// Those of bind(2): `EADDRINUSE` if there is such a file.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
+        UnixListener::of(std::os::unix::net::UnixListener::bind(path)?)
+    }
+
+    /// As [`bind`](UnixListener::bind), also to abstract names.
+    ///
+    /// # Errors
+    /// Those of bind(2).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+        UnixListener::of(std::os::unix::net::UnixListener::bind_addr(address)?)
+    }
+
+    fn of(std: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        Ok(UnixListener { socket: Socket::adopt(OwnedFd::from(std))? })
+    }
+
+    /// Takes the next connection, and says from where it comes. Parks until there is one.
+    ///
+    /// # Errors
+    /// Those of accept(2); see [`TcpListener::accept`](crate::net::TcpListener::accept).
+    ///
+    /// # Cancellation
+    /// No connection is lost: one that has come is returned, and the interrupt raised at the next
+    /// call; others stay in the kernel's queue.
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (socket, address) = self.socket.accept()?;
+        Ok((UnixStream { socket }, sockaddr::decode_unix(&address)?))
+    }
+
+    /// The connections that come, without end: see
+    /// [`TcpListener::incoming`](crate::net::TcpListener::incoming).
+    ///
+    /// # Errors
+    /// Each step has those of [`accept`](UnixListener::accept), but for a want of descriptors or
+    /// memory: then it waits.
+    ///
+    /// # Cancellation
+    /// As [`accept`](UnixListener::accept).
+    pub fn incoming(&self) -> UnixIncoming<'_> {
+        UnixIncoming { listener: self }
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+    /// [`TcpListener::close`](crate::net::TcpListener::close).
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same socket; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<UnixListener> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(UnixListener { socket: self.socket.like(other.into()) })
+    }
+
+    /// The name that it listens at. Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.local_addr())
+    }
+
+    /// Whether accepting through this value returns `WouldBlock` where it would wait.
+    ///
+    /// # Errors
+    /// `NotConnected` when it was closed.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking)
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`). Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std(|std| std.take_error())
+    }
+
+    fn std<R>(
+        &self,
+        look: impl FnOnce(&std::os::unix::net::UnixListener) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = self.local_addr().ok().map(|address| format!("{address:?}"));
+        self.socket.show(f, "UnixListener", &[("local", here)])
+    }
+}
+
+/// The connections that come to a [`UnixListener`]; made by [`incoming`](UnixListener::incoming).
+#[derive(Debug)]
+pub struct UnixIncoming<'a> {
+    listener: &'a UnixListener,
+}
+
+impl Iterator for UnixIncoming<'_> {
+    type Item = io::Result<UnixStream>;
+
+    fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        let accepted = accept_patiently(|| self.listener.socket.accept());
+        Some(accepted.map(|(socket, _)| UnixStream { socket }))
+    }
+}
+
+impl std::iter::FusedIterator for UnixIncoming<'_> {}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}

@@ -1,0 +1,175 @@
+//! A UNIX stream.
+
+use crate::net::limit::limits;
+use crate::net::sockaddr;
+use crate::net::socket::Socket;
+use crate::net::stream::stream;
+use crate::op::{self, Direction, PooledBytes};
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// A connection between processes of this machine, with the methods of
+/// [`std::os::unix::net::UnixStream`].
+///
+/// Read and write by [`Read`] and [`Write`], which `&UnixStream` has, too.
+///
+/// ```
+/// use greenlet::net::UnixStream;
+/// use std::io::{Read, Write};
+/// let (mut a, mut b) = UnixStream::pair()?;
+/// let reader = greenlet::spawn(move || {
+///     let mut text = String::new();
+///     b.read_to_string(&mut text).map(|_| text)
+/// });
+/// write!(a, "hello")?;
+/// drop(a);
+/// assert_eq!(reader.join().unwrap()?, "hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// As those of [`TcpStream`](crate::net::TcpStream).
+///
+/// # Cancellation
+/// As [`TcpStream`](crate::net::TcpStream): a read that is ended has taken no bytes, a write has sent
+/// none.
+pub struct UnixStream {
+    pub(in crate::net) socket: Socket,
+}
+
+limits!(UnixStream, "let (socket, _peer) = UnixStream::pair()?;");
+stream!(UnixStream);
+
+impl UnixStream {
+    /// Connects to the listener of that name. Parks while its queue is full.
+    ///
+    /// ```
+    /// use greenlet::net::{UnixListener, UnixStream};
+    /// let path = std::env::temp_dir().join(format!("greenlet-connect-{}", std::process::id()));
+    /// let listener = UnixListener::bind(&path)?;
+    /// let stream = UnixStream::connect(&path)?;
+    /// assert_eq!(stream.peer_addr()?.as_pathname(), Some(&*path));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of connect(2); `InvalidInput` for a path that is too long or has a zero in it.
+    ///
+    /// # Cancellation
+    /// What was begun is given up.
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        UnixStream::connect_addr(&SocketAddr::from_pathname(path)?)
+    }
+
+    /// As [`connect`](UnixStream::connect), also to abstract names.
+    ///
+    /// # Errors
+    /// Those of connect(2).
+    ///
+    /// # Cancellation
+    /// What was begun is given up.
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        let socket = Socket::new(op::socket(libc::AF_UNIX, libc::SOCK_STREAM)?);
+        op::connect(&socket.descriptor, &sockaddr::encode_unix(address), None)?;
+        Ok(UnixStream { socket })
+    }
+
+    /// Two streams that are connected with one another. Returns at once.
+    ///
+    /// # Errors
+    /// Those of socketpair(2).
+    #[doc(alias = "socketpair")]
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (a, b) = std::os::unix::net::UnixStream::pair()?;
+        let (a, b) = (Socket::adopt(OwnedFd::from(a))?, Socket::adopt(OwnedFd::from(b))?);
+        Ok((UnixStream { socket: a }, UnixStream { socket: b }))
+    }
+
+    /// Reads what comes next into a buffer of this thread's pool: see
+    /// [`TcpStream::read_pooled`](crate::net::TcpStream::read_pooled). Parks until there is something.
+    ///
+    /// # Errors
+    /// As reading.
+    ///
+    /// # Cancellation
+    /// As reading: no byte is lost.
+    pub fn read_pooled(&self) -> io::Result<PooledBytes> {
+        self.socket.recv_pooled()
+    }
+
+    /// Ends one or both directions: the peer sees the end of the stream, greenlets that wait here are
+    /// woken. Returns at once.
+    ///
+    /// # Errors
+    /// Those of shutdown(2).
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.std(|std| std.shutdown(how))
+    }
+
+    /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+    /// [`TcpStream::close`](crate::net::TcpStream::close).
+    ///
+    /// # Errors
+    /// Those of close(2); it is closed all the same.
+    ///
+    /// # Cancellation
+    /// It is not interrupted: it waits for nothing but the kernel.
+    pub fn close(&self) -> io::Result<()> {
+        self.socket.close()
+    }
+
+    /// Another name for the same connection. It has the limits and mode of this one to begin with, and
+    /// its own from then on; each may be used by a thread of its own. Returns at once.
+    ///
+    /// # Errors
+    /// Those of fcntl(2): `EMFILE`.
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        let other = self.std(|std| std.try_clone())?;
+        Ok(UnixStream { socket: self.socket.like(other.into()) })
+    }
+
+    /// The name on this side. Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.local_addr())
+    }
+
+    /// The name of the peer. Returns at once.
+    ///
+    /// # Errors
+    /// Those of getpeername(2).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.std(|std| std.peer_addr())
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`). Returns at once.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.std(|std| std.take_error())
+    }
+
+    fn std<R>(
+        &self,
+        look: impl FnOnce(&std::os::unix::net::UnixStream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.socket.descriptor.as_std(look)
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |address: io::Result<SocketAddr>| address.ok().map(|a| format!("{a:?}"));
+        let (here, peer) = (show(self.local_addr()), show(self.peer_addr()));
+        self.socket.show(f, "UnixStream", &[("local", here), ("peer", peer)])
+    }
+}

@@ -1,0 +1,112 @@
+//! A child of fork has no hub until it says that it wants a new one.
+
+use crate::in_child::{in_child, tell, this_test};
+use crate::ms;
+use greenlet::{Greenlet, reinit, sleep, spawn, spawn_detached};
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+/// Forks; the child runs `f` and exits with what it returns. Returns its exit status.
+fn forked(f: impl FnOnce() -> i32) -> i32 {
+    // SAFETY: the process has one thread that matters, and the child ends by `_exit`.
+    match unsafe { libc::fork() } {
+        0 => {
+            let code = catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_or(99);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(code) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: our own child.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert!(libc::WIFEXITED(status), "{status:x}");
+            libc::WEXITSTATUS(status)
+        }
+    }
+}
+
+#[test]
+fn the_hub_of_the_parent_is_refused_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let task = spawn(|| sleep(ms(20)));
+        sleep(ms(1));
+        let code = forked(|| {
+            let sleeps = catch_unwind(|| sleep(ms(1))).is_err();
+            let spawns = catch_unwind(|| spawn(|| ())).is_err();
+            // Greenlets alone need no hub.
+            let five: i32 = Greenlet::new(|()| 5).switch(());
+            // Another thread has a hub of its own.
+            let thread = std::thread::spawn(|| spawn(|| 6).join().unwrap()).join().unwrap();
+            i32::from(sleeps && spawns && five == 5 && thread == 6)
+        });
+        task.join().unwrap();
+        sleep(ms(1));
+        tell("code", &[code as usize]);
+    });
+    outcome.exited_with(0).says("this hub belongs to the process that called fork");
+    assert_eq!(outcome.numbers("code"), [1]);
+}
+
+#[test]
+fn the_child_may_have_a_new_hub() {
+    let outcome = in_child(this_test!(), || {
+        let drops = std::rc::Rc::new(std::cell::Cell::new(0));
+        let held = drops.clone();
+        let parked = spawn(move || {
+            let _held = crate::log::OnDrop(move || held.set(1));
+            sleep(ms(30));
+        });
+        let ready = spawn_detached as fn(_);
+        ready(Box::new(|| tell("ready ran", &[])) as Box<dyn FnOnce()>);
+        let g = Greenlet::new(|()| {
+            let () = greenlet::suspend(());
+            sleep(ms(1));
+        });
+        let () = g.switch(());
+        let code = forked(|| {
+            reinit();
+            let sum: i32 = (0..10).map(|n| spawn(move || n)).map(|t| t.join().unwrap()).sum();
+            sleep(ms(60)); // longer than the parent's task
+            assert_eq!((sum, drops.get()), (45, 0));
+            assert!(!parked.is_finished());
+            parked.kill_soon(); // reaches nobody
+            sleep(ms(1));
+            assert!(!parked.is_finished());
+            let () = g.switch(()); // suspended, not parked: as good as new
+            assert!(catch_unwind(|| sleep(Duration::MAX)).is_err());
+            7
+        });
+        assert_eq!(code, 7);
+        parked.join().unwrap();
+        assert_eq!(drops.get(), 1);
+    });
+    outcome.exited_with(0);
+    // Once, in the parent.
+    assert_eq!(outcome.stdout.matches("tell ready ran").count(), 1, "{outcome}");
+}
+
+#[test]
+fn a_fork_in_a_task() {
+    let outcome = in_child(this_test!(), || {
+        let task = spawn(|| {
+            forked(|| {
+                reinit();
+                spawn(|| sleep(ms(2))).join().unwrap();
+                8
+            })
+        });
+        assert_eq!(task.join().unwrap(), 8);
+    });
+    outcome.exited_with(0);
+}
+
+#[test]
+fn reinit_changes_nothing_elsewhere() {
+    reinit();
+    let task = spawn(|| {
+        sleep(ms(2));
+        5
+    });
+    reinit();
+    assert_eq!(task.join().unwrap(), 5);
+}

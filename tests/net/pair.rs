@@ -1,0 +1,107 @@
+//! Connected sockets on loopback, and waiting for others without sleeping.
+
+use crate::raw;
+use greenlet::net::{
+    TcpListener, TcpStream, UnixDatagram, UnixListener, UnixSocketAddr, UnixStream,
+};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub(crate) fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// The two ends of a TCP connection.
+pub(crate) fn tcp() -> (TcpStream, TcpStream) {
+    let listener = listen();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+pub(crate) fn unix() -> (UnixStream, UnixStream) {
+    UnixStream::pair().unwrap()
+}
+
+pub(crate) fn datagrams() -> (UnixDatagram, UnixDatagram) {
+    UnixDatagram::pair().unwrap()
+}
+
+/// An abstract name that no other test has.
+pub(crate) fn name() -> UnixSocketAddr {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    UnixSocketAddr::from_abstract_name(format!("greenlet {} {number}", std::process::id())).unwrap()
+}
+
+/// A listener to whose name nobody can connect until the connection that waits is accepted.
+pub(crate) fn full_listener() -> (UnixListener, UnixSocketAddr) {
+    let name = name();
+    let listener = UnixListener::bind_addr(&name).unwrap();
+    raw::shorten_backlog(&listener);
+    drop(UnixStream::connect_addr(&name).unwrap());
+    (listener, name)
+}
+
+/// Lets the others run until all of them wait.
+pub(crate) fn settle() {
+    greenlet::idle();
+}
+
+/// What can be filled until it takes no more, and drained again.
+pub(crate) trait Filled: AsRawFd {
+    fn put(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn take(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn set_nonblocking(&self, nonblocking: bool);
+
+    fn shrink(&self) {
+        raw::shrink(self);
+    }
+
+    /// Sends until it would wait; how much.
+    fn fill(&self) -> usize {
+        self.set_nonblocking(true);
+        let mut sent = 0;
+        loop {
+            match self.put(&[0; 1024]) {
+                Ok(more) => sent += more,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        self.set_nonblocking(false);
+        sent
+    }
+
+    /// Receives as much.
+    fn drain(&self, mut length: usize) {
+        while length > 0 {
+            length -= self.take(&mut vec![0; length]).unwrap();
+        }
+    }
+}
+
+macro_rules! filled {
+    ($type:ty, $put:expr, $take:expr) => {
+        impl Filled for $type {
+            fn put(&self, bytes: &[u8]) -> io::Result<usize> {
+                $put(self, bytes)
+            }
+
+            fn take(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                $take(self, buffer)
+            }
+
+            fn set_nonblocking(&self, nonblocking: bool) {
+                self.set_nonblocking(nonblocking).unwrap();
+            }
+        }
+    };
+}
+
+filled!(TcpStream, |mut it: &TcpStream, b| it.write(b), |mut it: &TcpStream, b| it.read(b));
+filled!(UnixStream, |mut it: &UnixStream, b| it.write(b), |mut it: &UnixStream, b| it.read(b));
+filled!(UnixDatagram, UnixDatagram::send, UnixDatagram::recv);

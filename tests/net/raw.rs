@@ -1,0 +1,65 @@
+//! What std has no name for.
+#![expect(unsafe_code, reason = "system calls")]
+
+use std::os::fd::AsRawFd;
+
+/// Makes a listener's queue as short as can be: one connection that waits.
+pub(crate) fn shorten_backlog(listener: &(impl AsRawFd + ?Sized)) {
+    // SAFETY: touches no memory.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+}
+
+fn set(socket: &(impl AsRawFd + ?Sized), option: i32, value: &[i32]) {
+    let length = size_of_val(value) as libc::socklen_t;
+    let fd = socket.as_raw_fd();
+    // SAFETY: the value has that length.
+    let result =
+        unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, value.as_ptr().cast(), length) };
+    assert_eq!(result, 0);
+}
+
+/// Closing this socket resets the connection.
+pub(crate) fn reset_on_close(socket: &(impl AsRawFd + ?Sized)) {
+    set(socket, libc::SO_LINGER, &[1, 0]);
+}
+
+/// Makes the kernel's buffers of a socket as small as can be.
+pub(crate) fn shrink(socket: &(impl AsRawFd + ?Sized)) {
+    set(socket, libc::SO_SNDBUF, &[1]);
+    set(socket, libc::SO_RCVBUF, &[1]);
+}
+
+/// How many descriptors this process may have.
+pub(crate) fn limit_descriptors(most: u64) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+}
+
+/// Is `SIGPIPE` deadly now? Rust's start-up has made it harmless.
+pub(crate) fn make_sigpipe_deadly() {
+    // SAFETY: the default action needs no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Is the descriptor in non-blocking mode?
+pub(crate) fn is_nonblocking(socket: &(impl AsRawFd + ?Sized)) -> bool {
+    // SAFETY: touches no memory.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) };
+    assert!(flags >= 0);
+    flags & libc::O_NONBLOCK != 0
+}
+
+/// Is it closed on exec?
+pub(crate) fn is_closed_on_exec(socket: &(impl AsRawFd + ?Sized)) -> bool {
+    // SAFETY: touches no memory.
+    let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFD) };
+    assert!(flags >= 0);
+    flags & libc::FD_CLOEXEC != 0
+}
+
+/// The number that the kernel would give out next.
+pub(crate) fn next_number() -> i32 {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    file.as_raw_fd()
+}

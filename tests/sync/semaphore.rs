@@ -1,0 +1,132 @@
+use crate::cases::{Subject, cases};
+use crate::holders::{self, Holding, hold, let_go};
+use crate::trace::Trace;
+use greenlet::sync::{Permit, Semaphore};
+use greenlet::{Waitable, spawn, wait, yield_now};
+use std::rc::Rc;
+use std::time::Duration;
+
+fn exhausted() -> Subject {
+    let semaphore = Rc::new(Semaphore::new(1));
+    let open = let_go(hold(&semaphore, |semaphore| semaphore.acquire()));
+    let (itself, asked) = (Rc::downgrade(&semaphore), semaphore.clone());
+    Subject {
+        wait: Rc::new(move |limit| match limit {
+            None => [semaphore.acquire()].len() == 1,
+            Some(limit) => semaphore.acquire_timeout(limit).is_some(),
+        }),
+        open,
+        state: Rc::new(move || format!("{asked:?}")),
+        hands_over: true,
+        itself,
+    }
+}
+
+fn uncontended() {
+    let semaphore = Semaphore::new(2);
+    let permits = [semaphore.acquire(), semaphore.acquire_timeout(Duration::ZERO).unwrap()];
+    assert!(semaphore.try_acquire().is_none() && semaphore.is_exhausted());
+    drop(permits);
+    semaphore.wait();
+    assert!(semaphore.wait_timeout(Duration::ZERO));
+    semaphore.try_acquire().unwrap().forget();
+    assert_eq!(semaphore.available(), 1);
+    semaphore.release();
+    semaphore.release();
+    assert_eq!((semaphore.available(), semaphore.balance()), (3, 3));
+    assert_eq!(format!("{semaphore:?}"), "Semaphore { available: 3, waiters: 0 }");
+}
+
+cases!(exhausted, uncontended);
+
+#[test]
+fn entered_at_random() {
+    holders::at_random(|| {
+        let semaphore = Rc::new(Semaphore::new(3));
+        let asked = semaphore.clone();
+        Holding {
+            enter: Box::new(move |_, limit| {
+                let held = hold(&semaphore, |semaphore| match limit {
+                    None => semaphore.try_acquire(),
+                    Some(None) => Some(semaphore.acquire()),
+                    Some(Some(limit)) => semaphore.acquire_timeout(limit),
+                });
+                held.some()
+            }),
+            kinds: 1,
+            one_at_a_time: false,
+            allowed: |inside| inside[0] <= 3,
+            is_free: Box::new(move || (asked.available(), asked.waiters()) == (3, 0)),
+        }
+    });
+}
+
+#[test]
+fn a_release_serves_the_first_and_no_latecomer() {
+    let (trace, semaphore) = (Trace::default(), Rc::new(Semaphore::new(0)));
+    for name in ["a", "b", "c"] {
+        let semaphore = semaphore.clone();
+        let _ = trace.task(name, move || [semaphore.acquire().forget()].len());
+    }
+    yield_now();
+    assert_eq!((semaphore.waiters(), semaphore.balance()), (3, -3));
+    semaphore.release();
+    semaphore.release();
+    assert!(semaphore.try_acquire().is_none());
+    yield_now();
+    trace.is(&["a: 1", "b: 1"]);
+    assert_eq!((semaphore.waiters(), semaphore.balance()), (1, -1));
+    semaphore.release();
+    yield_now();
+    trace.is(&["c: 1"]);
+}
+
+#[test]
+fn to_wait_for_a_permit_takes_none() {
+    let (trace, semaphore) = (Trace::default(), Rc::new(Semaphore::new(0)));
+    let one = semaphore.clone();
+    let _ = trace.task("waits", move || [one.wait()].len());
+    let one = semaphore.clone();
+    let _ = trace.task("watches", move || wait(&[&*one]).first().unwrap());
+    yield_now();
+    assert!(!semaphore.wait_timeout(Duration::from_millis(1)) && !semaphore.is_ready());
+    semaphore.release();
+    yield_now();
+    trace.is(&["waits: 1", "watches: 0"]);
+    assert_eq!(semaphore.available(), 1);
+}
+
+/// One that is handed over is never there to be seen.
+#[test]
+fn a_permit_for_a_waiter_tells_no_watcher() {
+    let (trace, semaphore) = (Trace::default(), Rc::new(Semaphore::new(0)));
+    let one = semaphore.clone();
+    let _ = trace.task("waits", move || [one.wait()].len());
+    let one = semaphore.clone();
+    let _ = trace.task("takes", move || [one.acquire().forget()].len());
+    yield_now();
+    semaphore.release();
+    yield_now();
+    trace.is(&["takes: 1"]);
+    semaphore.release();
+    yield_now();
+    trace.is(&["waits: 1"]);
+}
+
+#[test]
+fn permits_of_a_killed_holder_go_on() {
+    let (trace, semaphore) = (Trace::default(), Rc::new(Semaphore::new(2)));
+    let one = semaphore.clone();
+    let holder = spawn(move || {
+        let _permits: [Permit<'_>; 2] = [one.acquire(), one.acquire()];
+        greenlet::sleep(Duration::MAX);
+    });
+    yield_now();
+    let one = semaphore.clone();
+    let _ = trace.task("next", move || [one.acquire().forget()].len());
+    yield_now();
+    holder.kill();
+    yield_now();
+    trace.is(&["next: 1"]);
+    assert_eq!(semaphore.available(), 1);
+}

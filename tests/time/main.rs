@@ -1,0 +1,13 @@
+//! Sleeping, and time limits. Waits of `LONG` are ended by something else.
+
+#[path = "../support/trace.rs"]
+mod trace;
+
+mod limits;
+mod nesting;
+mod sleeping;
+
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(600);
+const SHORT: Duration = Duration::from_millis(2);

@@ -1,0 +1,119 @@
+//! `sleep`, `yield_now`, `idle`.
+
+use super::trace::Trace;
+use super::{LONG, SHORT};
+use greenlet::{idle, shield, sleep, spawn, timeout, yield_now};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+#[test]
+fn sleepers_wake_by_their_moments_never_early() {
+    let trace = Trace::default();
+    let tasks = [60, 20, 40].map(|ms| {
+        let trace = trace.clone();
+        spawn(move || {
+            let began = Instant::now();
+            sleep(Duration::from_millis(ms));
+            assert!(began.elapsed() >= Duration::from_millis(ms));
+            trace.add(ms);
+        })
+    });
+    for task in tasks {
+        task.join().unwrap();
+    }
+    trace.is(&["20", "40", "60"]);
+}
+
+#[test]
+fn short_sleeps_are_not_early_either() {
+    for ns in [1, 100, 10_000, 150_000] {
+        let (began, length) = (Instant::now(), Duration::from_nanos(ns));
+        sleep(length);
+        assert!(began.elapsed() >= length);
+    }
+}
+
+#[test]
+fn a_sleep_of_nothing_lets_the_others_run_once() {
+    let trace = Trace::default();
+    for name in ["a", "b"] {
+        let trace = trace.clone();
+        greenlet::spawn_detached(move || {
+            trace.add(name);
+            yield_now();
+            trace.add(name);
+        });
+    }
+    sleep(Duration::ZERO);
+    trace.add("-");
+    yield_now();
+    trace.is(&["a", "b", "-", "a", "b"]);
+}
+
+#[test]
+fn idle_returns_when_all_others_wait() {
+    let trace = Trace::default();
+    let told = trace.clone();
+    let sleeper = spawn(|| sleep(LONG));
+    let busy = spawn(move || {
+        for n in 0..100 {
+            yield_now();
+            if n == 99 {
+                told.add("done");
+            }
+        }
+    });
+    idle();
+    trace.is(&["done"]);
+    assert!(busy.is_finished() && !sleeper.is_finished());
+}
+
+#[test]
+fn a_sleep_is_ended_by_a_kill_a_throw_and_a_limit() {
+    let task = spawn(|| sleep(LONG));
+    yield_now();
+    task.kill();
+    assert!(task.join().unwrap_err().is_killed());
+    let task = spawn(|| catch_unwind(|| sleep(LONG)).unwrap_err());
+    yield_now();
+    task.greenlet().unwrap().throw::<()>(7_i32);
+    assert_eq!(task.join().unwrap().downcast_ref(), Some(&7_i32));
+    assert!(timeout(SHORT, || sleep(LONG)).is_err());
+}
+
+#[test]
+fn a_shielded_sleep_is_not_ended() {
+    let began = Instant::now();
+    let late = timeout(Duration::ZERO, || {
+        shield(|| sleep(SHORT));
+        assert!(began.elapsed() >= SHORT);
+        yield_now();
+    });
+    assert!(late.is_err());
+}
+
+#[test]
+fn a_destructor_may_sleep_while_the_thread_unwinds_but_nobody_else_runs() {
+    struct SleepInDrop;
+    impl Drop for SleepInDrop {
+        fn drop(&mut self) {
+            sleep(SHORT);
+        }
+    }
+    let (trace, began) = (Trace::default(), Instant::now());
+    let told = trace.clone();
+    let other = spawn(move || told.add("other"));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let _guard = SleepInDrop;
+        resume_unwind(Box::new(()));
+    }));
+    assert!(outcome.is_err() && began.elapsed() >= SHORT && !other.is_finished());
+    other.join().unwrap();
+    trace.is(&["other"]);
+}
+
+#[test]
+fn a_sleep_for_ever_is_no_event() {
+    let payload = catch_unwind(|| sleep(Duration::MAX)).unwrap_err();
+    assert!(payload.is::<greenlet::Deadlock>());
+}
