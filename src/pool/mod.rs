@@ -2,7 +2,7 @@
 //!
 //! Uses `task`, `sync` and `hub`. Files, lowest first: `members` (who is in a pool, its places),
 //! `pool_of` (the handle) and `map` (a function over many items), which know one another; `pile`;
-//! `object`.
+//! `dag`; `object`.
 //!
 //! | | places | a member that spawns while all are taken |
 //! |---|---|---|
@@ -27,12 +27,14 @@
 //! assert_eq!(lengths.unwrap(), [1, 2, 3]);
 //! ```
 
+mod dag;
 mod map;
 mod members;
 mod object;
 mod pile;
 mod pool_of;
 
+pub use dag::{Collision, DagPool, Failed, Inputs};
 pub use map::{Imap, ImapUnordered};
 pub use object::{ObjectPool, ObjectPoolBuilder, Pooled};
 pub use pile::Pile;

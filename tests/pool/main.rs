@@ -3,6 +3,7 @@
 //!
 //! Each test runs on a thread of its own, with a hub of its own.
 
+mod dag;
 mod group;
 mod mapping;
 mod nested;

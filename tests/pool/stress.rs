@@ -7,6 +7,12 @@ use greenlet::{JoinHandle, idle, sleep, spawn, timeout, yield_now};
 use std::cell::Cell;
 use std::rc::Rc;
 
+/// So many seeds, or as many as `GREENLET_SEEDS` says.
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("GREENLET_SEEDS").ok().and_then(|text| text.parse().ok());
+    0..asked.unwrap_or(count)
+}
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -111,7 +117,7 @@ fn storm<P: Limited>(pool: PoolOf<P>, seed: u64) {
 
 #[test]
 fn no_place_is_lost() {
-    for seed in 0..200 {
+    for seed in seeds(200) {
         storm(Pool::new(seed as usize % 4 + 1), seed);
         storm(GreenPool::new(seed as usize % 4 + 1), seed);
     }
@@ -119,7 +125,7 @@ fn no_place_is_lost() {
 
 #[test]
 fn no_more_than_the_places_are_taken_from_outside() {
-    for seed in 0..100 {
+    for seed in seeds(100) {
         let (mut random, busy) = (Random(seed), Rc::new(Cell::new(0)));
         let size = random.below(4) as usize + 1;
         let pool = Pool::new(size);
@@ -145,7 +151,7 @@ fn no_more_than_the_places_are_taken_from_outside() {
 
 #[test]
 fn no_object_is_lost_or_shared() {
-    for seed in 0..200 {
+    for seed in seeds(200) {
         let mut random = Random(seed);
         let max = random.below(3) as usize + 1;
         let in_use = Rc::new(Cell::new(0));

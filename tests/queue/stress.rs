@@ -13,6 +13,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
+/// So many seeds, or as many as `GREENLET_SEEDS` says.
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("GREENLET_SEEDS").ok().and_then(|text| text.parse().ok());
+    0..asked.unwrap_or(count)
+}
+
 /// SplitMix64.
 struct Random(u64);
 
@@ -198,7 +204,7 @@ fn compare<S: Buffer<Item = u64> + 'static, M: Model + 'static>(
 
 #[test]
 fn buffers_agree_with_their_models() {
-    for seed in 0..400 {
+    for seed in seeds(400) {
         let capacity = [None, Some(1), Some(2), Some(5)][seed as usize % 4];
         compare::<Fifo<u64>, Line>(seed, capacity);
         compare::<Lifo<u64>, Stack>(seed, capacity);
@@ -209,7 +215,7 @@ fn buffers_agree_with_their_models() {
 
 #[test]
 fn a_channel_hands_over_exactly_what_was_put() {
-    for seed in 0..400 {
+    for seed in seeds(400) {
         let channel = Channel::new();
         let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
         let (puts, gets) = (put.clone(), got.clone());
@@ -232,7 +238,7 @@ fn a_channel_hands_over_exactly_what_was_put() {
 
 #[test]
 fn one_getter_gets_the_items_of_each_putter_in_their_order() {
-    for seed in 0..100 {
+    for seed in seeds(100) {
         let mut random = Random(seed);
         let queue = match random.below(4) {
             0 => Queue::rendezvous(),

@@ -51,8 +51,7 @@ impl<S: Buffer> QueueOf<S> {
             capacity > 0 && !self.0.hands_over(),
             "a queue cannot become a rendezvous, nor cease to be one: make another one"
         );
-        self.0.capacity.set(capacity);
-        self.0.offer_room();
+        self.0.resize(capacity);
     }
 }
 

@@ -123,27 +123,27 @@ impl<S: Store> Shared<S> {
         self.offer_items();
     }
 
-    /// Promises items to those who wait for one.
+    /// There is one more item that nobody was promised, perhaps: promises it to whoever waits for one.
+    /// (While anybody waits there is no other.)
     #[inline]
     fn offer_items(&self) {
-        while self.has_item() {
-            if !self.getters.give() {
-                return self.watchers.wake_all();
-            }
+        if self.has_item() && !self.getters.give() {
+            self.watchers.wake_all();
         }
     }
 
-    /// Promises room to those who wait for it.
+    /// There is room for one more, perhaps: promises it to whoever waits for it.
     #[inline]
-    pub(super) fn offer_room(&self) {
-        if self.hands_over() {
-            return;
+    fn offer_room(&self) {
+        if !self.hands_over() && self.has_room() && !self.putters.give() {
+            self.room_watchers.wake_all();
         }
-        while self.has_room() {
-            if !self.putters.give() {
-                return self.room_watchers.wake_all();
-            }
-        }
+    }
+
+    pub(super) fn resize(&self, capacity: usize) {
+        self.capacity.set(capacity);
+        while self.has_room() && self.putters.give() {}
+        self.offer_room();
     }
 
     /// Puts with a capacity of 0: until the item is taken.
