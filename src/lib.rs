@@ -78,6 +78,8 @@ pub mod net;
 #[cfg(feature = "hub")]
 mod op;
 #[cfg(feature = "hub")]
+pub mod pool;
+#[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]
 mod task;
@@ -96,7 +98,8 @@ pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
 #[cfg(feature = "hub")]
 pub use task::{
     JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, Scope, ScopedJoinHandle, TaskBuilder,
-    TaskEnd, TaskState, join_all, kill_all, scope, spawn, spawn_detached, spawn_later, try_spawn,
+    TaskEnd, TaskRef, TaskState, join_all, kill_all, scope, spawn, spawn_detached, spawn_later,
+    try_spawn,
 };
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

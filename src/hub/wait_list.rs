@@ -190,6 +190,16 @@ impl WaitList {
         self.0.borrow_mut().push_back(unsafe { UnsafeRef::from_raw(node) });
     }
 
+    /// As [`add`](WaitList::add), before all others: for one that has waited already.
+    ///
+    /// # Safety
+    /// - As for [`add`](WaitList::add).
+    pub(crate) unsafe fn add_first(&self, node: &WaitNode) {
+        node.fired.set(false);
+        // SAFETY: it stays where it is.
+        self.0.borrow_mut().push_front(unsafe { UnsafeRef::from_raw(node) });
+    }
+
     /// Takes a wait out, if it is in a list, which is this one then.
     ///
     /// # Safety

@@ -136,6 +136,7 @@ impl Hub {
 
     /// Can the current greenlet wait for others? Not from a destructor while the thread unwinds, nor
     /// from a body that is being killed by drop: nobody else would run.
+    #[inline]
     pub(crate) fn others_can_run(&self) -> bool {
         may_hand_over()
     }

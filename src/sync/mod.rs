@@ -27,8 +27,8 @@
 //! # writer.join().unwrap();
 //! ```
 //!
-//! Inside: `park_in` is the wait behind all of them, `lock` what the mutexes are made of, `watch`
-//! waits for several things at once.
+//! Inside: `park_in` is the wait behind all of them, `lock` what the mutexes are made of, `turns` what
+//! queues and pools are made of, `watch` waits for several things at once.
 
 mod async_result;
 mod barrier;
@@ -41,9 +41,11 @@ mod mutex;
 mod once_cell;
 mod one_shot_event;
 mod park_in;
+pub mod queue;
 mod reentrant_mutex;
 mod rwlock;
 mod semaphore;
+mod turns;
 mod wait_group;
 mod watch;
 
@@ -59,6 +61,7 @@ pub use one_shot_event::{AlreadySent, NotSent, OneShotEvent};
 pub use reentrant_mutex::{NotOwner, ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Permit, Semaphore, TooManyReleases};
+pub(crate) use turns::Turns;
 pub use wait_group::{Entered, WaitGroup};
 pub use watch::{Wait, WaitEach, Waitable, wait, wait_each};
 pub(crate) use watch::{Watched, Watchers, watch};

@@ -36,8 +36,35 @@ pub(super) fn park_in(
     let (hub, me) = (hub(), current_block());
     assert_others_can_run(hub, what);
     set_waits_for(me, what);
-    // SAFETY: taken out below, before `node` or the list can be left; no park unwinds.
+    // SAFETY: `parked` takes it out, before `node` or the list can be left; no park unwinds.
     unsafe { list.add(node) };
+    parked(hub, list, node, until)
+}
+
+/// As [`park_in`], before those that are in `list`: for one that has waited already.
+#[cold]
+pub(super) fn park_first_in(
+    list: &WaitList,
+    node: &WaitNode,
+    what: WaitsFor,
+    until: Option<u64>,
+) -> Result<bool, Interrupted> {
+    let (hub, me) = (hub(), current_block());
+    assert_others_can_run(hub, what);
+    set_waits_for(me, what);
+    // SAFETY: as in `park_in`.
+    unsafe { list.add_first(node) };
+    parked(hub, list, node, until)
+}
+
+/// Parks until a node, which is in `list`, has fired, or the moment has come; then it is in no list.
+#[inline]
+fn parked(
+    hub: &Hub,
+    list: &WaitList,
+    node: &WaitNode,
+    until: Option<u64>,
+) -> Result<bool, Interrupted> {
     let parked = match until {
         None => hub.wait_until(|| node.has_fired()),
         Some(moment) => park_until(hub, node, moment),

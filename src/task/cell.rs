@@ -149,11 +149,44 @@ impl<T> Clone for TaskCell<T> {
 impl<T> Drop for TaskCell<T> {
     #[inline]
     fn drop(&mut self) {
+        drop(AnyCell(self.whole.cast()));
+    }
+}
+
+/// A counted reference to the cell of a task with a result of some type.
+pub(super) struct AnyCell(NonNull<Head>);
+
+impl<T> TaskCell<T> {
+    /// Another reference, that does not know the type of the result.
+    pub(super) fn any(&self) -> AnyCell {
+        std::mem::forget(self.clone());
+        AnyCell(self.whole.cast())
+    }
+}
+
+impl AnyCell {
+    #[inline]
+    pub(super) fn head(&self) -> &Head {
+        // SAFETY: counted: it is there while there are references.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for AnyCell {
+    fn clone(&self) -> AnyCell {
+        self.head().references.set(self.head().references.get() + 1);
+        AnyCell(self.0)
+    }
+}
+
+impl Drop for AnyCell {
+    #[inline]
+    fn drop(&mut self) {
         let head = self.head();
         head.references.set(head.references.get() - 1);
         if head.references.get() == 0 {
             // SAFETY: the last reference.
-            unsafe { (head.free)(self.whole.cast()) }
+            unsafe { (head.free)(self.0) }
         }
     }
 }

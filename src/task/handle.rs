@@ -3,6 +3,7 @@
 
 use super::cell::{Head, Phase, TaskCell};
 use super::error::JoinError;
+use super::task_ref::TaskRef;
 use crate::greenlet::{Greenlet, GreenletId, current_block, handle_of};
 use crate::hub::{Deadline, WaitNode, hub, set_waits_for};
 use crate::sync::{Waitable, Watched, Watchers};
@@ -102,7 +103,7 @@ impl<T> JoinHandle<T> {
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
     pub fn wait(&self) {
-        self.wait_until(None);
+        self.head().wait_until(None);
     }
 
     /// As [`wait`](JoinHandle::wait), for at most `limit`; returns whether the task has ended.
@@ -113,37 +114,12 @@ impl<T> JoinHandle<T> {
     /// # Cancellation
     /// As [`wait`](JoinHandle::wait).
     pub fn wait_timeout(&self, limit: Duration) -> bool {
-        self.wait_until(Some(hub().moment(limit)))
+        self.head().wait_until(Some(hub().moment(limit)))
     }
 
-    fn wait_until(&self, moment: Option<u64>) -> bool {
-        let (hub, head, me) = (hub(), self.cell.head(), current_block());
-        if head.is_finished() {
-            return true;
-        }
-        assert!(!head.runs_in(me), "a task cannot wait for itself");
-        assert!(
-            hub.others_can_run(),
-            "a task cannot be waited for while the thread unwinds: it could not run"
-        );
-        set_waits_for(me, &"the end of a task");
-        let node = WaitNode::new();
-        let deadline = Deadline::new(me);
-        // SAFETY: both are taken out below, before this frame is left; no park unwinds.
-        unsafe {
-            head.waiters.add(&node);
-            if let Some(moment) = moment {
-                hub.set_deadline(&deadline, moment);
-            }
-        }
-        let waited = hub.wait_until(|| head.is_finished() || deadline.has_passed());
-        hub.take_back(&deadline);
-        // SAFETY: in this list, or fired.
-        unsafe { head.waiters.remove(&node) };
-        if let Err(interrupted) = waited {
-            interrupted.raise();
-        }
-        head.is_finished()
+    /// The same task, whatever its result: to be kept beside those of other types.
+    pub fn task(&self) -> TaskRef {
+        TaskRef::new(self.cell.any())
     }
 
     /// The value, once the task has ended with one.
@@ -198,6 +174,39 @@ impl<T> JoinHandle<T> {
     #[doc(alias = "spawning_greenlet")]
     pub fn spawned_by(&self) -> GreenletId {
         self.cell.head().spawner
+    }
+}
+
+impl Head {
+    /// Parks until the task has ended, or the moment has come; says whether it has ended.
+    pub(super) fn wait_until(&self, moment: Option<u64>) -> bool {
+        let (hub, head, me) = (hub(), self, current_block());
+        if head.is_finished() {
+            return true;
+        }
+        assert!(!head.runs_in(me), "a task cannot wait for itself");
+        assert!(
+            hub.others_can_run(),
+            "a task cannot be waited for while the thread unwinds: it could not run"
+        );
+        set_waits_for(me, &"the end of a task");
+        let node = WaitNode::new();
+        let deadline = Deadline::new(me);
+        // SAFETY: both are taken out below, before this frame is left; no park unwinds.
+        unsafe {
+            head.waiters.add(&node);
+            if let Some(moment) = moment {
+                hub.set_deadline(&deadline, moment);
+            }
+        }
+        let waited = hub.wait_until(|| head.is_finished() || deadline.has_passed());
+        hub.take_back(&deadline);
+        // SAFETY: in this list, or fired.
+        unsafe { head.waiters.remove(&node) };
+        if let Err(interrupted) = waited {
+            interrupted.raise();
+        }
+        head.is_finished()
     }
 }
 

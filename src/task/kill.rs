@@ -85,18 +85,18 @@ impl<T> JoinHandle<T> {
 }
 
 impl Head {
-    fn kill_soon(&self, reason: impl FnOnce() -> Payload) {
+    pub(super) fn kill_soon(&self, reason: impl FnOnce() -> Payload) {
         if let Some(block) = self.block() {
             hub().interrupt(block, reason());
         }
     }
 
-    fn is_current(&self) -> bool {
+    pub(super) fn is_current(&self) -> bool {
         self.runs_in(current_block())
     }
 
     /// Raises what is pending, if it is the current task, and nothing holds it back.
-    fn raise_in_self(&self) -> bool {
+    pub(super) fn raise_in_self(&self) -> bool {
         let is_current = self.is_current();
         if is_current {
             hub().raise_pending();

@@ -8,8 +8,9 @@
 //!              └── greenlet below the hub: body under catch_unwind ──▶ store, wake, call links
 //! ```
 //!
-//! Files: `cell` (what handles and task share), `error`, `handle`, `link`, `spawn` and `builder` (how
-//! tasks begin and run), `kill`, `join_all`, `scope`. Handles and spawning know one another.
+//! Files: `cell` (what handles and task share), `error`, `handle` and `task_ref`, `link`, `spawn` and
+//! `builder` (how tasks begin and run), `kill`, `join_all`, `scope`. Handles and spawning know one
+//! another.
 //!
 //! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
 //!   it moves it out. What nobody took is dropped with the last reference.
@@ -24,6 +25,7 @@ mod kill;
 mod link;
 mod scope;
 mod spawn;
+mod task_ref;
 
 pub use builder::TaskBuilder;
 pub use error::JoinError;
@@ -33,3 +35,4 @@ pub use kill::{KillAll, kill_all};
 pub use link::{Link, TaskEnd};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};
+pub use task_ref::TaskRef;

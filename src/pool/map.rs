@@ -1,0 +1,282 @@
+//! A function over many items, in the members of a pool.
+
+use super::members::{Entry, Members};
+use super::pool_of::{Policy, PoolOf};
+use crate::sync::Turns;
+use crate::task::{JoinError, JoinHandle};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::{Fuse, FusedIterator};
+use std::rc::Rc;
+
+/// Tasks that are begun as there is room for them, and the order in which they end.
+struct Work<I: Iterator, F, R, P> {
+    pool: PoolOf<P>,
+    items: Fuse<I>,
+    /// The next item, if it could not be begun.
+    next: Option<I::Item>,
+    f: Rc<F>,
+    /// Those whose results were not taken, with gaps where they were.
+    tasks: VecDeque<Option<Begun<R>>>,
+    /// The number of the first of them.
+    first: usize,
+    /// How many of them there are.
+    untaken: usize,
+    buffer: Option<usize>,
+    ends: Rc<Ends>,
+}
+
+struct Begun<R> {
+    task: JoinHandle<R>,
+    /// Its body is done. So is the task, unless what the body owned waits while it is dropped.
+    has_told: bool,
+}
+
+/// Who has ended.
+struct Ends {
+    /// Their numbers, in their order, until they are seen.
+    numbers: RefCell<VecDeque<usize>>,
+    /// The one that waits for the next.
+    waiting: Turns,
+}
+
+/// Lies in the body of a task and tells of its end.
+struct Tell {
+    ends: Rc<Ends>,
+    number: usize,
+}
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.ends.numbers.borrow_mut().push_back(self.number);
+        self.ends.waiting.give();
+    }
+}
+
+impl<T, R, F, I, P> Work<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+    fn new(pool: PoolOf<P>, items: I, f: F) -> Work<I, F, R, P> {
+        let ends = Ends { numbers: RefCell::new(VecDeque::new()), waiting: Turns::new() };
+        let mut work = Work {
+            pool,
+            items: items.fuse(),
+            next: None,
+            f: Rc::new(f),
+            tasks: VecDeque::new(),
+            first: 0,
+            untaken: 0,
+            buffer: None,
+            ends: Rc::new(ends),
+        };
+        work.begin_some();
+        work
+    }
+
+    /// Begins as many as there are places, and as may be untaken.
+    fn begin_some(&mut self) {
+        while self.untaken < self.buffer.unwrap_or(self.pool.members().size()).max(1) {
+            self.next = self.next.take().or_else(|| self.items.next());
+            if self.next.is_none() || !self.pool.members().try_enter() {
+                return;
+            }
+            self.begin(Entry::Place);
+        }
+    }
+
+    fn begin(&mut self, entry: Entry) {
+        let Some(item) = self.next.take() else { return };
+        let (f, ends, number) = (self.f.clone(), self.ends.clone(), self.first + self.tasks.len());
+        let tell = Tell { ends, number };
+        let task = self.pool.members().start(entry, move || {
+            let _tell = tell;
+            f(item)
+        });
+        self.tasks.push_back(Some(Begun { task, has_told: false }));
+        self.untaken += 1;
+        if let Some(Some(begun)) = self.tasks.back() {
+            Members::settle(entry, &begun.task);
+        }
+    }
+
+    /// Sees to it that some are on their way: parks for a place if there is none. False when all is
+    /// done.
+    fn go_on(&mut self) -> bool {
+        self.begin_some();
+        if self.untaken == 0 && self.next.is_some() {
+            let entry = self.pool.enter(None);
+            self.begin(entry);
+        }
+        self.untaken > 0
+    }
+
+    /// Parks until one more has ended that nobody has [seen](Work::see).
+    fn wait(&self) {
+        while self.ends.numbers.borrow().is_empty() {
+            match self.ends.waiting.wait(false, &"a result from a pool", None) {
+                Ok(_) => {}
+                Err(interrupted) => interrupted.raise(),
+            }
+        }
+    }
+
+    /// Takes note of those that have ended.
+    fn see(&mut self) {
+        for number in self.ends.numbers.borrow_mut().drain(..) {
+            if let Some(Some(begun)) = self.tasks.get_mut(number - self.first) {
+                begun.has_told = true;
+            }
+        }
+    }
+
+    /// Takes the result of one that has told of its end; parks until that has come.
+    fn take(&mut self, number: usize) -> Option<Result<R, JoinError>> {
+        let place = number - self.first;
+        self.tasks.get(place)?.as_ref()?.task.wait();
+        let begun = self.tasks.get_mut(place)?.take()?;
+        self.untaken -= 1;
+        while let Some(None) = self.tasks.front() {
+            self.tasks.pop_front();
+            self.first += 1;
+        }
+        begun.task.try_join().ok()
+    }
+}
+
+/// The results of [`PoolOf::imap`], in the order of the items.
+#[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
+pub struct Imap<I: Iterator, F, R, P>(Work<I, F, R, P>);
+
+impl<T, R, F, I, P> Imap<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+    pub(super) fn new(pool: PoolOf<P>, items: I, f: F) -> Self {
+        Imap(Work::new(pool, items, f))
+    }
+
+    /// At most so many are begun whose results were not taken, 1 or more. Default: as many as there
+    /// are places; then one that is slow and comes first can leave places unused. No more than
+    /// [`usize::MAX`] places are ever used, so that is no limit.
+    #[doc(alias = "maxsize")]
+    pub fn buffer(mut self, results: usize) -> Self {
+        self.0.buffer = Some(results);
+        self.0.begin_some();
+        self
+    }
+}
+
+impl<T, R, F, I, P> Iterator for Imap<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+    type Item = Result<R, JoinError>;
+
+    fn next(&mut self) -> Option<Result<R, JoinError>> {
+        while self.0.go_on() {
+            self.0.see();
+            if self.0.tasks.front().is_some_and(|first| first.as_ref().is_some_and(|b| b.has_told))
+            {
+                return self.0.take(self.0.first);
+            }
+            self.0.wait();
+        }
+        None
+    }
+}
+
+/// The results of [`PoolOf::imap_unordered`], in the order in which they come.
+#[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
+pub struct ImapUnordered<I: Iterator, F, R, P>(Work<I, F, R, P>);
+
+impl<T, R, F, I, P> ImapUnordered<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+    pub(super) fn new(pool: PoolOf<P>, items: I, f: F) -> Self {
+        ImapUnordered(Work::new(pool, items, f))
+    }
+
+    /// As [`Imap::buffer`].
+    #[doc(alias = "maxsize")]
+    pub fn buffer(mut self, results: usize) -> Self {
+        self.0.buffer = Some(results);
+        self.0.begin_some();
+        self
+    }
+}
+
+impl<T, R, F, I, P> Iterator for ImapUnordered<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+    type Item = Result<R, JoinError>;
+
+    fn next(&mut self) -> Option<Result<R, JoinError>> {
+        while self.0.go_on() {
+            self.0.wait();
+            // Its number stays until its result is taken: waiting for that may be interrupted.
+            let Some(number) = self.0.ends.numbers.borrow().front().copied() else { continue };
+            let result = self.0.take(number);
+            self.0.ends.numbers.borrow_mut().pop_front();
+            if result.is_some() {
+                return result;
+            }
+        }
+        None
+    }
+}
+
+impl<T, R, F, I, P> FusedIterator for Imap<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+}
+
+impl<T, R, F, I, P> FusedIterator for ImapUnordered<I, F, R, P>
+where
+    I: Iterator<Item = T>,
+    F: Fn(T) -> R + 'static,
+    T: 'static,
+    R: 'static,
+    P: Policy,
+{
+}
+
+impl<I: Iterator, F, R, P> fmt::Debug for Imap<I, F, R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Imap").field("untaken", &self.0.untaken).finish_non_exhaustive()
+    }
+}
+
+impl<I: Iterator, F, R, P> fmt::Debug for ImapUnordered<I, F, R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImapUnordered").field("untaken", &self.0.untaken).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,318 @@
+//! What the handles of a pool share: its members, its places, and those who wait for one.
+//!
+//! - **A turn is a place**: whoever waits in `spawn` is given the place that somebody leaves; nobody
+//!   overtakes, and one that is killed passes it on.
+//! - **A full pool does not hang itself**: a member that spawns while no other member can finish lends
+//!   its own place to what it spawns, and waits until that has ended.
+
+use crate::greenlet::{GreenletId, current_block, id_of};
+use crate::hub::WaitList;
+use crate::sync::{Turns, Watched, Watchers, watch};
+use crate::task::{JoinHandle, TaskRef, try_spawn};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::iter::once;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(super) struct Members {
+    /// Those who were spawned or added and have not ended, in the order of their making.
+    tasks: RefCell<BTreeMap<GreenletId, Member>>,
+    size: Cell<usize>,
+    /// Places that are taken.
+    busy: Cell<usize>,
+    places: Turns,
+    /// Places whose users wait for one more: their members, or those whom these have lent theirs.
+    stuck: Cell<usize>,
+    /// Those who wait until there is no member.
+    joiners: WaitList,
+    /// Those who wait until there is a place.
+    watchers: WaitList,
+}
+
+struct Member {
+    task: TaskRef,
+    entry: Entry,
+}
+
+/// On whose account something is spawned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A place was taken for it.
+    Place,
+    /// The current member has lent its own, and must wait.
+    Lent,
+    /// There was none, or none in time.
+    None,
+}
+
+impl Members {
+    pub(super) fn new(size: usize) -> Rc<Members> {
+        Rc::new(Members {
+            tasks: RefCell::new(BTreeMap::new()),
+            size: Cell::new(size),
+            busy: Cell::new(0),
+            places: Turns::new(),
+            stuck: Cell::new(0),
+            joiners: WaitList::new(),
+            watchers: WaitList::new(),
+        })
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size.get()
+    }
+
+    pub(super) fn resize(&self, size: usize) {
+        self.size.set(size);
+        self.offer();
+    }
+
+    pub(super) fn busy(&self) -> usize {
+        self.busy.get()
+    }
+
+    /// How many wait for a place.
+    pub(super) fn waiting(&self) -> usize {
+        self.places.waiting() + self.places.given()
+    }
+
+    #[inline]
+    pub(super) fn has_place(&self) -> bool {
+        self.busy.get() + self.places.given() < self.size.get()
+    }
+
+    /// Takes a place, if there is one that nobody else was promised.
+    #[inline]
+    pub(super) fn try_enter(&self) -> bool {
+        let has_place = self.has_place();
+        self.busy.set(self.busy.get() + usize::from(has_place));
+        has_place
+    }
+
+    /// Takes a place, or lends that of the current member: at once when it `lends_always`, otherwise
+    /// if nobody else could ever leave one. Or parks until there is one, or the moment has come.
+    pub(super) fn enter(&self, lends_always: bool, until: Option<u64>) -> Entry {
+        if self.try_enter() {
+            return Entry::Place;
+        }
+        if !self.uses_a_place() {
+            return self.wait_for_place(until);
+        }
+        if lends_always || self.stuck.get() + 1 >= self.busy.get() {
+            return Entry::Lent;
+        }
+        let _stuck = Stuck::new(self);
+        self.wait_for_place(until)
+    }
+
+    /// Does the current greenlet use a place, its own or one that was lent?
+    fn uses_a_place(&self) -> bool {
+        let me = id_of(current_block());
+        self.tasks.borrow().get(&me).is_some_and(|member| member.entry != Entry::None)
+    }
+
+    fn wait_for_place(&self, until: Option<u64>) -> Entry {
+        match self.places.wait(false, &"a place in a pool", until) {
+            // Beyond the size, because nobody could leave a place any more.
+            Ok(true) if self.busy.get() >= self.size.get() && self.uses_a_place() => Entry::Lent,
+            Ok(true) => {
+                self.busy.set(self.busy.get() + 1);
+                Entry::Place
+            }
+            Ok(false) => Entry::None,
+            Err(interrupted) => {
+                self.offer();
+                interrupted.raise()
+            }
+        }
+    }
+
+    /// Gives free places to those who wait for one. If the users of all places wait (the pool has become
+    /// smaller), the first goes on nevertheless.
+    fn offer(&self) {
+        while self.has_place() {
+            if !self.places.give() {
+                return self.watchers.wake_all();
+            }
+        }
+        let stuck = self.stuck.get();
+        if stuck > 0 && stuck >= self.busy.get() && self.places.given() == 0 {
+            self.places.give();
+        }
+    }
+
+    fn release(&self) {
+        self.busy.set(self.busy.get() - 1);
+        self.offer();
+    }
+
+    /// Parks until what was spawned on a lent place has ended.
+    pub(super) fn settle<T>(entry: Entry, task: &JoinHandle<T>) {
+        if entry == Entry::Lent {
+            task.wait();
+        }
+    }
+
+    /// Spawns `f` as a member that takes a place when there is one, and begins then.
+    #[track_caller]
+    pub(super) fn begin_later<T: 'static>(
+        self: &Rc<Members>,
+        f: impl FnOnce() -> T + 'static,
+    ) -> JoinHandle<T> {
+        if self.try_enter() {
+            return self.start(Entry::Place, f);
+        }
+        let members = self.clone();
+        self.start(Entry::None, move || {
+            if !members.try_enter() {
+                members.wait_for_place(None);
+            }
+            match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
+                Some(member) => member.entry = Entry::Place,
+                None => members.release(), // it was discarded meanwhile
+            }
+            f()
+        })
+    }
+
+    /// Spawns `f` as a member.
+    #[track_caller]
+    pub(super) fn start<T: 'static>(
+        self: &Rc<Members>,
+        entry: Entry,
+        f: impl FnOnce() -> T + 'static,
+    ) -> JoinHandle<T> {
+        let members = self.clone();
+        let membership = Membership { members, spawner: id_of(current_block()), entry };
+        let spawned = try_spawn(move || {
+            let _membership = membership;
+            f()
+        });
+        let task = match spawned {
+            Ok(task) => task,
+            Err(error) => panic!("spawn in a pool: {error}"),
+        };
+        self.tasks.borrow_mut().insert(task.id(), Member { task: task.task(), entry });
+        task
+    }
+
+    /// Makes a member of a task from elsewhere.
+    pub(super) fn add<T>(self: &Rc<Members>, entry: Entry, task: &JoinHandle<T>) {
+        let id = task.id();
+        if task.is_finished() || self.contains(id) {
+            if entry == Entry::Place {
+                self.release();
+            }
+            return;
+        }
+        self.tasks.borrow_mut().insert(id, Member { task: task.task(), entry });
+        let members = self.clone();
+        task.on_done_inline(move |_| {
+            members.leave(id);
+        });
+    }
+
+    /// No member any more: it has ended, or was discarded. Says whether it was one.
+    pub(super) fn leave(&self, id: GreenletId) -> bool {
+        let Some(member) = self.tasks.borrow_mut().remove(&id) else { return false };
+        if member.entry == Entry::Place {
+            self.release();
+        }
+        if self.is_empty() {
+            self.joiners.wake_all();
+        }
+        true
+    }
+
+    pub(super) fn contains(&self, id: GreenletId) -> bool {
+        self.tasks.borrow().contains_key(&id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.borrow().is_empty()
+    }
+
+    pub(super) fn tasks(&self) -> Vec<TaskRef> {
+        self.tasks.borrow().values().map(|member| member.task.clone()).collect()
+    }
+
+    pub(super) fn watchers(&self) -> Watchers<'_> {
+        Watchers(&self.watchers)
+    }
+
+    /// Parks until there has been a place that nobody waited for; false if the time was over before.
+    pub(super) fn wait_available(&self, limit: Option<Duration>) -> bool {
+        watch(once((self.has_place(), self.watchers())), limit, |_| true)
+    }
+
+    /// Parks until there has been no member; false if the time was over before.
+    pub(super) fn join(&self, limit: Option<Duration>) -> bool {
+        assert!(
+            !self.contains(id_of(current_block())),
+            "a member cannot wait for the end of its own pool: it would have to end first"
+        );
+        watch(once((self.is_empty(), Watchers(&self.joiners))), limit, |_| true)
+    }
+
+    /// Kills all members and those who become members meanwhile; the current one last.
+    pub(super) fn kill(&self, limit: Option<Duration>) -> bool {
+        let mut current = None;
+        loop {
+            let tasks = self.tasks();
+            let (own, others): (Vec<_>, Vec<_>) =
+                tasks.into_iter().partition(|task| task.is_current());
+            current = own.into_iter().next().or(current);
+            if others.is_empty() {
+                break;
+            }
+            others.iter().for_each(TaskRef::kill_soon);
+            let things = others.iter().map(|task| (task.is_finished(), task.watchers()));
+            if !watch(things, limit, |_| false) {
+                return false;
+            }
+        }
+        if let Some(current) = current {
+            current.kill();
+        }
+        self.is_empty()
+    }
+}
+
+/// While it lives, one more place is stuck.
+struct Stuck<'a>(&'a Members);
+
+impl Stuck<'_> {
+    fn new(members: &Members) -> Stuck<'_> {
+        members.stuck.set(members.stuck.get() + 1);
+        Stuck(members)
+    }
+}
+
+impl Drop for Stuck<'_> {
+    fn drop(&mut self) {
+        self.0.stuck.set(self.0.stuck.get() - 1);
+    }
+}
+
+/// Lies in the body of a member and is dropped at its end, in whatever way that comes.
+struct Membership {
+    members: Rc<Members>,
+    spawner: GreenletId,
+    entry: Entry,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let me = id_of(current_block());
+        if me != self.spawner {
+            self.members.leave(me);
+        } else if self.entry == Entry::Place {
+            self.members.release(); // there was no stack for it
+        }
+    }
+}

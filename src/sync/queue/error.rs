@@ -1,0 +1,84 @@
+//! Why nothing was put or gotten.
+
+use std::fmt;
+
+/// The queue is closed. A put gives its item back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[doc(alias("ShutDown", "QueueShutDown"))]
+pub struct Closed<T = ()>(pub T);
+
+impl<T> fmt::Display for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is closed")
+    }
+}
+
+/// Without the item, which may not be printable.
+impl<T> fmt::Debug for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closed")
+    }
+}
+
+impl<T> std::error::Error for Closed<T> {}
+
+/// Nothing was put; the item comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PutError<T> {
+    /// There was no room, at once or in time.
+    Full(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+impl<T> PutError<T> {
+    /// The item that was not put.
+    pub fn into_item(self) -> T {
+        match self {
+            PutError::Full(item) | PutError::Closed(item) => item,
+        }
+    }
+
+    /// Was there no room?
+    pub fn is_full(&self) -> bool {
+        matches!(self, PutError::Full(_))
+    }
+}
+
+impl<T> fmt::Display for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PutError::Full(_) => "the queue is full",
+            PutError::Closed(_) => "the queue is closed",
+        })
+    }
+}
+
+/// Without the item, which may not be printable.
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_full() { "Full" } else { "Closed" })
+    }
+}
+
+impl<T> std::error::Error for PutError<T> {}
+
+/// Nothing was gotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GetError {
+    /// There was no item, at once or in time.
+    Empty,
+    /// The queue is closed, and no item is left.
+    Closed,
+}
+
+impl fmt::Display for GetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GetError::Empty => "the queue is empty",
+            GetError::Closed => "the queue is closed",
+        })
+    }
+}
+
+impl std::error::Error for GetError {}

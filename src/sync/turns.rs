@@ -1,0 +1,85 @@
+//! Turns: what is given to those who wait, one after the other, and taken when they go on.
+//!
+//! Whoever is given a turn is ready, but has not run yet. What the turn is for (an item, a place) is
+//! kept for it until then: others do not overtake. If it is to be raised in instead, it gives the turn
+//! back by coming out of [`Turns::wait`] with an error, and whoever called that offers again.
+
+use super::park_in::{assert_others_can_run, park_first_in, park_in};
+use crate::greenlet::current_block;
+use crate::hub::{Interrupted, WaitList, WaitNode, WaitsFor, hub};
+use std::cell::Cell;
+
+/// Those who wait for a turn, and how many turns were given but not taken.
+pub(crate) struct Turns {
+    waiting: WaitList,
+    given: Cell<usize>,
+}
+
+impl Turns {
+    pub(crate) const fn new() -> Turns {
+        Turns { waiting: WaitList::new(), given: Cell::new(0) }
+    }
+
+    /// How many have been given a turn and have not run since.
+    #[inline]
+    pub(crate) fn given(&self) -> usize {
+        self.given.get()
+    }
+
+    /// How many wait for a turn; counts them.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Does anybody wait for a turn?
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Gives a turn to the one that has waited longest; false if nobody waits.
+    #[inline]
+    pub(crate) fn give(&self) -> bool {
+        let given = self.waiting.wake_one();
+        self.given.set(self.given.get() + usize::from(given));
+        given
+    }
+
+    /// Gives a turn to each that waits.
+    pub(crate) fn give_all(&self) {
+        while self.give() {}
+    }
+
+    /// Parks until a turn is given (true) or the moment `until` has come (false); `first` is for one
+    /// that has waited already, and comes before all others.
+    ///
+    /// # Errors
+    /// Something is to be raised. If a turn was given, it is given back.
+    ///
+    /// # Panics
+    /// While the thread unwinds: nobody else could run.
+    #[inline]
+    pub(crate) fn wait(
+        &self,
+        first: bool,
+        what: WaitsFor,
+        until: Option<u64>,
+    ) -> Result<bool, Interrupted> {
+        let node = WaitNode::new();
+        let parked = match first {
+            false => park_in(&self.waiting, &node, what, until),
+            true => park_first_in(&self.waiting, &node, what, until),
+        };
+        self.given.set(self.given.get() - usize::from(node.has_fired()));
+        let given = parked?;
+        match hub().interrupted(current_block()) {
+            None => Ok(given),
+            Some(interrupted) => Err(interrupted),
+        }
+    }
+
+    /// Panics while the thread unwinds, as [`wait`](Turns::wait) would.
+    pub(crate) fn assert_can_wait(&self, what: WaitsFor) {
+        assert_others_can_run(hub(), what);
+    }
+}

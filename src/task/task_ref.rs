@@ -1,0 +1,121 @@
+//! References to tasks, whatever their results.
+
+use super::cell::AnyCell;
+use super::handle::TaskState;
+use crate::greenlet::{GreenletExit, GreenletId};
+use crate::hub::hub;
+use crate::sync::{Waitable, Watched, Watchers};
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+/// A task, to those who watch over it and do not want its result; made by
+/// [`JoinHandle::task`](crate::JoinHandle::task). Cheap to clone.
+///
+/// ```
+/// let (number, text) = (greenlet::spawn(|| 7), greenlet::spawn(|| "seven"));
+/// for task in [number.task(), text.task()] {
+///     task.wait();
+///     assert!(task.is_finished());
+/// }
+/// ```
+#[derive(Clone)]
+pub struct TaskRef(AnyCell);
+
+impl TaskRef {
+    pub(super) fn new(cell: AnyCell) -> TaskRef {
+        TaskRef(cell)
+    }
+
+    /// Parks until the task has ended.
+    ///
+    /// # Panics
+    /// When the task is the current one, and when called by a destructor while the thread unwinds.
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here, and nothing else happens.
+    pub fn wait(&self) {
+        self.0.head().wait_until(None);
+    }
+
+    /// As [`wait`](TaskRef::wait), for at most `limit`; returns whether the task has ended.
+    ///
+    /// # Panics
+    /// As [`wait`](TaskRef::wait).
+    ///
+    /// # Cancellation
+    /// As [`wait`](TaskRef::wait).
+    pub fn wait_timeout(&self, limit: Duration) -> bool {
+        self.0.head().wait_until(Some(hub().moment(limit)))
+    }
+
+    /// Raises [`GreenletExit`] in the task, and parks until it has ended; see
+    /// [`JoinHandle::kill`](crate::JoinHandle::kill).
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; the task is killed all the same.
+    pub fn kill(&self) {
+        self.kill_soon();
+        if !self.0.head().raise_in_self() && hub().others_can_run() {
+            self.wait();
+        }
+    }
+
+    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
+    pub fn kill_soon(&self) {
+        self.kill_soon_with(GreenletExit);
+    }
+
+    /// As [`kill_soon`](TaskRef::kill_soon), with another reason.
+    pub fn kill_soon_with(&self, reason: impl Any + Send) {
+        self.0.head().kill_soon(|| Box::new(reason));
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> TaskState {
+        self.0.head().state()
+    }
+
+    /// Has it ended, in whatever way?
+    pub fn is_finished(&self) -> bool {
+        self.0.head().is_finished()
+    }
+
+    /// Is it the one that runs this?
+    pub fn is_current(&self) -> bool {
+        self.0.head().is_current()
+    }
+
+    /// The number of its greenlet.
+    pub fn id(&self) -> GreenletId {
+        self.0.head().id()
+    }
+
+    /// The name that it was given.
+    pub fn name(&self) -> Option<String> {
+        self.0.head().name.borrow().as_deref().map(str::to_owned)
+    }
+}
+
+/// Ready when the task has ended.
+impl Waitable for TaskRef {
+    fn is_ready(&self) -> bool {
+        self.is_finished()
+    }
+}
+
+impl Watched for TaskRef {
+    fn watchers(&self) -> Watchers<'_> {
+        Watchers(&self.0.head().waiters)
+    }
+}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRef")
+            .field("id", &self.id().get())
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .finish()
+    }
+}

@@ -1,0 +1,151 @@
+//! Groups: who is a member, joining and killing.
+
+use super::{LONG, Trace, ms};
+use greenlet::pool::{Group, Pool};
+use greenlet::{idle, sleep, spawn, yield_now};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[test]
+fn members_are_forgotten_when_they_end() {
+    let group = Group::new();
+    let first = group.spawn(|| 1);
+    let second = group.spawn(|| sleep(ms(2)));
+    assert_eq!((group.len(), group.contains(&first)), (2, true));
+    let ids: Vec<_> = group.tasks().iter().map(|task| task.id()).collect();
+    assert_eq!(ids, [first.id(), second.id()]);
+    idle();
+    assert_eq!((group.len(), group.contains(&first)), (1, false));
+    group.join();
+    assert!(group.is_empty() && second.is_finished());
+    assert_eq!(first.join().unwrap(), 1);
+    group.join(); // empty: at once
+}
+
+#[test]
+fn tasks_from_elsewhere_can_be_added_and_discarded() {
+    let group = Group::new();
+    let (kept, left, done) = (spawn(|| sleep(ms(1))), spawn(|| sleep(LONG)), spawn(|| ()));
+    idle();
+    group.add(&kept);
+    group.add(&kept);
+    group.add(&left);
+    group.add(&done);
+    assert_eq!(group.len(), 2);
+    assert!(group.discard(&left) && !group.discard(&left));
+    group.join();
+    assert!(kept.is_finished() && !left.is_finished());
+    left.kill();
+    assert!(group.is_empty());
+}
+
+#[test]
+fn join_gives_up_in_time() {
+    let group = Group::new();
+    let task = group.spawn(|| sleep(LONG));
+    assert!(!group.join_timeout(ms(2)));
+    task.kill();
+    assert!(group.join_timeout(ms(0)));
+}
+
+#[test]
+fn a_joiner_that_is_killed_leaves_the_others() {
+    let group = Group::new();
+    let task = group.spawn(|| sleep(ms(3)));
+    let joiners: Vec<_> = (0..2)
+        .map(|_| {
+            let group = group.clone();
+            spawn(move || group.join())
+        })
+        .collect();
+    idle();
+    joiners[0].kill();
+    task.wait();
+    idle();
+    assert!(joiners[1].is_success());
+}
+
+#[test]
+fn kill_ends_all_also_those_that_come_meanwhile() {
+    let (group, trace) = (Group::new(), Trace::default());
+    for name in 0..2 {
+        let (inner, log) = (group.clone(), trace.clone());
+        group.spawn_detached(move || {
+            struct Last<F: FnMut()>(F);
+            impl<F: FnMut()> Drop for Last<F> {
+                fn drop(&mut self) {
+                    (self.0)();
+                }
+            }
+            let _last = Last(move || {
+                let other = log.clone();
+                log.note(format!("end {name}"));
+                drop(inner.apply_async(move || {
+                    sleep(LONG);
+                    other.note("never");
+                }));
+            });
+            sleep(LONG);
+        });
+    }
+    idle();
+    group.kill();
+    assert_eq!((trace.take().as_str(), group.len()), ("end 0, end 1", 0));
+}
+
+#[test]
+fn a_member_that_kills_its_group_goes_last() {
+    let (group, trace) = (Group::new(), Trace::default());
+    let other = group.spawn(|| sleep(LONG));
+    let (inner, log) = (group.clone(), trace.clone());
+    let killer = group.spawn(move || {
+        inner.kill();
+        log.note("never");
+    });
+    idle();
+    assert!(other.join().unwrap_err().is_killed() && killer.join().unwrap_err().is_killed());
+    assert_eq!((trace.take().as_str(), group.len()), ("", 0));
+}
+
+#[test]
+fn one_that_does_not_die_is_waited_for_until_the_limit() {
+    let group = Group::new();
+    let stubborn = group.spawn(|| {
+        let _ = catch_unwind(|| sleep(LONG));
+        sleep(ms(5));
+    });
+    idle();
+    assert!(!group.kill_timeout(ms(1)));
+    assert_eq!(group.len(), 1);
+    group.join();
+    assert!(stubborn.is_finished());
+}
+
+#[test]
+fn a_member_that_never_began_is_forgotten_too() {
+    let pool = Pool::new(1);
+    let task = pool.spawn(|| unreachable!());
+    assert!(task.cancel());
+    pool.join();
+    assert_eq!((pool.running(), pool.len(), pool.free()), (0, 0, 1));
+}
+
+#[test]
+fn waiting_for_ones_own_end_is_an_error() {
+    let pool = Pool::new(2);
+    let inner = pool.clone();
+    let task = pool.spawn(move || {
+        let payload = catch_unwind(AssertUnwindSafe(|| inner.join())).unwrap_err();
+        payload.downcast_ref::<&str>().unwrap().to_string()
+    });
+    let text = task.join().unwrap();
+    assert!(text.starts_with("a member cannot wait for the end of its own pool"), "{text}");
+}
+
+#[test]
+fn a_panic_of_a_member_is_its_own() {
+    let group = Group::new();
+    let failed = group.spawn(|| std::panic::resume_unwind(Box::new("no")));
+    let good = group.spawn(yield_now);
+    group.join();
+    assert!(failed.join().is_err() && good.is_success());
+}

@@ -1,0 +1,158 @@
+//! Members that spawn in their own full pool: it never hangs.
+
+use super::{LONG, Trace};
+use greenlet::pool::{GreenPool, Limited, Pool, PoolOf};
+use greenlet::sync::queue::Queue;
+use greenlet::{idle, kill_all, sleep, spawn, yield_now};
+
+#[test]
+fn a_green_pool_lends_the_spawners_place() {
+    let (pool, trace) = (GreenPool::new(1), Trace::default());
+    let (inner, log) = (pool.clone(), trace.clone());
+    pool.spawn_detached(move || {
+        log.note("outer begins");
+        let other = log.clone();
+        let task = inner.spawn(move || {
+            other.note("inner");
+            yield_now();
+        });
+        assert!(task.is_finished());
+        log.note("outer ends");
+    });
+    pool.join();
+    assert_eq!(trace.take(), "outer begins, inner, outer ends");
+    assert_eq!((pool.running(), pool.free()), (0, 1));
+}
+
+/// Spawns below itself, `depth` deep, and counts them all.
+fn below<P: Limited>(pool: PoolOf<P>, depth: u32) -> u32 {
+    if depth == 0 {
+        return 1;
+    }
+    let tasks: Vec<_> = (0..2)
+        .map(|_| {
+            let inner = pool.clone();
+            pool.spawn(move || below(inner, depth - 1))
+        })
+        .collect();
+    1 + tasks.into_iter().map(|task| task.join().unwrap()).sum::<u32>()
+}
+
+#[test]
+fn nested_spawns_end_in_pools_of_every_kind_and_size() {
+    for size in 1..5 {
+        let (pool, green) = (Pool::new(size), GreenPool::new(size));
+        let (inner, green_inner) = (pool.clone(), green.clone());
+        // In a Pool whose members all *join* others that wait, nobody can go on: spawning alone is safe.
+        let task = green.spawn(move || below(green_inner, 4));
+        assert_eq!(task.join().unwrap(), 31);
+        let task = pool.spawn(move || {
+            for _ in 0..3 {
+                let other = inner.clone();
+                inner.spawn_detached(move || {
+                    other.spawn_detached(yield_now);
+                });
+            }
+        });
+        task.join().unwrap();
+        pool.join();
+        assert_eq!((pool.running(), green.running()), (0, 0));
+    }
+}
+
+#[test]
+fn a_pool_waits_while_another_member_can_leave() {
+    let (pool, trace, queue) = (Pool::new(2), Trace::default(), Queue::unbounded());
+    let (inner, log, putter) = (pool.clone(), trace.clone(), queue.clone());
+    pool.spawn_detached(move || {
+        let other = log.clone();
+        inner.spawn_detached(move || other.note(format!("inner got {}", queue.get().unwrap())));
+        // With a lent place this would come too late.
+        log.note("outer puts");
+        putter.put(1).unwrap();
+    });
+    let log = trace.clone();
+    pool.spawn_detached(move || {
+        yield_now();
+        log.note("other leaves");
+    });
+    pool.join();
+    assert_eq!(trace.take(), "other leaves, outer puts, inner got 1");
+}
+
+#[test]
+fn the_last_that_could_leave_lends_its_place() {
+    let (pool, trace) = (Pool::new(2), Trace::default());
+    for name in ["a", "b"] {
+        let (inner, log) = (pool.clone(), trace.clone());
+        pool.spawn_detached(move || {
+            let other = log.clone();
+            log.note(name);
+            inner.spawn_detached(move || other.note(format!("below {name}")));
+            log.note(format!("{name} ends"));
+        });
+    }
+    pool.join();
+    assert_eq!(trace.take(), "a, b, below b, b ends, a ends, below a");
+}
+
+#[test]
+fn one_that_has_lent_its_place_can_be_killed() {
+    let pool = GreenPool::new(1);
+    let (inner, handed) = (pool.clone(), Queue::unbounded());
+    let putter = handed.clone();
+    let outer = pool.spawn(move || {
+        inner.spawn_detached(move || {
+            putter.put(()).unwrap();
+            sleep(LONG);
+        });
+    });
+    handed.get().unwrap();
+    outer.kill();
+    assert_eq!((pool.len(), pool.running()), (1, 0));
+    let other = pool.clone();
+    let task = spawn(move || other.spawn(|| 7).join().unwrap());
+    assert_eq!(task.join().unwrap(), 7);
+    pool.kill();
+    idle();
+    assert_eq!((pool.len(), pool.running(), pool.free()), (0, 0, 1));
+}
+
+#[test]
+fn a_map_inside_a_member_of_a_full_pool_ends() {
+    let pool = Pool::new(1);
+    let inner = pool.clone();
+    let task = pool.spawn(move || inner.map(0..5, |n| n * n).unwrap());
+    assert_eq!(task.join().unwrap(), [0, 1, 4, 9, 16]);
+    let (green, trace) = (GreenPool::new(2), Trace::default());
+    let tasks: Vec<_> = (0..3)
+        .map(|name| {
+            let (inner, log) = (green.clone(), trace.clone());
+            green.spawn(move || {
+                let sum: i32 = inner.imap_unordered(0..4, |n| n).map(Result::unwrap).sum();
+                log.note(format!("{name}: {sum}"));
+            })
+        })
+        .collect();
+    green.join();
+    assert!(!kill_all(&tasks).wait() || tasks.iter().all(|task| task.is_success()));
+    assert_eq!(trace.take().matches(": 6").count(), 3);
+}
+
+#[test]
+fn a_pool_that_becomes_smaller_does_not_hang_those_that_wait_in_it() {
+    let (pool, trace) = (Pool::new(3), Trace::default());
+    for name in ["a", "b"] {
+        let (inner, log) = (pool.clone(), trace.clone());
+        pool.spawn_detached(move || {
+            inner.spawn_detached(move || log.note(format!("below {name}")));
+        });
+    }
+    let inner = pool.clone();
+    pool.spawn_detached(move || {
+        yield_now();
+        inner.resize(1); // two wait in spawn, this one could leave its place
+    });
+    pool.join();
+    assert_eq!((trace.take().as_str(), pool.running(), pool.free()), ("below a, below b", 0, 1));
+}

@@ -1,0 +1,103 @@
+//! Waiting for several queues and tasks at once.
+
+use super::{LONG, ms};
+use greenlet::sync::queue::{Broadcast, Channel, Queue};
+use greenlet::{idle, sleep, spawn, wait, wait_each};
+
+#[test]
+fn the_first_of_several_is_told() {
+    let (left, right) = (Queue::<u32>::unbounded(), Queue::unbounded());
+    let putter = right.clone();
+    let task = spawn(move || {
+        sleep(ms(1));
+        putter.put(1)
+    });
+    let slow = spawn(|| sleep(LONG));
+    assert_eq!(wait(&[&left, &right, &slow]).timeout(LONG).first(), Some(1));
+    assert_eq!(wait(&[&left, &slow]).timeout(ms(1)).first(), None);
+    task.join().unwrap().unwrap();
+    assert_eq!(wait(&[&left, &right]).first(), Some(1), "looking takes nothing");
+    left.close();
+    assert_eq!(wait(&[&left, &slow]).first(), Some(0), "a closed queue is ready");
+    slow.kill();
+}
+
+#[test]
+fn one_that_waits_for_an_item_comes_before_those_who_look() {
+    let queue = Queue::unbounded();
+    let (getter, other) = (queue.clone(), queue.clone());
+    let looking = spawn(move || wait(&[&other]).timeout(ms(3)).first());
+    let getting = spawn(move || getter.get());
+    idle();
+    queue.put(1).unwrap();
+    assert_eq!(getting.join().unwrap(), Ok(1));
+    assert_eq!(looking.join().unwrap(), None);
+}
+
+#[test]
+fn those_who_look_are_told_when_a_killed_getter_leaves_its_item() {
+    let queue = Queue::unbounded();
+    let (getter, other) = (queue.clone(), queue.clone());
+    let getting = spawn(move || getter.get());
+    let looking = spawn(move || wait(&[&other]).first());
+    idle();
+    queue.put(1).unwrap();
+    getting.kill();
+    assert_eq!(looking.join().unwrap(), Some(0));
+}
+
+#[test]
+fn room_can_be_waited_for() {
+    let (queue, channel) = (Queue::bounded(1), Channel::<u32>::new());
+    queue.put(1).unwrap();
+    let (getter, other) = (queue.clone(), channel.clone());
+    assert_eq!(wait(&[&queue.room(), &channel.room()]).timeout(ms(1)).first(), None);
+    let task = spawn(move || other.get());
+    assert_eq!(wait(&[&queue.room(), &channel.room()]).first(), Some(1));
+    channel.try_put(7).unwrap();
+    assert_eq!(task.join().unwrap(), Ok(7));
+    let task = spawn(move || getter.get());
+    assert_eq!(wait(&[&queue.room(), &channel.room()]).first(), Some(0));
+    task.join().unwrap().unwrap();
+}
+
+#[test]
+fn each_becomes_ready_once() {
+    let queues: Vec<_> = (0..3).map(|_| Queue::unbounded()).collect();
+    let others = queues.clone();
+    let task = spawn(move || {
+        for index in [2, 0, 1, 2] {
+            others[index].put(index).unwrap();
+        }
+    });
+    let order: Vec<_> = wait_each(&[&queues[0], &queues[1], &queues[2]]).collect();
+    assert_eq!(order, [2, 0, 1]);
+    task.join().unwrap();
+}
+
+#[test]
+fn a_broadcast_can_be_waited_for() {
+    let news = Broadcast::unbounded();
+    let (receiver, queue) = (news.subscribe(), Queue::<u32>::unbounded());
+    let task = spawn(move || news.put("news"));
+    assert_eq!(wait(&[&queue, &receiver]).first(), Some(1));
+    assert_eq!(receiver.try_get(), Ok("news"));
+    task.join().unwrap().unwrap();
+}
+
+#[test]
+fn peek_waits_and_takes_nothing() {
+    let queue = Queue::unbounded();
+    let tasks: Vec<_> = (0..2)
+        .map(|_| {
+            let queue = queue.clone();
+            spawn(move || queue.peek())
+        })
+        .collect();
+    idle();
+    queue.put(1).unwrap();
+    for task in tasks {
+        assert_eq!(task.join().unwrap(), Ok(1));
+    }
+    assert_eq!(queue.len(), 1);
+}
