@@ -1,10 +1,67 @@
-//! Greenlets: bodies with stacks of their own, that hand control and values to one another.
+//! Blocking code at asynchronous scale: greenlets, and a hub that resumes them as the kernel's
+//! completions arrive.
+//!
+//! A greenlet is a body with a stack of its own. Here each connection has one, and reads and writes
+//! as if it could block; others run meanwhile, on the same thread:
+//!
+//! ```
+//! # #[cfg(feature = "hub")] {
+//! use greenlet::net::{TcpListener, TcpStream};
+//! use std::io::{Read, Write};
+//!
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let server = greenlet::spawn(move || {
+//!     for stream in listener.incoming().flatten() {
+//!         greenlet::spawn_detached(move || {
+//!             let mut buffer = [0; 1024];
+//!             while let Ok(read @ 1..) = (&stream).read(&mut buffer) {
+//!                 let _ = (&stream).write_all(&buffer[..read]);
+//!             }
+//!         });
+//!     }
+//! });
+//!
+//! let mut client = TcpStream::connect(address)?;
+//! client.write_all(b"hello")?;
+//! let mut answer = [0; 5];
+//! client.read_exact(&mut answer)?;
+//! assert_eq!(&answer, b"hello");
+//! server.kill();
+//! # }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! There is no `async`, no colouring of functions, no `Send` bound, no macro and no set-up: the first
+//! call that waits makes the thread's hub, on io_uring, or on epoll where that is refused.
+//!
+//! | to do | see |
+//! |---|---|
+//! | run something beside oneself, wait for it, end it | [`spawn`], [`JoinHandle`], [`join_all`], [`kill_all`], [`scope`] |
+//! | wait for a moment, limit a wait | [`sleep`], [`timeout`], [`Timeout`], [`shield`] |
+//! | sockets | [`net`] |
+//! | locks, events, queues | [`sync`], [`sync::queue`] |
+//! | many at once, but not too many | [`pool`] |
+//! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
+//! | hand control over oneself | the tree, below |
+//! | build a runtime of one's own | [`context`] |
+//!
+//! # Waiting
+//!
+//! - Whatever may wait *parks* the greenlet: [`sleep`], a join, a lock, a read. The others that are ready
+//!   run, in the order in which they became so; when nobody is, the hub waits for the kernel.
+//! - A kill, a throw or a time limit ends a wait at once, and is raised there; code that does not wait
+//!   is not ended. An operation that had brought something by then returns it: nothing is lost. Every
+//!   call that parks says so under *Cancellation*.
+//! - A task's panic ends in its [`JoinHandle`]; if nobody takes it, it is reported.
+//! - When every greenlet waits and nothing can wake one, [`Deadlock`] is raised in the root greenlet.
+//!
+//! # Switching by hand
 //!
 //! A switch saves three words, takes another stack and jumps: a few nanoseconds, also when the
 //! suspension lies deep inside nested calls. Each greenlet costs one page of memory while it has
 //! touched no more. The semantics are those of Python's `greenlet` (see [`rules`]): `switch`,
-//! `throw`, a parent that receives the end, a quiet exit. There is no `async`, no colouring of
-//! functions, no macro and no set-up.
+//! `throw`, a parent that receives the end, a quiet exit.
 //!
 //! ```
 //! use greenlet::{Greenlet, suspend};
@@ -47,14 +104,15 @@
 //!
 //! # What it is built on
 //!
-//! [`context`] is the bare switch, for authors of other runtimes. Features: `hub` and `uring` (both
-//! default) bring what the coming hub needs; without them this is the tree alone. `fpenv` saves the
-//! floating-point control words of each greenlet; `valgrind` announces stacks to valgrind.
+//! [`context`] is the bare switch, for authors of other runtimes. Features: `hub` (default) brings all
+//! that waits, `uring` (default) its io_uring driver; without them this is the tree alone. `fpenv` saves
+//! the floating-point control words of each greenlet; `valgrind` announces stacks to valgrind.
 //!
 //! # What to know
 //!
 //! - `std::thread::panicking` is per thread. While a thread unwinds, or a greenlet is being killed
-//!   by drop, switches are refused ([`Why::Unwinding`], [`Why::Dying`]): a destructor must not wait.
+//!   by drop, switches are refused ([`Why::Unwinding`], [`Why::Dying`]). A destructor that waits for the
+//!   kernel or the clock then waits alone: nobody else runs. One that waits for another greenlet panics.
 //! - A lock guard or a borrow of a thread-local that is held across a switch is held against every
 //!   other greenlet of the thread.
 //! - Threads that use greenlets should do their work inside [`run`].
