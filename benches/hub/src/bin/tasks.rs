@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p greenlet-hub-benches --bin tasks                    # the peers
-//! cargo run --release -p greenlet-hub-benches --features ours --bin tasks    # and ours
+//! cargo run --release -p greenlet-hub-benches --bin tasks    # and ours
 //! cargo run --release -p greenlet-hub-benches --bin tasks -- --quick         # about 10 seconds
 //! ```
 //!
@@ -43,7 +43,6 @@ fn inside() -> Vec<(&'static str, Loops)> {
     vec![
         (TOKIO, tokio_tasks::loops as Loops),
         (MAY, may_tasks::loops),
-        #[cfg(ours)]
         (OURS, greenlet_hub_benches::tasks::hub::loops),
     ]
 }

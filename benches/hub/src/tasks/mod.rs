@@ -12,7 +12,6 @@
 //! | `timeout 100` | each of 100 tasks yields once inside a timeout of 10 s |
 //! | `peak 0` | (no lap) bytes: the most resident memory since the last `sleep` began |
 
-#[cfg(ours)]
 pub mod hub;
 pub mod may_tasks;
 pub mod questions;
