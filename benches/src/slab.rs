@@ -2,7 +2,7 @@
 //!
 //! So that a ratio compares switches and not stack layouts, every peer that takes stacks from outside
 //! gets the same ones: slots of one no-reserve mapping without huge pages, 128 KiB apart, the lower
-//! 64 KiB a guard region, tops staggered by 16 x 64 B, reused last in first out.
+//! 64 KiB a guard region, tops staggered by 32 x 64 B, reused last in first out.
 
 use std::cell::Cell;
 use std::num::NonZeroUsize;

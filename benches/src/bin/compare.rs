@@ -40,7 +40,7 @@ ns: median of the rounds, per operation (round trip, creation, throw; in `direct
 the base (corosensei; in `checks` the bare switch), median of the ratios of each round, with the
 order-statistic interval. A bar holds when that median keeps it; ~ marks a bar inside the interval.
 Equal stacks for all but generator, python and go: 64 KiB + 64 KiB guard, 128 KiB apart, tops staggered
-by 16 x 64 B, reused last in first out. corosensei and generator have no direct switch (corosensei's
+by 32 x 64 B, reused last in first out. corosensei and generator have no direct switch (corosensei's
 row goes through the resumer) and no throw (their rows pass an error and raise it by hand).";
 
 fn main() {
