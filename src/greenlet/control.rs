@@ -42,8 +42,8 @@ use std::ptr::null;
 /// | `expect` | the greenlet itself before it leaves; whoever resumes it clears it |
 /// | `node` | creation; cleared at death |
 /// | `flags` | the greenlet itself, and whoever binds or starts it |
-/// | `killer`, `refusals` | a kill by drop, from its beginning to the victim's death |
-/// | `seat` | the scheduler |
+/// | `killer` | a kill by drop, from its beginning to the victim's death |
+/// | `marks`, `next`, `seat` | the scheduler |
 /// | last line | creation and the greenlet itself |
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -55,14 +55,16 @@ pub(crate) struct Block {
     /// The parent's block as of the last look: valid iff its `node` is our `header.up`.
     pub(super) parent: Cell<*const Block>,
     pub(super) flags: Cell<u32>,
-    pub(super) refusals: Cell<u32>,
-    /// Where the death of a killed greenlet goes instead of to its parent.
-    pub(super) killer: Cell<*const Block>,
-    /// A line of its own for the scheduler.
+    /// The scheduler's own marks.
+    pub(crate) marks: Cell<u32>,
+    /// The next one that is ready; the scheduler's.
+    pub(crate) next: Cell<*const Block>,
+    // Line 2, for the scheduler alone.
     #[cfg(feature = "hub")]
     pub(crate) seat: Seat,
     // The last line.
-    _spare: usize,
+    /// Where the death of a killed greenlet goes instead of to its parent.
+    pub(super) killer: Cell<*const Block>,
     pub(super) user: Cell<*mut ()>,
     pub(super) extra: Cell<*mut Extra>,
     /// The level below reads it to name the greenlet in an overflow report.
@@ -70,7 +72,7 @@ pub(crate) struct Block {
 }
 
 const _: () = assert!(offset_of!(Block, header) == 0); // a `*const Header` is a `*const Block`
-const _: () = assert!(offset_of!(Block, killer) == 56); // the first cache line
+const _: () = assert!(offset_of!(Block, next) == 56); // the first cache line
 const _: () = assert!(offset_of!(Block, label) + size_of::<Label>() == size_of::<Block>());
 const _: () = assert!(size_of::<Block>() == BLOCK_BYTES);
 
@@ -92,6 +94,8 @@ pub(super) const FOREIGN: u32 = 64;
 /// away, or a stack of another than the default shape: more to do at its end than to retire it. Set by whoever gives it any of these, never taken
 /// back, so that one comparison at the end rules out all of them.
 pub(super) const UNCOMMON: u32 = 128;
+/// From this bit upwards: how often a victim has wanted to switch.
+pub(super) const REFUSAL: u32 = 1 << 24;
 
 /// Its last handle was dropped while it was parked: it has been told to exit, and nobody waits for
 /// its end.
@@ -112,11 +116,11 @@ impl Block {
             node: Cell::new(null()),
             parent: Cell::new(null()),
             flags: Cell::new(0),
-            refusals: Cell::new(0),
-            killer: Cell::new(null()),
+            marks: Cell::new(0),
+            next: Cell::new(null()),
             #[cfg(feature = "hub")]
             seat: Seat::empty(),
-            _spare: 0,
+            killer: Cell::new(null()),
             user: Cell::new(std::ptr::null_mut()),
             extra: Cell::new(std::ptr::null_mut()),
             label: Label::unused(null()),

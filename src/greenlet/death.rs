@@ -242,6 +242,7 @@ pub(super) fn forget_block(block: &Block) {
     #[cfg(feature = "hub")]
     if block.has(UNCOMMON) {
         block.seat.clear();
+        block.marks.set(0);
     }
     block.label.clear_name();
 }

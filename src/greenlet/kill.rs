@@ -5,7 +5,7 @@
 //! nobody is resurrected, and a destructor that runs here cannot be left half-way.
 #![expect(unsafe_code, reason = "throws at the victim across stacks")]
 
-use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNCOMMON};
+use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, REFUSAL, STARTED, UNCOMMON};
 use super::current::{KILLING, ORPHAN, Thread, thread_or_none};
 use super::death;
 use super::error::{GreenletExit, Thrown};
@@ -66,7 +66,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     let me = thread.current();
     victim.killer.set(me);
     victim.set(UNCOMMON);
-    victim.refusals.set(0);
+    victim.clear(!(REFUSAL - 1));
     if thread.has(KILLING) {
         victim.set(NESTED_KILL);
     }
@@ -111,8 +111,8 @@ pub(super) fn refuse_the_dying(thread: &Thread) {
     let me = thread.current();
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     let Some(killer) = (unsafe { me.killer.get().as_ref() }) else { return };
-    me.refusals.set(me.refusals.get() + 1);
-    if me.refusals.get() < PATIENCE {
+    me.flags.set(me.flags.get() + REFUSAL);
+    if me.flags.get() / REFUSAL < PATIENCE {
         return;
     }
     if std::thread::panicking() {

@@ -8,16 +8,12 @@ use std::cell::Cell;
 use std::fmt;
 use std::ptr::null;
 
-/// One cache line of a block, for the scheduler of its thread.
+/// The part of a block for the scheduler of its thread, beside `marks` and `next`: a cache line.
 ///
 /// Zero bytes are an empty seat (**Clean slot**); whoever puts anything into it sees to it that it
 /// is empty again when the greenlet dies.
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Seat {
-    /// The next one that is ready.
-    pub(crate) next: Cell<*const Block>,
-    /// The scheduler's own marks.
-    pub(crate) marks: Cell<u32>,
     /// How many regions hold interrupts back.
     pub(crate) shields: Cell<u32>,
     /// To be raised in this greenlet when it next parks: the first, and any number more.
@@ -31,13 +27,11 @@ pub(crate) struct Seat {
     pub(crate) waits_for: Cell<*const ()>,
 }
 
-const _: () = assert!(size_of::<Seat>() <= 64);
+const _: () = assert!(size_of::<Seat>() == 64);
 
 impl Seat {
     pub(super) const fn empty() -> Seat {
         Seat {
-            next: Cell::new(null()),
-            marks: Cell::new(0),
             shields: Cell::new(0),
             raised: Cell::new(None),
             raised_later: Cell::new(std::ptr::null_mut()),
@@ -77,7 +71,6 @@ impl Seat {
 
     /// Empties it, but for what [`drop_raised`](Seat::drop_raised) drops.
     pub(super) fn clear(&self) {
-        self.marks.set(0);
         self.shields.set(0);
         self.elapsed.set(null());
         self.task.set(null());
@@ -94,6 +87,6 @@ impl Block {
 
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat").field("marks", &self.marks).finish_non_exhaustive()
+        f.debug_struct("Seat").field("shields", &self.shields).finish_non_exhaustive()
     }
 }

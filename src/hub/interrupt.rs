@@ -178,7 +178,7 @@ fn take(block: &Block) -> Payload {
 
 /// One more exit for one that has to end.
 fn next_exit(block: &Block) -> Payload {
-    let marks = block.seat.marks.get();
+    let marks = block.marks.get();
     if marks / SWALLOWED >= PATIENCE {
         fatal(format_args!(
             "{} does not die: it has swallowed {PATIENCE} exits, and a scope that it borrows from \
@@ -186,7 +186,7 @@ fn next_exit(block: &Block) -> Payload {
             Called(block)
         ));
     }
-    block.seat.marks.set(marks + SWALLOWED);
+    block.marks.set(marks + SWALLOWED);
     Box::new(GreenletExit)
 }
 

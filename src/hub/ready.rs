@@ -21,23 +21,23 @@ pub(super) const SWALLOWED: u32 = 1 << 16;
 impl Linked for Block {
     #[inline(always)]
     fn next(&self) -> &Cell<*const Block> {
-        &self.seat.next
+        &self.next
     }
 }
 
 #[inline(always)]
 pub(super) fn has(block: &Block, mark: u32) -> bool {
-    block.seat.marks.get() & mark != 0
+    block.marks.get() & mark != 0
 }
 
 #[inline(always)]
 pub(super) fn set(block: &Block, mark: u32) {
-    block.seat.marks.set(block.seat.marks.get() | mark);
+    block.marks.set(block.marks.get() | mark);
 }
 
 #[inline(always)]
 pub(super) fn clear(block: &Block, mark: u32) {
-    block.seat.marks.set(block.seat.marks.get() & !mark);
+    block.marks.set(block.marks.get() & !mark);
 }
 
 /// The parked greenlets that shall run, in the order in which they were woken.

@@ -41,8 +41,8 @@
 //!   and two threads use `try_clone`.
 //! - `close` closes while other greenlets wait.
 //! - A stream is read by one greenlet at a time, and written by one; a second is told `ResourceBusy`
-//!   instead of being given torn bytes. Reading and writing at once is fine. Listeners and datagram
-//!   sockets serve any number, first come first served.
+//!   instead of being given torn bytes. Reading and writing at once is fine. Any number may accept, or receive
+//!   datagrams: first come, first served.
 //!
 //! # Cancellation
 //!

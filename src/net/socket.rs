@@ -83,14 +83,15 @@ impl Socket {
     // Calls that may park.
 
     #[inline]
-    pub(super) fn recv(
-        &self,
-        direction: Direction,
-        buffer: &mut [u8],
-        flags: i32,
-    ) -> io::Result<usize> {
+    pub(super) fn recv(&self, buffer: &mut [u8], flags: i32) -> io::Result<usize> {
         self.limited(&self.read_limit, |mode, limit| {
-            op::recv(&self.descriptor, direction, buffer, flags | mode, limit)
+            op::recv(&self.descriptor, Direction::Read, buffer, flags | mode, limit)
+        })
+    }
+
+    pub(super) fn recv_datagram(&self, buffer: &mut [u8], flags: i32) -> io::Result<usize> {
+        self.limited(&self.read_limit, |mode, limit| {
+            op::recv_datagram(&self.descriptor, buffer, flags | mode, limit)
         })
     }
 

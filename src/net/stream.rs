@@ -7,7 +7,7 @@ macro_rules! stream {
         impl Read for &$type {
             #[inline]
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                self.socket.recv(Direction::Read, buffer, 0)
+                self.socket.recv(buffer, 0)
             }
 
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {

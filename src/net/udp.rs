@@ -3,7 +3,6 @@
 use super::limit::limits;
 use super::sockaddr;
 use super::socket::Socket;
-use crate::op::Direction;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -12,8 +11,8 @@ use std::time::Duration;
 
 /// A UDP socket, with the methods of [`std::net::UdpSocket`].
 ///
-/// Any number of greenlets may send and receive: first come, first served, and each datagram goes to
-/// one of them.
+/// Any number of greenlets may send and receive. Each datagram goes to one of those who receive, first
+/// come, first served.
 ///
 /// ```
 /// use greenlet::net::UdpSocket;
@@ -129,7 +128,7 @@ impl UdpSocket {
     /// # Cancellation
     /// As the [type](UdpSocket) says.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Shared, buffer, 0)
+        self.socket.recv_datagram(buffer, 0)
     }
 
     /// As [`recv`](UdpSocket::recv), and leaves the datagram there.
@@ -140,7 +139,7 @@ impl UdpSocket {
     /// # Cancellation
     /// As the [type](UdpSocket) says.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Shared, buffer, libc::MSG_PEEK)
+        self.socket.recv_datagram(buffer, libc::MSG_PEEK)
     }
 
     /// Sends a datagram to the peer. Parks while the socket has no room for it.

@@ -1,6 +1,12 @@
-//! accept4(2): a connection out of a listener's queue.
+//! accept4(2): a connection out of a listener's queue, one for each who asks.
+//!
+//! Accepting many by one entry was tried: 2 to 6 of 20 to 28 us of processor time less for each
+//! connection that brings a byte and takes one (6.18, 1 to 200 clients at once). It belongs to a loop
+//! that takes all there is, not to a single call: what nobody has asked for yet would be held here,
+//! where a listener that moves to another thread, or is closed, must not leave it.
 #![expect(unsafe_code, reason = "the kernel writes an address")]
 
+use super::turn::in_turn;
 use super::{Descriptor, Direction, RawAddress, perform};
 use crate::driver::Request;
 use crate::hub::hub;
@@ -13,6 +19,10 @@ pub(crate) fn accept(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
 ) -> io::Result<(OwnedFd, RawAddress)> {
+    in_turn(descriptor, limit_ns, |limit_ns| accept_now(descriptor, limit_ns))
+}
+
+fn accept_now(descriptor: &Descriptor, limit_ns: Option<u64>) -> io::Result<(OwnedFd, RawAddress)> {
     descriptor.fit()?;
     let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;

@@ -1,8 +1,10 @@
 //! connect(2)
 #![expect(unsafe_code, reason = "hands an address to the kernel")]
 
+use super::poll::pause;
 use super::{Descriptor, Direction, RawAddress, perform};
 use crate::driver::Request;
+use crate::hub::hub;
 use std::io;
 
 /// Connects a socket; parks until the other side has answered.
@@ -12,11 +14,18 @@ pub(crate) fn connect(
     limit_ns: Option<u64>,
 ) -> io::Result<()> {
     descriptor.fit()?;
-    let (address, length) = (&address.0, address.1);
+    let (name, length) = (&address.0, address.1);
     assert!(length as usize <= size_of::<libc::sockaddr_storage>());
-    let address = (&raw const *address).cast();
-    let request = Request::Connect { fd: descriptor.fd(), address, length };
-    // SAFETY: the address is borrowed until this returns, and as long as its storage.
-    unsafe { perform(descriptor, Direction::Write, request, limit_ns)? };
-    Ok(())
+    let end = limit_ns.map(|limit| hub().now().saturating_add(limit));
+    loop {
+        let left = end.map(|end| end.saturating_sub(hub().now()));
+        let request =
+            Request::Connect { fd: descriptor.fd(), address: (&raw const *name).cast(), length };
+        // SAFETY: the address is borrowed until this returns, and as long as its storage.
+        match unsafe { perform(descriptor, Direction::Write, request, left) } {
+            // A UNIX listener's queue is full: nothing has begun, and nothing tells when it has room.
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => pause(left)?,
+            other => return other.map(drop),
+        }
+    }
 }

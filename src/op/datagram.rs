@@ -1,11 +1,34 @@
-//! Sending datagrams: sendmsg(2), and what io_uring must not do with it.
+//! Datagrams: received in turn, and sent in a way that io_uring does not garble.
 
-use super::{Descriptor, Direction, RawAddress, message, poll, send};
+use super::poll::pause;
+use super::turn::in_turn;
+use super::{Descriptor, Direction, RawAddress, message, poll, recv, send};
 use crate::hub::hub;
 use std::io;
 
-/// How long a datagram rests that nothing tells of room for.
-const PAUSE_NS: u64 = 1_000_000;
+/// Receives a datagram; what does not fit the buffer is lost.
+pub(crate) fn recv_datagram(
+    descriptor: &Descriptor,
+    buffer: &mut [u8],
+    flags: i32,
+    limit_ns: Option<u64>,
+) -> io::Result<usize> {
+    in_turn(descriptor, limit_ns, |limit_ns| {
+        recv(descriptor, Direction::Shared, buffer, flags, limit_ns)
+    })
+}
+
+/// As [`recv_datagram`]; says from whom.
+pub(crate) fn recv_from(
+    descriptor: &Descriptor,
+    buffer: &mut [u8],
+    flags: i32,
+    limit_ns: Option<u64>,
+) -> io::Result<(usize, RawAddress)> {
+    in_turn(descriptor, limit_ns, |limit_ns| {
+        message::recv_from(descriptor, buffer, flags, limit_ns)
+    })
+}
 
 /// Sends a datagram, to an address or to the peer; parks while there is no room for it.
 ///
@@ -33,14 +56,9 @@ pub(crate) fn send_datagram(
             sent => return sent,
         }
         match address {
-            // The socket itself is writable: it is the receiver that has no room, and nothing tells of
-            // that. So it waits for an error, for a while.
-            Some((name, _)) if i32::from(name.ss_family) == libc::AF_UNIX && left != Some(0) => {
-                let pause = left.map_or(PAUSE_NS, |left| left.min(PAUSE_NS));
-                match poll(descriptor, Direction::Shared, 0, Some(pause)) {
-                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-                    other => drop(other?),
-                }
+            // The socket itself is writable: it is the receiver that has no room.
+            Some((name, _)) if i32::from(name.ss_family) == libc::AF_UNIX => {
+                pause(left)?;
             }
             _ => drop(poll(descriptor, Direction::Shared, libc::POLLOUT, left)?),
         }

@@ -7,6 +7,7 @@
 //!   out of its descriptor's list before that frame is left.
 #![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
 
+use super::turn::Line;
 use crate::driver::Fd;
 use crate::greenlet::current_block;
 use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
@@ -24,7 +25,8 @@ pub(crate) enum Direction {
     Read,
     /// Puts bytes into a stream: one at a time.
     Write,
-    /// Takes or puts whole things (datagrams, connections), or only looks: any number.
+    /// Takes or puts whole things (datagrams, connections), or only looks: any number. Those who take
+    /// do so [in turn](super::turn).
     Shared,
 }
 
@@ -39,10 +41,11 @@ pub(crate) struct Descriptor {
     first: Cell<*const InFlight>,
     /// Who waits for the operations to end, in `close`.
     closers: WaitList,
+    line: Line,
 }
 
-// SAFETY: the list and the closers are empty unless an operation, or `close`, borrows it; and it is
-// not `Sync`, so that nobody borrows it when it moves.
+// SAFETY: the list, the closers and the line are empty unless an operation, or `close`, borrows it; and
+// it is not `Sync`, so that nobody borrows it when it moves.
 unsafe impl Send for Descriptor {}
 
 /// An operation that names a descriptor, in the frame of whoever waits for it.
@@ -106,12 +109,19 @@ impl Descriptor {
             nonblocking: Cell::new(hub().wants_nonblocking()),
             first: Cell::new(null()),
             closers: WaitList::new(),
+            line: Line::new(),
         }
     }
 
     #[inline]
     pub(crate) fn fd(&self) -> Fd {
         self.fd.get()
+    }
+
+    /// Those who want to take whole things from it.
+    #[inline]
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
     /// Is it open?
@@ -196,6 +206,7 @@ impl Descriptor {
         if self.closed.replace(true) {
             return Ok(());
         }
+        self.line.dissolve();
         let mut next = self.first.get();
         // SAFETY: **Parked memory stays**; nobody runs while the list is walked.
         while let Some(in_flight) = unsafe { next.as_ref() } {

@@ -57,7 +57,7 @@ pub(crate) fn send_vectored(
 }
 
 /// Receives a datagram, and says from whom. What does not fit the buffer is lost.
-pub(crate) fn recv_from(
+pub(super) fn recv_from(
     descriptor: &Descriptor,
     buffer: &mut [u8],
     flags: i32,
@@ -77,7 +77,7 @@ pub(crate) fn recv_from(
 }
 
 /// Sends a datagram to an address.
-pub(crate) fn send_to(
+pub(super) fn send_to(
     descriptor: &Descriptor,
     buffer: &[u8],
     address: &RawAddress,

@@ -26,19 +26,22 @@ mod read;
 mod recv;
 mod send;
 mod socket;
+mod turn;
 mod write;
 
 pub(crate) use accept::accept;
 pub(crate) use connect::connect;
-pub(crate) use datagram::send_datagram;
+pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};
-pub(crate) use message::{RawAddress, recv_from, recv_vectored, send_vectored};
+pub(crate) use message::{RawAddress, recv_vectored, send_vectored};
 pub(crate) use poll::{poll, poll_foreign};
+#[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use read::read;
 pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
 pub(crate) use socket::socket;
+#[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use write::write;
 
 use crate::driver::Request;
@@ -98,8 +101,10 @@ pub(crate) unsafe fn perform(
         }
         match (-result, cause) {
             (libc::ECANCELED | libc::EINTR, Some(cause)) => return given_up(hub, me, cause),
+            // Who closes cancels, too; both answers may have come before we could run and see it.
+            (libc::ECANCELED, None) => return Err(descriptor::closed()),
             // A signal arrived before anything was transferred; nobody asked us to stop.
-            (libc::EINTR, None) => {}
+            (libc::EINTR, None) => descriptor.check()?,
             (errno, _) => return Err(io::Error::from_raw_os_error(errno)),
         }
     }

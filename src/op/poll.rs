@@ -3,6 +3,8 @@
 
 use super::{Descriptor, Direction, perform};
 use crate::driver::Request;
+use crate::greenlet::current_block;
+use crate::hub::{Deadline, hub, set_waits_for};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -22,4 +24,28 @@ pub(crate) fn poll(
 /// As [`poll`], for a descriptor of somebody else's.
 pub(crate) fn poll_foreign(fd: BorrowedFd<'_>, events: i16) -> io::Result<i16> {
     poll(&Descriptor::foreign(fd), Direction::Shared, events, None)
+}
+
+const PAUSE_NS: u64 = 1_000_000;
+
+/// Waits a while for something that nothing tells of.
+///
+/// # Errors
+/// `TimedOut` when nothing is left of the limit.
+pub(super) fn pause(left_ns: Option<u64>) -> io::Result<()> {
+    if left_ns == Some(0) {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let (hub, me) = (hub(), current_block());
+    let deadline = Deadline::new(me);
+    set_waits_for(me, &"room at the other side");
+    let end = hub.now().saturating_add(left_ns.map_or(PAUSE_NS, |left| left.min(PAUSE_NS)));
+    // SAFETY: taken back below; no park unwinds.
+    unsafe { hub.set_deadline(&deadline, end) };
+    let waited = hub.wait_until(|| deadline.has_passed());
+    hub.take_back(&deadline);
+    match waited {
+        Ok(()) => Ok(()),
+        Err(interrupted) => interrupted.raise(),
+    }
 }

@@ -112,7 +112,7 @@ impl Label {
 /// The block of a greenlet, of which the label is the end.
 pub(crate) const BLOCK_BYTES: usize = if cfg!(feature = "hub") { 192 } else { 128 };
 
-const COLOURS: usize = 16;
+const COLOURS: usize = 32;
 const COLOUR_BYTES: usize = 64;
 
 /// One mapping with its slots, or the memory of one caller (then `slots` is 0).

@@ -52,7 +52,7 @@ fn a_throw_is_raised_in_it() {
         let task = begin(name, waiting);
         let () = task.greenlet().unwrap().throw("thrown".to_owned());
         let error = task.join().unwrap_err();
-        assert_eq!(error.to_string().contains("thrown"), true, "{name}: {error}");
+        assert!(error.to_string().contains("thrown"), "{name}: {error}");
         brings_all(name, waiting);
     });
 }
@@ -160,7 +160,7 @@ fn a_kill_that_is_pending_comes_first() {
         let began = Rc::new(RefCell::new(false));
         let note = began.clone();
         let task = spawn(move || {
-            shield(|| greenlet::yield_now());
+            shield(greenlet::yield_now);
             *note.borrow_mut() = true;
             call()
         });

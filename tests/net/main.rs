@@ -1,7 +1,19 @@
 //! Sockets, on the kernel's loopback. All of it also runs with `GREENLET_HUB=epoll`.
 
+#[allow(unsafe_code, reason = "limits the child")]
+#[path = "../support/in_child.rs"]
+mod in_child;
+
+mod datagrams;
+mod elsewhere;
 mod interrupts;
+mod limits;
+mod masked;
 mod pair;
+mod parity;
 mod raw;
+mod sharing;
+mod storm;
 mod streams;
 mod waiting;
+mod want;

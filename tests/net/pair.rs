@@ -39,7 +39,7 @@ pub(crate) fn name() -> UnixSocketAddr {
 pub(crate) fn full_listener() -> (UnixListener, UnixSocketAddr) {
     let name = name();
     let listener = UnixListener::bind_addr(&name).unwrap();
-    raw::shorten_backlog(&listener);
+    raw::set_backlog(&listener, 0);
     drop(UnixStream::connect_addr(&name).unwrap());
     (listener, name)
 }

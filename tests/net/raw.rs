@@ -1,12 +1,13 @@
 //! What std has no name for.
 #![expect(unsafe_code, reason = "system calls")]
 
-use std::os::fd::AsRawFd;
+use greenlet::net::TcpStream;
+use std::os::fd::{AsRawFd, FromRawFd};
 
-/// Makes a listener's queue as short as can be: one connection that waits.
-pub(crate) fn shorten_backlog(listener: &(impl AsRawFd + ?Sized)) {
+/// Sets how many connections may wait at a listener; one more than that.
+pub(crate) fn set_backlog(listener: &(impl AsRawFd + ?Sized), length: i32) {
     // SAFETY: touches no memory.
-    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), length) }, 0);
 }
 
 fn set(socket: &(impl AsRawFd + ?Sized), option: i32, value: &[i32]) {
@@ -62,4 +63,10 @@ pub(crate) fn is_closed_on_exec(socket: &(impl AsRawFd + ?Sized)) -> bool {
 pub(crate) fn next_number() -> i32 {
     let file = std::fs::File::open("/dev/null").unwrap();
     file.as_raw_fd()
+}
+
+/// The stream of a descriptor that was given up as a number.
+pub(crate) fn stream(number: i32) -> TcpStream {
+    // SAFETY: the caller has just been given it.
+    unsafe { TcpStream::from_raw_fd(number) }
 }

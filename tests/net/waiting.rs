@@ -190,8 +190,10 @@ fn foreign_writable() -> Waiting {
     }
 }
 
+pub(crate) type Make = fn() -> Waiting;
+
 /// All calls that wait.
-pub(crate) const ALL: &[(&str, fn() -> Waiting)] = &[
+pub(crate) const ALL: &[(&str, Make)] = &[
     ("tcp read", || {
         tcp(
             |it| {

@@ -149,7 +149,7 @@ impl Epoll {
             ready = ready | Ready::URGENT | Ready::READ;
         }
         if has(libc::EPOLLRDHUP) {
-            ready = ready | Ready::READ_ENDED;
+            ready = ready | Ready::READ_ENDED | Ready::SHUT;
         }
         if has(libc::EPOLLHUP | libc::EPOLLERR) {
             ready = ready | Ready::READ_ENDED | Ready::WRITE_ENDED;

@@ -20,6 +20,8 @@ impl Ready {
     pub(super) const WRITE_ENDED: Ready = Ready(8);
     /// There is a mark in the stream, at which a read stops short.
     pub(super) const URGENT: Ready = Ready(16);
+    /// It was shut down for reading, by either side; a part of `READ_ENDED`.
+    pub(super) const SHUT: Ready = Ready(32);
     pub(super) const BOTH: Ready = Ready(1 | 2);
 
     /// Does the set hold any of these?

@@ -36,6 +36,7 @@ impl Readiness {
             };
             let (result, flags) = self.attempt(entry);
             let slot = self.table.slot(number);
+            let result = if slot.has_ended(&entry.request, result) { 0 } else { result };
             if result == -libc::EAGAIN {
                 slot.not_ready(lane);
                 return;

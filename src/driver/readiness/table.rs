@@ -97,6 +97,16 @@ impl Slot {
         lane == Lane::Apart || self.ready.any(ready | ended)
     }
 
+    /// Is this `EAGAIN` the end? A datagram socket that was shut down says so to those alone who would
+    /// wait in recv(2); no further event follows.
+    pub(super) fn has_ended(&self, request: &Request, result: i32) -> bool {
+        let receives = matches!(request, Request::Recv { .. } | Request::RecvMessage { .. });
+        result == -libc::EAGAIN
+            && receives
+            && Lane::of(request) == Lane::Reading
+            && self.ready.any(Ready::SHUT)
+    }
+
     /// A system call has said that there is nothing now.
     #[inline]
     pub(super) fn not_ready(&mut self, lane: Lane) {

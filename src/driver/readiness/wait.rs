@@ -39,6 +39,7 @@ impl Readiness {
         }
         let is_poll = matches!(entry.request, Request::Poll { .. });
         match self.table.watched(fd) {
+            Some(slot) if slot.has_ended(&entry.request, -libc::EAGAIN) => return Err(0),
             Some(slot) => slot.is_borrowed &= is_poll,
             None => self.watch(fd, is_poll)?,
         }

@@ -26,7 +26,7 @@ pub(super) fn events(request: &Request) -> i16 {
             } else if flags & libc::MSG_OOB != 0 {
                 libc::POLLPRI
             } else {
-                libc::POLLIN
+                libc::POLLIN | libc::POLLRDHUP
             }
         }
         Request::Connect { .. }
@@ -35,6 +35,13 @@ pub(super) fn events(request: &Request) -> i16 {
         | Request::Write { .. } => libc::POLLOUT,
         Request::Poll { events, .. } => events,
     }
+}
+
+/// Is an `EAGAIN` after this answer of a poll the end? A datagram socket that was shut down says so to
+/// those alone who would wait in recv(2).
+pub(super) fn has_ended(request: &Request, polled: i32) -> bool {
+    let receives = matches!(request, Request::Recv { .. } | Request::RecvMessage { .. });
+    receives && events(request) & libc::POLLIN != 0 && polled & i32::from(libc::POLLRDHUP) != 0
 }
 
 /// Does `EAGAIN` mean that it has to wait? For a caller who does not want to, it is the answer; so

@@ -99,6 +99,9 @@ impl Desk<'_> {
                 if outcome.is_some() {
                     return outcome;
                 }
+                if attempt::has_ended(&entry.request, result) {
+                    return Some((0, 0));
+                }
                 entry.progress.set(entry.progress.get() | POLLING);
             }
         } else if result == -libc::EAGAIN && attempt::may_wait(&entry.request) {

@@ -4,7 +4,7 @@ use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::{Socket, nanoseconds};
 use crate::net::stream::stream;
-use crate::op::{self, Direction, PooledBytes};
+use crate::op::{self, PooledBytes};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
@@ -134,13 +134,25 @@ impl TcpStream {
 
     /// Reads what comes next, and leaves it there. Parks until there is something.
     ///
+    /// ```
+    /// use greenlet::net::{TcpListener, TcpStream};
+    /// use std::io::{Read, Write};
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// client.write_all(b"x")?;
+    /// assert_eq!(server.peek(&mut [0; 9])?, 1);
+    /// assert_eq!(server.read(&mut [0; 9])?, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As reading.
     ///
     /// # Cancellation
     /// As reading.
     pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Read, buffer, libc::MSG_PEEK)
+        self.socket.recv(buffer, libc::MSG_PEEK)
     }
 
     /// Ends one or both directions: the peer sees the end of the stream, greenlets that wait here are

@@ -3,7 +3,6 @@
 use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::Socket;
-use crate::op::Direction;
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -15,8 +14,8 @@ use std::time::Duration;
 /// A socket for datagrams between processes of this machine, with the methods of
 /// [`std::os::unix::net::UnixDatagram`].
 ///
-/// Any number of greenlets may send and receive: first come, first served. Nothing is lost or
-/// reordered on the way: who sends waits while the receiver's queue is full.
+/// Any number of greenlets may send and receive; those who receive are served in the order in which
+/// they came. Nothing is lost on the way: who sends waits while the receiver's queue is full.
 ///
 /// ```
 /// use greenlet::net::UnixDatagram;
@@ -123,7 +122,7 @@ impl UnixDatagram {
     /// # Cancellation
     /// As the [type](UnixDatagram) says.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.recv(Direction::Shared, buffer, 0)
+        self.socket.recv_datagram(buffer, 0)
     }
 
     /// Sends a datagram to the socket of that file. Parks while its queue is full.

@@ -4,7 +4,7 @@ use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::Socket;
 use crate::net::stream::stream;
-use crate::op::{self, Direction, PooledBytes};
+use crate::op::{self, PooledBytes};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
