@@ -1,6 +1,6 @@
 //! A function over many items, in the members of a pool.
 
-use super::members::{Entry, Members};
+use super::members::Entry;
 use super::pool_of::{Policy, PoolOf};
 use crate::sync::Turns;
 use crate::task::{JoinError, JoinHandle};
@@ -101,7 +101,7 @@ where
         self.tasks.push_back(Some(Begun { task, has_told: false }));
         self.untaken += 1;
         if let Some(Some(begun)) = self.tasks.back() {
-            Members::settle(entry, &begun.task);
+            self.pool.members().settle(entry, &begun.task);
         }
     }
 

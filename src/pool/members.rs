@@ -4,6 +4,8 @@
 //!   overtakes, and one that is killed passes it on.
 //! - **A full pool does not hang itself**: a member that spawns while no other member can finish lends
 //!   its own place to what it spawns, and waits until that has ended.
+//! - **A place has one user**: its owner, or the one that it is lent to. If the owner is interrupted
+//!   meanwhile, the user becomes the owner.
 
 use crate::greenlet::{GreenletId, current_block, id_of};
 use crate::hub::WaitList;
@@ -147,9 +149,11 @@ impl Members {
         self.offer();
     }
 
-    /// Parks until what was spawned on a lent place has ended.
-    pub(super) fn settle<T>(entry: Entry, task: &JoinHandle<T>) {
+    /// Parks until what was spawned on a lent place has ended. If the lender is interrupted, the place
+    /// is no longer its own.
+    pub(super) fn settle<T>(&self, entry: Entry, task: &JoinHandle<T>) {
         if entry == Entry::Lent {
+            let _loan = Loan { members: self, lender: id_of(current_block()), to: task.id() };
             task.wait();
         }
     }
@@ -217,8 +221,9 @@ impl Members {
     pub(super) fn leave(&self, id: GreenletId) -> bool {
         let Some(member) = self.tasks.borrow_mut().remove(&id) else { return false };
         if member.entry == Entry::Place {
-            self.release();
+            self.busy.set(self.busy.get() - 1);
         }
+        self.offer();
         if self.is_empty() {
             self.joiners.wake_all();
         }
@@ -296,6 +301,27 @@ impl Stuck<'_> {
 impl Drop for Stuck<'_> {
     fn drop(&mut self) {
         self.0.stuck.set(self.0.stuck.get() - 1);
+    }
+}
+
+/// While it lives, a place is lent. If its user is still a member afterwards, it keeps the place.
+struct Loan<'a> {
+    members: &'a Members,
+    lender: GreenletId,
+    to: GreenletId,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let mut tasks = self.members.tasks.borrow_mut();
+        if tasks.contains_key(&self.to)
+            && let Some(lender) = tasks.get_mut(&self.lender)
+        {
+            let entry = std::mem::replace(&mut lender.entry, Entry::None);
+            if let Some(user) = tasks.get_mut(&self.to) {
+                user.entry = entry;
+            }
+        }
     }
 }
 

@@ -88,13 +88,13 @@ impl<P: Policy> PoolOf<P> {
     ///
     /// # Cancellation
     /// What arrives while it is parked is raised here, and `f` is dropped uncalled; or, if the current
-    /// member has lent its place, `f` goes on without.
+    /// member has lent its place, `f` goes on and keeps that.
     #[track_caller]
     #[doc(alias = "start")]
     pub fn spawn<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
         let entry = self.enter(None);
         let task = self.members.start(entry, f);
-        Members::settle(entry, &task);
+        self.members.settle(entry, &task);
         task
     }
 
@@ -351,7 +351,7 @@ impl<P: Limited> PoolOf<P> {
             return Err(PoolFull(f));
         }
         let task = self.members.start(entry, f);
-        Members::settle(entry, &task);
+        self.members.settle(entry, &task);
         Ok(task)
     }
 

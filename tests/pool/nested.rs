@@ -109,12 +109,13 @@ fn one_that_has_lent_its_place_can_be_killed() {
     });
     handed.get().unwrap();
     outer.kill();
-    assert_eq!((pool.len(), pool.running()), (1, 0));
+    assert_eq!((pool.len(), pool.running()), (1, 1), "the borrower keeps the place");
     let other = pool.clone();
     let task = spawn(move || other.spawn(|| 7).join().unwrap());
-    assert_eq!(task.join().unwrap(), 7);
-    pool.kill();
     idle();
+    assert!(!task.is_finished());
+    pool.tasks()[0].kill();
+    assert_eq!(task.join().unwrap(), 7);
     assert_eq!((pool.len(), pool.running(), pool.free()), (0, 0, 1));
 }
 
@@ -137,6 +138,26 @@ fn a_map_inside_a_member_of_a_full_pool_ends() {
     green.join();
     assert!(!kill_all(&tasks).wait() || tasks.iter().all(|task| task.is_success()));
     assert_eq!(trace.take().matches(": 6").count(), 3);
+}
+
+#[test]
+fn a_borrower_whose_lender_was_killed_leaves_its_place_to_others() {
+    let (pool, lender) = (Pool::new(1), Queue::unbounded());
+    let (inner, waiting) = (pool.clone(), pool.clone());
+    let task = pool.spawn(move || {
+        let deep = inner.clone();
+        inner.spawn_detached(move || {
+            yield_now();
+            deep.spawn_detached(|| ()); // lends the place on
+        });
+    });
+    yield_now();
+    task.kill_soon();
+    let outsider = lender.clone();
+    waiting.spawn_detached(move || outsider.put("begun").unwrap());
+    assert_eq!(lender.get(), Ok("begun"));
+    pool.join();
+    assert_eq!((pool.running(), pool.free()), (0, 1));
 }
 
 #[test]
