@@ -13,7 +13,7 @@ pub const STRIDE: usize = 128 * 1024;
 /// Guard at the low end of a slot.
 pub const GUARD: usize = 64 * 1024;
 const SLOTS_PER_SLAB: usize = 1024;
-const STAGGER_STEPS: usize = 16;
+const STAGGER_STEPS: usize = 32;
 const STAGGER_BYTES: usize = 64;
 /// Linux 6.13; not named by libc yet.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
