@@ -91,8 +91,8 @@ pub(super) const NESTED_KILL: u32 = 32;
 /// The stack is memory of the caller: the block does not lie on it.
 pub(super) const FOREIGN: u32 = 64;
 /// It has a name, a user's word, an extra part, a killer, something that its scheduler must take
-/// away, or a stack of another than the default shape: more to do at its end than to retire it. Set by whoever gives it any of these, never taken
-/// back, so that one comparison at the end rules out all of them.
+/// away, or a stack of another than the default shape: more to do at its end than to retire it. Set by
+/// whoever gives it any of these, never taken back, so that one comparison at the end rules out all.
 pub(super) const UNCOMMON: u32 = 128;
 /// From this bit upwards: how often a victim has wanted to switch.
 pub(super) const REFUSAL: u32 = 1 << 24;
