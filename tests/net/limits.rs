@@ -35,7 +35,7 @@ fn each_call_that_receives_is_limited() {
 #[test]
 fn each_call_that_sends_is_limited() {
     let (a, b) = pair::tcp();
-    let sent = a.fill();
+    let sent = a.fill(&b);
     a.set_write_timeout(SHORT).unwrap();
     assert_eq!((&a).write(b"x").unwrap_err().kind(), ErrorKind::TimedOut);
     b.drain(sent);
@@ -45,7 +45,7 @@ fn each_call_that_sends_is_limited() {
         let receiver = UnixDatagram::bind_addr(&name).unwrap();
         let sender = UnixDatagram::unbound().unwrap();
         sender.connect_addr(&name).unwrap();
-        let sent = sender.fill();
+        let sent = sender.fill(&receiver);
         let other = UnixDatagram::unbound().unwrap();
         for it in [&sender, &other] {
             it.set_write_timeout(SHORT).unwrap();

@@ -59,17 +59,29 @@ pub(crate) trait Filled: AsRawFd {
         raw::shrink(self);
     }
 
-    /// Sends until it would wait; how much.
-    fn fill(&self) -> usize {
+    /// Of `sent` bytes, are some neither at the peer nor known to be still here? Their receipt, which
+    /// TCP may put off, would make room.
+    fn is_under_way(&self, _peer: &Self, _sent: usize) -> bool {
+        false
+    }
+
+    /// Sends until it would wait for the peer to receive something; how much.
+    fn fill(&self, peer: &Self) -> usize {
         self.set_nonblocking(true);
-        let mut sent = 0;
-        loop {
-            match self.put(&[0; 1024]) {
-                Ok(more) => sent += more,
-                Err(error) => {
-                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-                    break;
+        let (mut sent, mut sent_before) = (0, usize::MAX);
+        while sent != sent_before {
+            sent_before = sent;
+            loop {
+                match self.put(&[0; 1024]) {
+                    Ok(more) => sent += more,
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        break;
+                    }
                 }
+            }
+            while self.is_under_way(peer, sent) {
+                std::thread::yield_now();
             }
         }
         self.set_nonblocking(false);
@@ -85,7 +97,7 @@ pub(crate) trait Filled: AsRawFd {
 }
 
 macro_rules! filled {
-    ($type:ty, $put:expr, $take:expr) => {
+    ($type:ty, $put:expr, $take:expr $(, $is_under_way:item)?) => {
         impl Filled for $type {
             fn put(&self, bytes: &[u8]) -> io::Result<usize> {
                 $put(self, bytes)
@@ -98,10 +110,19 @@ macro_rules! filled {
             fn set_nonblocking(&self, nonblocking: bool) {
                 self.set_nonblocking(nonblocking).unwrap();
             }
+
+            $($is_under_way)?
         }
     };
 }
 
-filled!(TcpStream, |mut it: &TcpStream, b| it.write(b), |mut it: &TcpStream, b| it.read(b));
+filled!(
+    TcpStream,
+    |mut it: &TcpStream, b| it.write(b),
+    |mut it: &TcpStream, b| it.read(b),
+    fn is_under_way(&self, peer: &TcpStream, sent: usize) -> bool {
+        raw::not_received(self) + raw::not_taken(peer) != sent
+    }
+);
 filled!(UnixStream, |mut it: &UnixStream, b| it.write(b), |mut it: &UnixStream, b| it.read(b));
 filled!(UnixDatagram, UnixDatagram::send, UnixDatagram::recv);

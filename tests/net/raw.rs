@@ -30,6 +30,23 @@ pub(crate) fn shrink(socket: &(impl AsRawFd + ?Sized)) {
     set(socket, libc::SO_RCVBUF, &[1]);
 }
 
+fn ask(socket: &(impl AsRawFd + ?Sized), request: libc::Ioctl) -> usize {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: both requests write one `int`.
+    assert_eq!(unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut bytes) }, 0);
+    bytes as usize
+}
+
+/// Bytes that were sent and whose receipt is not known here.
+pub(crate) fn not_received(socket: &(impl AsRawFd + ?Sized)) -> usize {
+    ask(socket, libc::TIOCOUTQ)
+}
+
+/// Bytes that have come and were not read yet.
+pub(crate) fn not_taken(socket: &(impl AsRawFd + ?Sized)) -> usize {
+    ask(socket, libc::FIONREAD)
+}
+
 /// How many descriptors this process may have.
 pub(crate) fn limit_descriptors(most: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };

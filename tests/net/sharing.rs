@@ -31,7 +31,7 @@ fn a_second_reader_is_refused_and_the_first_goes_on() {
 fn a_second_writer_is_refused_while_the_first_waits() {
     use pair::Filled;
     let (a, b) = pair::unix();
-    let sent = a.fill();
+    let sent = a.fill(&b);
     let a = Rc::new(a);
     let same = a.clone();
     let first = spawn(move || (&*same).write(b"x"));

@@ -127,7 +127,7 @@ fn sending<T: Filled + 'static>(
     close: fn(&T) -> io::Result<()>,
 ) -> Waiting {
     socket.shrink();
-    let sent = socket.fill();
+    let sent = socket.fill(&peer);
     let socket = Rc::new(socket);
     let same = socket.clone();
     Waiting {

@@ -2,8 +2,10 @@
 
 use super::{LONG, Trace, ms};
 use greenlet::pool::{Group, Pool};
+use greenlet::sync::Event;
 use greenlet::{idle, sleep, spawn, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 #[test]
 fn members_are_forgotten_when_they_end() {
@@ -24,7 +26,12 @@ fn members_are_forgotten_when_they_end() {
 #[test]
 fn tasks_from_elsewhere_can_be_added_and_discarded() {
     let group = Group::new();
-    let (kept, left, done) = (spawn(|| sleep(ms(1))), spawn(|| sleep(LONG)), spawn(|| ()));
+    let go = Rc::new(Event::new());
+    let wait = {
+        let go = go.clone();
+        move || drop(go.wait())
+    };
+    let (kept, left, done) = (spawn(wait), spawn(|| sleep(LONG)), spawn(|| ()));
     idle();
     group.add(&kept);
     group.add(&kept);
@@ -32,6 +39,7 @@ fn tasks_from_elsewhere_can_be_added_and_discarded() {
     group.add(&done);
     assert_eq!(group.len(), 2);
     assert!(group.discard(&left) && !group.discard(&left));
+    go.set();
     group.join();
     assert!(kept.is_finished() && !left.is_finished());
     left.kill();
