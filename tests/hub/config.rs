@@ -65,7 +65,7 @@ fn who_prints_the_configuration_may_wait_meanwhile() {
         }
     }
     let mut slow = Slow(String::new());
-    sleep(Duration::from_micros(10)); // a poller may first have to see how it can wait
+    sleep(Duration::from_millis(5)); // a poller may first have to see how it can wait
     write!(slow, "{}", config()).unwrap();
     assert_eq!(slow.0, config().to_string());
 }
