@@ -24,7 +24,7 @@ skip=(
     examples # programs of their own
 )
 # For the same reason the hub runs on epoll here; and storms are small.
-export GREENLET_HUB=epoll GREENLET_STORM=2000
+export GREENLET_HUB=epoll GREENLET_STORM=2000 GREENLET_SEEDS=20
 
 need_packages valgrind
 
