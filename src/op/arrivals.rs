@@ -1,6 +1,6 @@
 //! Accepting many connections by one request, for loops that take all there are.
 //!
-//! 4 to 5 of 20 to 28 us of processor time less for each connection that brings a byte and takes one
+//! 4 to 6 of 20 to 28 us of processor time less for each connection that brings a byte and takes one
 //! (6.18; 1, 8 and 200 clients at once).
 //!
 //! ```text

@@ -4,6 +4,7 @@ use crate::in_child::{in_child, this_test};
 use crate::{pair, raw};
 use greenlet::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use greenlet::{sleep, spawn, timeout, yield_now};
+use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -143,11 +144,17 @@ fn a_close_ends_the_loop_and_what_it_has_left() {
     let (listener, address) = listen();
     let listener = Rc::new(listener);
     let same = listener.clone();
+    let begun = Rc::new(Cell::new(false));
+    let says = begun.clone();
     let server = spawn(move || {
         let mut incoming = begin(&same, address);
+        says.set(true);
         let error = incoming.next().unwrap().unwrap_err().kind();
         (error, incoming.next().unwrap().unwrap_err().kind())
     });
+    while !begun.get() {
+        sleep(Duration::from_millis(1));
+    }
     pair::settle();
     listener.close().unwrap();
     assert_eq!(server.join().unwrap(), (ErrorKind::NotConnected, ErrorKind::NotConnected));
