@@ -201,6 +201,15 @@ impl Driver {
         tick_ns()
     }
 
+    /// Is an `AcceptMany` more than one accept here?
+    pub(crate) fn accepts_many(&self) -> bool {
+        match self {
+            #[cfg(feature = "uring")]
+            Driver::Uring(uring) => uring.accepts_many(),
+            Driver::Readiness(_) => false,
+        }
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         each!(self, driver => driver.counters())
     }

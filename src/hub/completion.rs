@@ -6,6 +6,7 @@
 
 use super::Hub;
 use super::report::WaitsFor;
+use super::wait_list::{WaitList, WaitNode};
 use crate::driver::{Completion, Entry, Fd, MORE, Pushed, Request, Token};
 use crate::greenlet::Block;
 use std::cell::{Cell, RefCell};
@@ -13,6 +14,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomPinned;
 use std::pin::Pin;
+use std::ptr::null;
+
+/// A stream that has brought as many, and nobody takes them, is stopped.
+const STREAM_ROOM: usize = 64;
 
 /// As many operations may end at once, one after the other, until their greenlet yields.
 const INLINE_ENDS: u32 = 64;
@@ -68,6 +73,8 @@ impl Operation {
 }
 
 /// A request that ends many times: each result is kept until somebody takes it.
+///
+/// It is not counted among the operations in flight: who waits for it is.
 #[repr(C, align(8))]
 pub(crate) struct Stream {
     entry: Entry,
@@ -76,21 +83,26 @@ pub(crate) struct Stream {
     armed: Cell<bool>,
     /// Answers to cancellations that are still to come.
     cancels: Cell<u32>,
-    /// Who is woken by a result.
-    waiter: Cell<*const Block>,
+    /// Who is woken by a result, and by the end.
+    waiters: WaitList,
     _pinned: PhantomPinned,
 }
 
 impl Stream {
-    pub(crate) fn new(request: Request) -> Stream {
-        Stream {
+    /// One that its token knows already: so it is made where it stays.
+    pub(crate) fn new(request: Request) -> Pin<Box<Stream>> {
+        let mut stream = Box::pin(Stream {
             entry: Entry::new(request, Token::nobody()),
             results: RefCell::default(),
             armed: Cell::new(false),
             cancels: Cell::new(0),
-            waiter: Cell::new(std::ptr::null()),
+            waiters: WaitList::new(),
             _pinned: PhantomPinned,
-        }
+        });
+        let token = Token::new(&raw const *stream, Token::STREAM);
+        // SAFETY: nothing is moved out.
+        unsafe { stream.as_mut().get_unchecked_mut() }.entry.token = token;
+        stream
     }
 
     /// The oldest result that nobody has taken.
@@ -108,12 +120,17 @@ impl Stream {
         !self.armed.get() && self.cancels.get() == 0
     }
 
-    /// Whom the next result wakes; null for nobody.
-    ///
-    /// # Safety
-    /// - It is set to null again before that greenlet's frame is left.
-    pub(crate) unsafe fn set_waiter(&self, block: *const Block) {
-        self.waiter.set(block);
+    /// Calls `wait`, which parks, and says by its argument when something has come, or changed.
+    pub(crate) fn watch<R>(&self, hub: &Hub, wait: impl FnOnce(&WaitNode) -> R) -> R {
+        let node = WaitNode::new();
+        // SAFETY: taken out below; nothing that parks here unwinds.
+        unsafe { self.waiters.add(&node) };
+        hub.in_flight.set(hub.in_flight.get() + 1);
+        let result = wait(&node);
+        hub.in_flight.set(hub.in_flight.get() - 1);
+        // SAFETY: in this list, or fired.
+        unsafe { self.waiters.remove(&node) };
+        result
     }
 }
 
@@ -153,10 +170,8 @@ impl Hub {
     ///
     /// # Safety
     /// - It is over, and stays where it is until it is over again.
-    pub(crate) unsafe fn arm(&self, stream: &mut Stream) {
-        stream.entry.token = Token::new(&raw const *stream, Token::STREAM);
+    pub(crate) unsafe fn arm(&self, stream: &Stream) {
         stream.armed.set(true);
-        self.in_flight.set(self.in_flight.get() + 1);
         // SAFETY: the caller's promise.
         let pushed = unsafe { self.driver.borrow_mut().push(&stream.entry) };
         assert_eq!(pushed, Pushed::Queued, "streams are always queued");
@@ -169,7 +184,22 @@ impl Hub {
         }
         let more = self.driver.borrow_mut().cancel(&stream.entry);
         stream.cancels.set(more);
-        self.in_flight.set(self.in_flight.get() + more as usize);
+    }
+
+    /// Ends a stream and waits for it, unless `goes_on` again meanwhile. Not interrupted.
+    pub(crate) fn end_stream(&self, stream: &Stream, goes_on: impl Fn() -> bool) {
+        while !stream.is_over() && !goes_on() {
+            self.cancel_stream(stream); // once more, if the kernel did not find it
+            stream.watch(self, |_| self.park());
+        }
+    }
+
+    /// Stops a stream that has brought more than anybody takes.
+    #[cold]
+    pub(super) fn stop_full(&self) {
+        // SAFETY: it was armed when its last completion came, and nobody has run since.
+        let stream = unsafe { &*self.full.replace(null()) };
+        self.cancel_stream(stream);
     }
 
     /// Turns a completion into a wake.
@@ -219,9 +249,8 @@ impl Hub {
         } else {
             // SAFETY: as above.
             let stream = unsafe { &*token.address::<Stream>() };
-            self.in_flight.set(self.in_flight.get() - 1);
             stream.cancels.set(stream.cancels.get() - 1);
-            self.wake_waiter(stream);
+            stream.waiters.wake_all();
         }
     }
 
@@ -231,17 +260,13 @@ impl Hub {
         let stream = unsafe { &*completion.token.address::<Stream>() };
         if completion.flags & MORE == 0 {
             stream.armed.set(false);
-            self.in_flight.set(self.in_flight.get() - 1);
         }
-        stream.results.borrow_mut().push_back(completion.result);
-        self.wake_waiter(stream);
-    }
-
-    fn wake_waiter(&self, stream: &Stream) {
-        // SAFETY: null, or a greenlet in one of whose frames it was set.
-        if let Some(waiter) = unsafe { stream.waiter.get().as_ref() } {
-            self.wake(waiter);
+        let mut results = stream.results.borrow_mut();
+        results.push_back(completion.result);
+        if results.len() >= STREAM_ROOM {
+            self.full.set(stream);
         }
+        stream.waiters.wake_all();
     }
 
     /// As [`cancel`](Hub::cancel), also waking whoever waits for it, to see what else has changed.
@@ -267,6 +292,11 @@ impl Hub {
     /// Closes a descriptor that no operation names any more.
     pub(crate) fn close_fd(&self, fd: Fd) -> io::Result<()> {
         self.driver.borrow_mut().close(fd)
+    }
+
+    /// Is there a request by which connections are accepted until it is cancelled?
+    pub(crate) fn accepts_many(&self) -> bool {
+        self.driver.borrow().accepts_many()
     }
 
     /// Forgets a descriptor that somebody else will close.

@@ -19,7 +19,7 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
@@ -46,6 +46,9 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// How many hubs there have been.
+static HUBS: AtomicU64 = AtomicU64::new(0);
 
 #[cold]
 #[inline(never)]
@@ -121,6 +124,8 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         round_left: Cell::new(0),
         round: Cell::new(wanted.round.value),
         inline_left: Cell::new(0),
+        number: HUBS.fetch_add(1, Ordering::Relaxed),
+        full: Cell::new(null()),
         in_flight: Cell::new(0),
         lent: Cell::new(0),
         next_number: Cell::new(0),
@@ -243,6 +248,11 @@ impl Hub {
             self.park();
         }
         self.take_back(&deadline);
+    }
+
+    /// Which hub this is: an address may be another one's later.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The hub's own greenlet: the parent of its tasks.

@@ -77,7 +77,11 @@ pub(crate) struct Hub {
     round: Cell<u32>,
     /// How many operations may still end at once before their greenlet yields.
     inline_left: Cell<u32>,
-    /// Operations and streams whose last completion has not come.
+    /// Unlike any other hub's in this process.
+    number: u64,
+    /// A stream that has brought more than anybody takes.
+    full: Cell<*const Stream>,
+    /// Operations whose last completion has not come, and greenlets that wait for streams.
     in_flight: Cell<usize>,
     /// Numbers for deadlines that interrupt.
     next_number: Cell<u64>,

@@ -74,5 +74,9 @@ impl Hub {
             driver.enter(wait);
         }
         driver.reap(|completion| self.complete(completion));
+        drop(driver);
+        if !self.full.get().is_null() {
+            self.stop_full();
+        }
     }
 }

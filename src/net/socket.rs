@@ -1,5 +1,6 @@
 //! What all sockets are: a descriptor, how long its calls may take, and whether they may park.
 
+use super::patience::accept_patiently;
 use crate::op::{self, Descriptor, Direction, PooledBytes, RawAddress};
 use std::cell::Cell;
 use std::fmt;
@@ -145,6 +146,10 @@ impl Socket {
         Ok((Socket::new(Descriptor::adopt_as_is(fd)), address))
     }
 
+    pub(super) fn incoming(&self) -> Incoming<'_> {
+        Incoming { socket: self, loops: op::Incoming::new(&self.descriptor) }
+    }
+
     pub(super) fn close(&self) -> io::Result<()> {
         self.descriptor.close()
     }
@@ -163,6 +168,22 @@ impl Socket {
             }
         }
         shown.field("fd", &self.descriptor).finish()
+    }
+}
+
+/// The connections that come to a listener.
+pub(super) struct Incoming<'a> {
+    socket: &'a Socket,
+    loops: op::Incoming<'a>,
+}
+
+impl Incoming<'_> {
+    /// The next one; patient as `patience.rs` says.
+    pub(super) fn next(&mut self) -> io::Result<Socket> {
+        let Incoming { socket, loops } = self;
+        let fd =
+            accept_patiently(|| socket.limited(&socket.read_limit, |_, limit| loops.next(limit)))?;
+        Ok(Socket::new(Descriptor::adopt_as_is(fd)))
     }
 }
 

@@ -1,28 +1,51 @@
 //! accept4(2): a connection out of a listener's queue, one for each who asks.
 //!
-//! Accepting many by one entry was tried: 2 to 6 of 20 to 28 us of processor time less for each
-//! connection that brings a byte and takes one (6.18, 1 to 200 clients at once). It belongs to a loop
-//! that takes all there is, not to a single call: what nobody has asked for yet would be held here,
-//! where a listener that moves to another thread, or is closed, must not leave it.
+//! Those that a loop has left, or still brings, come first: `arrivals.rs`.
 #![expect(unsafe_code, reason = "the kernel writes an address")]
 
 use super::turn::in_turn;
-use super::{Descriptor, Direction, RawAddress, perform};
+use super::{Descriptor, Direction, RawAddress, arrivals, perform};
 use crate::driver::Request;
 use crate::hub::hub;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Takes the next connection, in the mode that this thread's hub wants, and the peer's address.
 pub(crate) fn accept(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
 ) -> io::Result<(OwnedFd, RawAddress)> {
-    in_turn(descriptor, limit_ns, |limit_ns| accept_now(descriptor, limit_ns))
+    in_turn(descriptor, limit_ns, |limit_ns| match arrivals::take(descriptor, false, limit_ns)? {
+        Some(fd) => peer(fd),
+        None => accept_now(descriptor, limit_ns),
+    })
 }
 
-fn accept_now(descriptor: &Descriptor, limit_ns: Option<u64>) -> io::Result<(OwnedFd, RawAddress)> {
+/// A connection that was accepted without its address.
+#[cold]
+fn peer(fd: OwnedFd) -> io::Result<(OwnedFd, RawAddress)> {
+    let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
+    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: the variables have the room that they say.
+    let result =
+        unsafe { libc::getpeername(fd.as_raw_fd(), address.as_mut_ptr().cast(), &raw mut length) };
+    match (result, io::Error::last_os_error()) {
+        // SAFETY: zeroed to begin with.
+        (0, _) => Ok((fd, (unsafe { address.assume_init() }, length))),
+        // Reset by now. The listener is all right.
+        (_, error) if error.raw_os_error() == Some(libc::ENOTCONN) => {
+            Err(io::Error::from_raw_os_error(libc::ECONNABORTED))
+        }
+        (_, error) => Err(error),
+    }
+}
+
+/// As [`accept`], for whoever has his turn.
+pub(super) fn accept_now(
+    descriptor: &Descriptor,
+    limit_ns: Option<u64>,
+) -> io::Result<(OwnedFd, RawAddress)> {
     descriptor.fit()?;
     let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;

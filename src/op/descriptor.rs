@@ -7,6 +7,7 @@
 //!   out of its descriptor's list before that frame is left.
 #![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
 
+use super::arrivals::Arrivals;
 use super::turn::Line;
 use crate::driver::Fd;
 use crate::greenlet::current_block;
@@ -42,10 +43,13 @@ pub(crate) struct Descriptor {
     /// Who waits for the operations to end, in `close`.
     closers: WaitList,
     line: Line,
+    /// Connections that were accepted before anybody asked for them.
+    arrivals: Arrivals,
 }
 
 // SAFETY: the list, the closers and the line are empty unless an operation, or `close`, borrows it; and
-// it is not `Sync`, so that nobody borrows it when it moves.
+// it is not `Sync`, so that nobody borrows it when it moves. What
+// the arrivals refer to is at rest then, or they let go of it: **Leaked, not shared**.
 unsafe impl Send for Descriptor {}
 
 /// An operation that names a descriptor, in the frame of whoever waits for it.
@@ -110,6 +114,7 @@ impl Descriptor {
             first: Cell::new(null()),
             closers: WaitList::new(),
             line: Line::new(),
+            arrivals: Arrivals::none(),
         }
     }
 
@@ -122,6 +127,11 @@ impl Descriptor {
     #[inline]
     pub(super) fn line(&self) -> &Line {
         &self.line
+    }
+
+    #[inline]
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Is it open?
@@ -215,6 +225,7 @@ impl Descriptor {
             // SAFETY: as above.
             hub().cancel_and_wake(unsafe { &*in_flight.operation });
         }
+        self.arrivals.close();
         // From a destructor while the thread unwinds the others cannot leave: what they had begun was
         // told to end, and the kernel keeps the file until it has.
         while !self.first.get().is_null() && hub().others_can_run() {
@@ -235,12 +246,14 @@ impl Descriptor {
     /// When it was closed: there is none any more.
     pub(crate) fn into_owned(self) -> OwnedFd {
         assert!(!self.closed.get(), "a closed socket or file has no descriptor to give away");
+        self.arrivals.close();
+        self.arrivals.free();
         let fd = self.fd.get();
         if let Some(hub) = hub_if_any() {
             hub.forget_fd(fd);
         }
         let _ = set_nonblocking(fd.number(), false);
-        std::mem::forget(self); // the list of closers is empty
+        std::mem::forget(self); // the lists are empty
         // SAFETY: ours, and open.
         unsafe { OwnedFd::from_raw_fd(fd.number()) }
     }
@@ -248,7 +261,12 @@ impl Descriptor {
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        if self.closed.get() {
+        let is_closed = self.closed.get();
+        if !is_closed {
+            self.arrivals.close();
+        }
+        self.arrivals.free();
+        if is_closed {
             return;
         }
         debug_assert!(self.first.get().is_null(), "**Closed when nobody names it**");

@@ -17,6 +17,7 @@
 #![expect(unsafe_code, reason = "hands buffers to the kernel")]
 
 mod accept;
+mod arrivals;
 mod connect;
 mod datagram;
 mod descriptor;
@@ -30,6 +31,7 @@ mod turn;
 mod write;
 
 pub(crate) use accept::accept;
+pub(crate) use arrivals::Incoming;
 pub(crate) use connect::connect;
 pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};

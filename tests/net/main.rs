@@ -6,6 +6,7 @@ mod in_child;
 
 mod datagrams;
 mod elsewhere;
+mod incoming;
 mod interrupts;
 mod limits;
 mod masked;

@@ -141,6 +141,10 @@ impl Uring {
         self.pool.as_mut().expect("a completion named this buffer").put_back(number);
     }
 
+    pub(super) fn accepts_many(&self) -> bool {
+        self.capabilities.has(Capabilities::ACCEPT.with(Capabilities::MULTISHOT_ACCEPT))
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.counters
     }

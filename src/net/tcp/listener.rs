@@ -1,9 +1,8 @@
 //! What accepts TCP connections.
 
 use super::TcpStream;
-use crate::net::patience::accept_patiently;
 use crate::net::sockaddr;
-use crate::net::socket::Socket;
+use crate::net::socket::{self, Socket};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -11,8 +10,11 @@ use std::os::fd::OwnedFd;
 
 /// A TCP socket that connections come to, with the methods of [`std::net::TcpListener`].
 ///
-/// Any number of greenlets may accept at once: first come, first served. Each connection is taken from
-/// the kernel only when somebody asks for it.
+/// Any number of greenlets may accept at once: first come, first served. [`accept`] takes one connection
+/// from the kernel, [`incoming`] all that there are.
+///
+/// [`accept`]: TcpListener::accept
+/// [`incoming`]: TcpListener::incoming
 ///
 /// ```
 /// use greenlet::net::{TcpListener, TcpStream};
@@ -80,6 +82,14 @@ impl TcpListener {
 
     /// The connections that come, without end; each step parks until there is one.
     ///
+    /// On io_uring the kernel accepts all that come, from the first step on until this is dropped, or
+    /// until 64 or more wait for their step: that takes less time than one by one. Those that are left
+    /// then come first in later calls of `accept` and `incoming`; they are reset when the listener is
+    /// dropped or closed. Where others accept from the same socket ([`try_clone`](TcpListener::try_clone),
+    /// other processes), or where what waits is to stay in the kernel's queue, use `accept` in a loop.
+    /// If it is forgotten ([`std::mem::forget`]), the kernel goes on accepting, for the thread that it
+    /// was used on, until the listener is closed there or the thread ends.
+    ///
     /// While there is no descriptor or memory for one more (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`),
     /// it waits and tries again: after 10 ms, then twice as long each time, up to a second. Standard
     /// error says so, once a second at most.
@@ -89,9 +99,9 @@ impl TcpListener {
     /// [`close`](TcpListener::close) every step is the error `NotConnected`.
     ///
     /// # Cancellation
-    /// As [`accept`](TcpListener::accept).
+    /// As [`accept`](TcpListener::accept). Dropping it waits for the kernel, and is not interrupted.
     pub fn incoming(&self) -> Incoming<'_> {
-        Incoming { listener: self }
+        Incoming { incoming: self.socket.incoming(), listener: self }
     }
 
     /// Ends the calls in which other greenlets wait, waits for them, and closes the socket: whoever
@@ -181,17 +191,22 @@ impl fmt::Debug for TcpListener {
 }
 
 /// The connections that come to a [`TcpListener`]; made by [`incoming`](TcpListener::incoming).
-#[derive(Debug)]
 pub struct Incoming<'a> {
+    incoming: socket::Incoming<'a>,
     listener: &'a TcpListener,
+}
+
+impl fmt::Debug for Incoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("listener", self.listener).finish()
+    }
 }
 
 impl Iterator for Incoming<'_> {
     type Item = io::Result<TcpStream>;
 
     fn next(&mut self) -> Option<io::Result<TcpStream>> {
-        let accepted = accept_patiently(|| self.listener.socket.accept());
-        Some(accepted.map(|(socket, _)| TcpStream { socket }))
+        Some(self.incoming.next().map(|socket| TcpStream { socket }))
     }
 }
 

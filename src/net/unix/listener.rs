@@ -1,9 +1,8 @@
 //! What accepts UNIX streams.
 
 use super::UnixStream;
-use crate::net::patience::accept_patiently;
 use crate::net::sockaddr;
-use crate::net::socket::Socket;
+use crate::net::socket::{self, Socket};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -75,7 +74,7 @@ impl UnixListener {
     /// # Cancellation
     /// As [`accept`](UnixListener::accept).
     pub fn incoming(&self) -> UnixIncoming<'_> {
-        UnixIncoming { listener: self }
+        UnixIncoming { incoming: self.socket.incoming(), listener: self }
     }
 
     /// Ends the calls in which other greenlets wait, waits for them, and closes: see
@@ -139,17 +138,22 @@ impl fmt::Debug for UnixListener {
 }
 
 /// The connections that come to a [`UnixListener`]; made by [`incoming`](UnixListener::incoming).
-#[derive(Debug)]
 pub struct UnixIncoming<'a> {
+    incoming: socket::Incoming<'a>,
     listener: &'a UnixListener,
+}
+
+impl fmt::Debug for UnixIncoming<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnixIncoming").field("listener", self.listener).finish()
+    }
 }
 
 impl Iterator for UnixIncoming<'_> {
     type Item = io::Result<UnixStream>;
 
     fn next(&mut self) -> Option<io::Result<UnixStream>> {
-        let accepted = accept_patiently(|| self.listener.socket.accept());
-        Some(accepted.map(|(socket, _)| UnixStream { socket }))
+        Some(self.incoming.next().map(|socket| UnixStream { socket }))
     }
 }
 
