@@ -2,6 +2,7 @@
 //! concept.
 //!
 //! Each test runs on a thread of its own, with a hub of its own.
+#![cfg(feature = "hub")]
 
 mod dag;
 mod group;

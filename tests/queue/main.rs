@@ -1,6 +1,7 @@
 //! Queues: order, room, closing, kills and limits while waiting. One file per concept.
 //!
 //! Each test runs on a thread of its own, with a hub of its own.
+#![cfg(feature = "hub")]
 
 mod broadcast;
 mod closing;

@@ -2,6 +2,7 @@
 //! while waiting and in the moment of being served, shielded, dropped with waiters, and at random.
 //!
 //! `cases` holds what must be so for all of them; each file has what is particular to one.
+#![cfg(feature = "hub")]
 
 mod allocations;
 mod async_result;
