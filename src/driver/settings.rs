@@ -77,7 +77,6 @@ capabilities! {
     EXT_ARG = "ext_arg",
     MULTISHOT_ACCEPT = "multishot_accept",
     BUFFER_RING = "buffer_ring",
-    CANCEL_FD = "cancel_fd",
     POLL_FIRST = "poll_first",
     /// Operations; without one, its descriptor is polled and the system call made.
     ACCEPT = "accept",

@@ -10,8 +10,8 @@
 
 use super::control::{Block, Node, ROOT, STARTED};
 use super::outermost::OutermostCalls;
-use super::park::Scheduler;
 use super::report;
+use super::scheduler::Scheduler;
 use super::trace::Tracer;
 use crate::arch;
 use crate::stack::{self, AlternateStack, Cache};
@@ -94,6 +94,7 @@ impl Thread {
     }
 
     /// As [`is_ending`](Thread::is_ending), and from then on the flag says so, too.
+    #[cfg(feature = "hub")]
     #[inline]
     pub(super) fn notice_its_end(&self) -> bool {
         let ending = self.is_ending();

@@ -17,8 +17,8 @@ use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNBOUND};
 use super::current::{ORPHAN, TRACED, Thread};
 use super::error::{ChildExit, GreenletExit};
 use super::handle::Greenlet;
-use super::park::{self, WOKEN};
 use super::report;
+use super::scheduler::{self, WOKEN};
 use super::state::GreenletId;
 use super::switch::{Cargo, depart_for_ever, takes};
 use super::value::{Received, ValueType};
@@ -47,9 +47,9 @@ pub(super) fn route<'a>(
         let ancestor = nearest_with_body(from);
         let is_here = here.is_some() && std::ptr::eq(ancestor, thread.current());
         let awaited = if is_here { here } else { ancestor.awaited() };
-        if park::is_parked(ancestor) {
+        if scheduler::is_parked(ancestor) {
             match cargo {
-                Cargo::Throw(thrown) => park::deliver(ancestor, thrown.payload),
+                Cargo::Throw(thrown) => scheduler::deliver(ancestor, thrown.payload),
                 other => {
                     report_value(&other, exit, ancestor);
                     discard(other);

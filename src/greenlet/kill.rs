@@ -9,8 +9,8 @@ use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, REFUSAL, STARTED, UNCO
 use super::current::{KILLING, ORPHAN, Thread, thread_or_none};
 use super::death;
 use super::error::{GreenletExit, Thrown};
-use super::park;
 use super::report::{self, Called};
+use super::scheduler;
 use super::switch::{Cargo, depart, depart_for_ever};
 use super::value::ValueType;
 use crate::arch::Word;
@@ -42,11 +42,11 @@ fn is_killing(block: &Block) -> bool {
 /// Ends `victim`, which is suspended or has not started, before this returns; one that is parked is
 /// told to exit, once, and ends when it is its turn.
 pub(super) fn kill_now(thread: &Thread, victim: &Block) {
-    if park::is_parked(victim) {
+    if scheduler::is_parked(victim) {
         // What it borrows may be gone already: then it stays where it is.
         if !victim.has(EXIT_SENT) && !thread.is_ending() {
             victim.set(EXIT_SENT);
-            park::deliver(victim, Box::new(GreenletExit));
+            scheduler::deliver(victim, Box::new(GreenletExit));
         }
         return;
     }
@@ -170,7 +170,7 @@ pub(super) fn kill_all(thread: &Thread) -> usize {
     for _ in 0..ROUNDS {
         let mut left = Vec::new();
         thread.for_each_alive(|node| {
-            if node.block().is_some_and(|block| !park::is_parked(block)) {
+            if node.block().is_some_and(|block| !scheduler::is_parked(block)) {
                 left.push(super::Greenlet::of(node));
             }
         });
@@ -184,6 +184,6 @@ pub(super) fn kill_all(thread: &Thread) -> usize {
         }
     }
     let mut count = 0;
-    thread.for_each_alive(|node| count += usize::from(!park::is_fallback(node)));
+    thread.for_each_alive(|node| count += usize::from(!scheduler::is_fallback(node)));
     count
 }

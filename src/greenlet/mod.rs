@@ -4,7 +4,8 @@
 //!
 //! ```text
 //!  error state value       what crosses, and what can go wrong
-//!  control seat current outermost report   the blocks, this thread's state, lines on standard error
+//!  control seat current scheduler outermost report   the blocks, this thread's state, lines on
+//!                          standard error
 //!  switch                  the one place that crosses stacks
 //!  park trace local        seams: schedulers, callbacks, values per greenlet
 //!  death kill throw        how greenlets end, and to whom their end goes
@@ -32,13 +33,16 @@ mod inspect;
 mod kill;
 mod local;
 mod outermost;
+#[cfg(feature = "hub")]
 mod park;
 mod report;
+mod scheduler;
 #[cfg(feature = "hub")]
 mod seat;
 mod state;
 mod suspend;
 mod switch;
+#[cfg(feature = "hub")]
 mod task;
 mod throw;
 mod trace;
@@ -66,10 +70,11 @@ pub(crate) use {
     error::{Payload, describe},
     kill::give_up_current,
     park::{
-        Scheduler, block_of, current_block, current_scheduled, for_each_alive, hand_over,
-        hand_over_plainly, handle_of, id_of, is_parked, is_plain, leave_untraced, let_end_unseen,
-        may_hand_over, raise_in_suspended, scheduler, set_scheduler,
+        block_of, current_block, current_scheduled, for_each_alive, hand_over, hand_over_plainly,
+        handle_of, id_of, is_plain, leave_untraced, let_end_unseen, may_hand_over,
+        raise_in_suspended, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
+    scheduler::{Scheduler, is_parked, scheduler},
     task::{TaskStack, dismiss, set_name},
 };

@@ -1,46 +1,17 @@
-//! The seam for a scheduler: greenlets that only it may resume.
+//! The seam for a scheduler: how it parks the current greenlet and resumes another.
 //!
-//! A parked greenlet awaits a private type, so that no user's value matches. Whoever throws at it
-//! hands the payload to the scheduler; whoever dies under it hands over to the scheduler's own
-//! greenlet.
-//!
-//! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
+//! What the rest of the tree knows of the parked is in `scheduler.rs`.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{Block, EXIT_SENT, Node, UNTRACED};
+use super::control::{Block, EXIT_SENT, UNTRACED};
 use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
+use super::scheduler::{Scheduler, WOKEN, Woken, deliver, is_parked};
 use super::state::GreenletId;
 use super::switch::{Cargo, Raised, depart, received};
-use super::value::ValueType;
 use crate::arch::{self, Word};
-use std::cell::Cell;
-use std::ptr::{self, null};
-
-/// What a wake brings. Private: nobody else can send one.
-pub(crate) struct Woken;
-
-/// The type that the parked await, at one address.
-pub(super) static WOKEN: ValueType = ValueType::new::<Woken>();
-
-/// What the tree needs of the scheduler of its thread.
-pub(crate) struct Scheduler {
-    /// Takes a payload that is to be raised in a parked greenlet when its wait is over.
-    pub(crate) deliver: fn(&Scheduler, &Block, Payload),
-    /// Ends all that it has running; called in the root greenlet, before the tree does the same.
-    pub(crate) wind_up: fn(&Scheduler),
-    /// Gives up what is left: the thread's locals are destroyed, and none of its code runs any more.
-    pub(crate) close: unsafe fn(*const Scheduler),
-    /// The parked greenlet that runs when one dies under a parked ancestor.
-    pub(crate) fallback: Cell<*const Block>,
-}
-
-/// This thread's scheduler; null if there is none.
-#[inline(always)]
-pub(crate) fn scheduler() -> *const Scheduler {
-    thread_or_none().scheduler.get()
-}
+use std::ptr::null;
 
 /// Makes `scheduler` that of this thread; null for none.
 ///
@@ -148,21 +119,6 @@ fn raise_later(outcome: Result<(), Raised>) {
     }
 }
 
-/// Is this greenlet parked?
-#[inline]
-pub(crate) fn is_parked(block: &Block) -> bool {
-    ptr::eq(block.expect.get(), &raw const WOKEN)
-}
-
-/// Is this the scheduler's own greenlet?
-pub(super) fn is_fallback(node: &Node) -> bool {
-    // SAFETY: null, or a scheduler that is still there.
-    let scheduler = unsafe { scheduler().as_ref() };
-    node.block().is_some_and(|block| {
-        scheduler.is_some_and(|scheduler| ptr::eq(scheduler.fallback.get(), block))
-    })
-}
-
 /// Nobody will be told how this greenlet ends.
 pub(crate) fn let_end_unseen(block: &Block) {
     block.set(EXIT_SENT);
@@ -171,13 +127,6 @@ pub(crate) fn let_end_unseen(block: &Block) {
 /// Nobody will be told of transfers to this greenlet, which is the scheduler's own.
 pub(crate) fn leave_untraced(block: &Block) {
     block.set(UNTRACED);
-}
-
-/// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.
-pub(super) fn deliver(block: &Block, payload: Payload) {
-    // SAFETY: whoever is parked was parked by a scheduler, which stays where it is.
-    let scheduler = unsafe { &*scheduler() };
-    (scheduler.deliver)(scheduler, block, payload);
 }
 
 /// Raises `payload` in a greenlet that waits for a switch, and parks the current one.
@@ -217,7 +166,8 @@ mod tests {
     use super::super::task::TaskStack;
     use super::super::{Greenlet, Received, SwitchError, Why, current, root};
     use super::*;
-    use std::cell::RefCell;
+    use crate::greenlet::value::ValueType;
+    use std::cell::{Cell, RefCell};
     use std::rc::Rc;
 
     #[repr(C)]

@@ -22,8 +22,8 @@ use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
 use super::error::{ChildExit, Thrown};
 use super::handle::Greenlet;
 use super::kill;
-use super::park;
 use super::report;
+use super::scheduler;
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType, pack, unpack};
 use super::{SwitchError, Why};
@@ -290,7 +290,7 @@ pub(super) fn takes(awaited: &ValueType, kind: &ValueType) -> bool {
 /// Why `target`, which does not take `kind`, refuses it.
 pub(super) fn reason(target: &Block, kind: &ValueType) -> Why {
     match target.awaited() {
-        _ if park::is_parked(target) => Why::Parked,
+        _ if scheduler::is_parked(target) => Why::Parked,
         Some(awaited) => Why::WrongType { sent: kind.name(), awaited: awaited.name() },
         None => Why::NoBody,
     }

@@ -8,7 +8,8 @@
 use super::control::{Block, BodyTable, STARTED, UNCOMMON};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::entry::{LARGEST_IN_PLACE, closure_of, drop_closure, occupy};
-use super::park::{WOKEN, arrive_woken};
+use super::park::arrive_woken;
+use super::scheduler::WOKEN;
 use super::switch::{Cargo, depart_for_ever};
 use super::value::ValueType;
 use super::{death, local};

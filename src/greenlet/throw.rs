@@ -6,8 +6,8 @@ use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND};
 use super::current::{Thread, thread};
 use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
-use super::park;
 use super::report::{self, Called};
+use super::scheduler;
 use super::switch::{Cargo, Failed, Raised, allowed, depart, received, take, takes};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType};
@@ -51,12 +51,12 @@ unsafe fn throw_boxed(
         if block.has(UNBOUND) {
             return refused(Why::NoBody, thrown);
         }
-        if park::is_parked(block) {
+        if scheduler::is_parked(block) {
             // Its scheduler ends the wait first, so nobody answers: only `()` can.
             if !awaited.is::<()>() {
                 return refused(Why::Parked, thrown);
             }
-            park::deliver(block, thrown.payload);
+            scheduler::deliver(block, thrown.payload);
             return Ok(());
         }
         if block.has(STARTED) {
@@ -78,7 +78,7 @@ unsafe fn throw_boxed(
     let quiet = thrown.payload.is::<GreenletExit>();
     let mut route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
     if let Route::To(block, _) = &route
-        && park::is_parked(block)
+        && scheduler::is_parked(block)
     {
         // It was given to a parked ancestor. Its scheduler would run now, and nobody answer us: so
         // we are told of the end ourselves.

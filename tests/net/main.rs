@@ -1,4 +1,5 @@
 //! Sockets, on the kernel's loopback. All of it also runs with `GREENLET_HUB=epoll`.
+#![cfg(feature = "hub")]
 
 #[allow(unsafe_code, reason = "limits the child")]
 #[path = "../support/in_child.rs"]

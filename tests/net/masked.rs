@@ -14,7 +14,6 @@ const MASKS: &[&str] = &[
     "submit_all,no_sqarray,registered_ring,no_iowait,ext_arg",
     "multishot_accept",
     "buffer_ring",
-    "cancel_fd",
     "poll_first",
     "accept",
     "connect",

@@ -1,8 +1,11 @@
 //! Tasks: spawning, joining, killing, links, waiting for several, scopes. One file per concept.
 //!
 //! The hub is the best that works here; `GREENLET_HUB=epoll cargo test --test task` takes the other.
+#![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "limits of child processes")]
 
+#[path = "../support/counting.rs"]
+mod counting;
 #[path = "../support/in_child.rs"]
 mod in_child;
 #[path = "../support/trace.rs"]

@@ -1,4 +1,5 @@
 //! Sleeping, and time limits. Waits of `LONG` are ended by something else.
+#![cfg(feature = "hub")]
 
 #[path = "../support/trace.rs"]
 mod trace;

@@ -17,10 +17,8 @@ const OPERATIONS: [(u8, Capabilities); 8] = [
 ];
 
 /// Came with 5.19, as did what has no mark of its own.
-const SINCE_5_19: Capabilities = Capabilities::MULTISHOT_ACCEPT
-    .with(Capabilities::BUFFER_RING)
-    .with(Capabilities::CANCEL_FD)
-    .with(Capabilities::POLL_FIRST);
+const SINCE_5_19: Capabilities =
+    Capabilities::MULTISHOT_ACCEPT.with(Capabilities::BUFFER_RING).with(Capabilities::POLL_FIRST);
 
 /// Asks the kernel. The flags of the set-up are not among the answers: that they were taken is.
 ///

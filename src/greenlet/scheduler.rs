@@ -1,0 +1,61 @@
+//! What the tree knows of a scheduler: that some greenlets are parked, and whom to tell of them.
+//!
+//! A parked greenlet awaits a private type, so that no user's value matches. Whoever throws at it
+//! hands the payload to the scheduler; whoever dies under it hands over to the scheduler's own
+//! greenlet.
+//!
+//! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
+#![expect(unsafe_code, reason = "the scheduler is known by its address")]
+
+use super::control::{Block, Node};
+use super::current::thread_or_none;
+use super::error::Payload;
+use super::value::ValueType;
+use std::cell::Cell;
+use std::ptr;
+
+/// What a wake brings. Private: nobody else can send one.
+pub(crate) struct Woken;
+
+/// The type that the parked await, at one address.
+pub(super) static WOKEN: ValueType = ValueType::new::<Woken>();
+
+/// What the tree needs of the scheduler of its thread.
+pub(crate) struct Scheduler {
+    /// Takes a payload that is to be raised in a parked greenlet when its wait is over.
+    pub(crate) deliver: fn(&Scheduler, &Block, Payload),
+    /// Ends all that it has running; called in the root greenlet, before the tree does the same.
+    pub(crate) wind_up: fn(&Scheduler),
+    /// Gives up what is left: the thread's locals are destroyed, and none of its code runs any more.
+    pub(crate) close: unsafe fn(*const Scheduler),
+    /// The parked greenlet that runs when one dies under a parked ancestor.
+    pub(crate) fallback: Cell<*const Block>,
+}
+
+/// This thread's scheduler; null if there is none.
+#[inline(always)]
+pub(crate) fn scheduler() -> *const Scheduler {
+    thread_or_none().scheduler.get()
+}
+
+/// Is this greenlet parked?
+#[inline]
+pub(crate) fn is_parked(block: &Block) -> bool {
+    ptr::eq(block.expect.get(), &raw const WOKEN)
+}
+
+/// Is this the scheduler's own greenlet?
+pub(super) fn is_fallback(node: &Node) -> bool {
+    // SAFETY: null, or a scheduler that is still there.
+    let scheduler = unsafe { scheduler().as_ref() };
+    node.block().is_some_and(|block| {
+        scheduler.is_some_and(|scheduler| ptr::eq(scheduler.fallback.get(), block))
+    })
+}
+
+/// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.
+pub(super) fn deliver(block: &Block, payload: Payload) {
+    // SAFETY: whoever is parked was parked by a scheduler, which stays where it is.
+    let scheduler = unsafe { &*scheduler() };
+    (scheduler.deliver)(scheduler, block, payload);
+}
