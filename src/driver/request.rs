@@ -9,6 +9,7 @@ use std::ptr::null;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Request {
     /// Ends at once with 0.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask for nothing"))]
     Nop,
     /// accept4(2); `address` and `length` may be null.
     Accept { fd: Fd, address: *mut libc::sockaddr, length: *mut libc::socklen_t, flags: i32 },
