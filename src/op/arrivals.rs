@@ -49,8 +49,8 @@ impl Arrivals {
 
     /// The stream, if it is over or of this thread.
     fn here(&self) -> Option<&Armed> {
-        // SAFETY: null, or there until `close`, which whoever borrows a descriptor cannot outlive: it
-        // frees nothing that has users. `users` and `home` are touched by the descriptor's thread only.
+        // SAFETY: null, or there until `free`, which nobody who borrows the descriptor outlives. Of one
+        // that another thread's hub has, only `users` and `home` are read, which that hub never touches.
         let armed = unsafe { self.0.get().as_ref() }?;
         let is_here = || hub_if_any().is_some_and(|hub| hub.number() == armed.home.get());
         if armed.users.get() == 0 || is_here() {

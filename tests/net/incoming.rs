@@ -158,7 +158,6 @@ fn a_close_ends_the_loop_and_what_it_has_left() {
     pair::settle();
     listener.close().unwrap();
     assert_eq!(server.join().unwrap(), (ErrorKind::NotConnected, ErrorKind::NotConnected));
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 
     let (listener, address) = listen();
     let incoming = begin(&listener, address);
@@ -185,7 +184,6 @@ fn dropping_the_listener_closes_what_is_left() {
     drop(incoming);
     drop(listener);
     all.iter().for_each(ended);
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 #[test]
@@ -206,12 +204,12 @@ fn a_loop_that_unwinds_hands_back_what_it_has_left() {
 fn a_forgotten_loop_ends_with_its_listener() {
     let (listener, address) = listen();
     std::mem::forget(begin(&listener, address));
-    let _all = clients(address, 0..3);
+    let all = clients(address, 0..3);
     sleep(Duration::from_millis(1));
     assert_eq!(number(listener.accept().unwrap().0), 0);
     assert_eq!(number(listener.incoming().next().unwrap().unwrap()), 1);
     drop(listener);
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    ended(&all[2]);
 
     // Elsewhere it is let go; the thread's end ends it.
     let (listener, address) = std::thread::spawn(|| {
