@@ -30,7 +30,7 @@ fn tasks_from_elsewhere_can_be_added_and_discarded() {
     let go = Rc::new(Event::new());
     let wait = {
         let go = go.clone();
-        move || drop(go.wait())
+        move || go.wait()
     };
     let (kept, left, done) = (spawn(wait), spawn(|| sleep(LONG)), spawn(|| ()));
     idle();
