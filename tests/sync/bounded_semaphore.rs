@@ -1,26 +1,11 @@
 use crate::cases::{Subject, cases};
 use crate::holders::{hold, let_go};
+use crate::semaphore::exhausted;
 use greenlet::sync::{BoundedSemaphore, TooManyReleases};
 use greenlet::{Waitable, spawn, wait, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
-
-fn exhausted() -> Subject {
-    let semaphore = Rc::new(BoundedSemaphore::new(1));
-    let open = let_go(hold(&semaphore, |semaphore| semaphore.acquire()));
-    let (itself, asked) = (Rc::downgrade(&semaphore), semaphore.clone());
-    Subject {
-        wait: Rc::new(move |limit| match limit {
-            None => [semaphore.acquire()].len() == 1,
-            Some(limit) => semaphore.acquire_timeout(limit).is_some(),
-        }),
-        open,
-        state: Rc::new(move || format!("{asked:?}")),
-        hands_over: true,
-        itself,
-    }
-}
 
 fn uncontended() {
     let semaphore = BoundedSemaphore::new(1);
@@ -36,7 +21,7 @@ fn uncontended() {
     assert_eq!(format!("{semaphore:?}"), text);
 }
 
-cases!(exhausted, uncontended);
+cases!(|| exhausted!(BoundedSemaphore), uncontended);
 
 #[test]
 fn one_of_none_serves_nobody() {

@@ -6,21 +6,25 @@ use greenlet::{Waitable, spawn, wait, yield_now};
 use std::rc::Rc;
 use std::time::Duration;
 
-fn exhausted() -> Subject {
-    let semaphore = Rc::new(Semaphore::new(1));
-    let open = let_go(hold(&semaphore, |semaphore| semaphore.acquire()));
-    let (itself, asked) = (Rc::downgrade(&semaphore), semaphore.clone());
-    Subject {
-        wait: Rc::new(move |limit| match limit {
-            None => [semaphore.acquire()].len() == 1,
-            Some(limit) => semaphore.acquire_timeout(limit).is_some(),
-        }),
-        open,
-        state: Rc::new(move || format!("{asked:?}")),
-        hands_over: true,
-        itself,
-    }
+/// A semaphore of this type without a permit, for one waiter at a time.
+macro_rules! exhausted {
+    ($semaphore:ident) => {{
+        let semaphore = Rc::new($semaphore::new(1));
+        let open = let_go(hold(&semaphore, |semaphore| semaphore.acquire()));
+        let (itself, asked) = (Rc::downgrade(&semaphore), semaphore.clone());
+        Subject {
+            wait: Rc::new(move |limit| match limit {
+                None => [semaphore.acquire()].len() == 1,
+                Some(limit) => semaphore.acquire_timeout(limit).is_some(),
+            }),
+            open,
+            state: Rc::new(move || format!("{asked:?}")),
+            hands_over: true,
+            itself,
+        }
+    }};
 }
+pub(crate) use exhausted;
 
 fn uncontended() {
     let semaphore = Semaphore::new(2);
@@ -37,7 +41,7 @@ fn uncontended() {
     assert_eq!(format!("{semaphore:?}"), "Semaphore { available: 3, waiters: 0 }");
 }
 
-cases!(exhausted, uncontended);
+cases!(|| exhausted!(Semaphore), uncontended);
 
 #[test]
 fn entered_at_random() {
