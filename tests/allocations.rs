@@ -2,49 +2,19 @@
 //!
 //! Each test counts on its own thread, so that others do not disturb it.
 #![cfg(feature = "hub")]
-#![expect(unsafe_code, reason = "an allocator")]
+
+#[path = "support/counting.rs"]
+mod counting;
 
 use greenlet::{Timeout, shield, sleep, spawn, spawn_detached, timeout, yield_now};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is forwarded.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: forwarded.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: forwarded.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: forwarded.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
-}
-
 /// How often 1000 repetitions of `act` allocate, after as many to warm up.
 fn allocations(act: impl Fn()) -> usize {
     (0..1000).for_each(|_| act());
-    let before = COUNT.get();
-    (0..1000).for_each(|_| act());
-    COUNT.get() - before
+    counting::allocations(|| (0..1000).for_each(|_| act()))
 }
 
 #[test]

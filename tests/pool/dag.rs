@@ -1,6 +1,7 @@
 //! Tasks that depend on one another.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::pool::{Collision, DagPool, Failed};
 use greenlet::{idle, sleep, spawn, timeout};
 use std::panic::resume_unwind;
@@ -11,7 +12,7 @@ fn inputs_come_as_they_are_ready() {
     let log = trace.clone();
     pool.spawn("all", ["slow", "fast", "there"], move |inputs| {
         for input in inputs {
-            log.note(input.unwrap().0);
+            log.add(input.unwrap().0);
         }
         0
     })

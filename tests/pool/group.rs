@@ -1,6 +1,7 @@
 //! Groups: who is a member, joining and killing.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::pool::{Group, Pool};
 use greenlet::{idle, sleep, spawn, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,10 +79,10 @@ fn kill_ends_all_also_those_that_come_meanwhile() {
             }
             let _last = Last(move || {
                 let other = log.clone();
-                log.note(format!("end {name}"));
+                log.add(format!("end {name}"));
                 drop(inner.apply_async(move || {
                     sleep(LONG);
-                    other.note("never");
+                    other.add("never");
                 }));
             });
             sleep(LONG);
@@ -99,7 +100,7 @@ fn a_member_that_kills_its_group_goes_last() {
     let (inner, log) = (group.clone(), trace.clone());
     let killer = group.spawn(move || {
         inner.kill();
-        log.note("never");
+        log.add("never");
     });
     idle();
     assert!(other.join().unwrap_err().is_killed() && killer.join().unwrap_err().is_killed());

@@ -1,6 +1,7 @@
 //! A function over many items.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Group, Pile, Pool};
 use greenlet::sync::queue::Queue;
 use greenlet::{JoinError, sleep, spawn, timeout, yield_now};
@@ -103,7 +104,7 @@ fn a_slow_first_one_does_not_hold_up_a_map() {
     let log = trace.clone();
     let results = pool.map([20, 1, 2, 3], move |n| {
         sleep(ms(n));
-        log.note(n);
+        log.add(n);
         n
     });
     assert_eq!((results.unwrap(), trace.take().as_str()), (vec![20, 1, 2, 3], "1, 2, 3, 20"));

@@ -1,6 +1,7 @@
 //! Members that spawn in their own full pool: it never hangs.
 
-use super::{LONG, Trace};
+use super::LONG;
+use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Limited, Pool, PoolOf};
 use greenlet::sync::queue::Queue;
 use greenlet::{idle, kill_all, sleep, spawn, yield_now};
@@ -10,14 +11,14 @@ fn a_green_pool_lends_the_spawners_place() {
     let (pool, trace) = (GreenPool::new(1), Trace::default());
     let (inner, log) = (pool.clone(), trace.clone());
     pool.spawn_detached(move || {
-        log.note("outer begins");
+        log.add("outer begins");
         let other = log.clone();
         let task = inner.spawn(move || {
-            other.note("inner");
+            other.add("inner");
             yield_now();
         });
         assert!(task.is_finished());
-        log.note("outer ends");
+        log.add("outer ends");
     });
     pool.join();
     assert_eq!(trace.take(), "outer begins, inner, outer ends");
@@ -66,15 +67,15 @@ fn a_pool_waits_while_another_member_can_leave() {
     let (inner, log, putter) = (pool.clone(), trace.clone(), queue.clone());
     pool.spawn_detached(move || {
         let other = log.clone();
-        inner.spawn_detached(move || other.note(format!("inner got {}", queue.get().unwrap())));
+        inner.spawn_detached(move || other.add(format!("inner got {}", queue.get().unwrap())));
         // With a lent place this would come too late.
-        log.note("outer puts");
+        log.add("outer puts");
         putter.put(1).unwrap();
     });
     let log = trace.clone();
     pool.spawn_detached(move || {
         yield_now();
-        log.note("other leaves");
+        log.add("other leaves");
     });
     pool.join();
     assert_eq!(trace.take(), "other leaves, outer puts, inner got 1");
@@ -87,9 +88,9 @@ fn the_last_that_could_leave_lends_its_place() {
         let (inner, log) = (pool.clone(), trace.clone());
         pool.spawn_detached(move || {
             let other = log.clone();
-            log.note(name);
-            inner.spawn_detached(move || other.note(format!("below {name}")));
-            log.note(format!("{name} ends"));
+            log.add(name);
+            inner.spawn_detached(move || other.add(format!("below {name}")));
+            log.add(format!("{name} ends"));
         });
     }
     pool.join();
@@ -131,7 +132,7 @@ fn a_map_inside_a_member_of_a_full_pool_ends() {
             let (inner, log) = (green.clone(), trace.clone());
             green.spawn(move || {
                 let sum: i32 = inner.imap_unordered(0..4, |n| n).map(Result::unwrap).sum();
-                log.note(format!("{name}: {sum}"));
+                log.add(format!("{name}: {sum}"));
             })
         })
         .collect();
@@ -166,7 +167,7 @@ fn a_pool_that_becomes_smaller_does_not_hang_those_that_wait_in_it() {
     for name in ["a", "b"] {
         let (inner, log) = (pool.clone(), trace.clone());
         pool.spawn_detached(move || {
-            inner.spawn_detached(move || log.note(format!("below {name}")));
+            inner.spawn_detached(move || log.add(format!("below {name}")));
         });
     }
     let inner = pool.clone();

@@ -1,6 +1,7 @@
 //! Pools of objects.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::pool::{ObjectPool, ObjectPoolBuilder, Pooled};
 use greenlet::{idle, sleep, spawn, wait};
 use std::cell::Cell;
@@ -52,7 +53,7 @@ fn those_who_wait_are_served_in_their_order() {
         let (pool, log) = (pool.clone(), trace.clone());
         greenlet::spawn_detached(move || {
             let object = pool.get();
-            log.note(format!("{name} has {}", *object));
+            log.add(format!("{name} has {}", *object));
             sleep(ms(1));
         });
     }

@@ -1,6 +1,7 @@
 //! Places: who gets one, in which order, and what becomes of one that is not wanted any more.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Pool, PoolFull};
 use greenlet::{Deadlock, idle, sleep, spawn, wait, yield_now};
 use std::cell::Cell;
@@ -29,11 +30,11 @@ fn spawn_parks_while_it_is_full() {
     for name in 0..4 {
         let log = trace.clone();
         pool.spawn_detached(move || {
-            log.note(format!("begin {name}"));
+            log.add(format!("begin {name}"));
             yield_now();
-            log.note(format!("end {name}"));
+            log.add(format!("end {name}"));
         });
-        trace.note(format!("spawned {name}"));
+        trace.add(format!("spawned {name}"));
     }
     pool.join();
     assert_eq!(
@@ -67,7 +68,7 @@ fn three_callers_of_a_pool_of_one() {
             let (pool, log) = (pool.clone(), trace.clone());
             spawn(move || {
                 pool.spawn_detached(|| sleep(ms(1)));
-                log.note(name);
+                log.add(name);
             })
         })
         .collect();
@@ -132,7 +133,7 @@ fn one_that_is_killed_while_it_waits_takes_no_place() {
     let callers: Vec<_> = (0..3)
         .map(|name| {
             let (pool, log) = (pool.clone(), trace.clone());
-            spawn(move || pool.apply(move || log.note(name)).unwrap())
+            spawn(move || pool.apply(move || log.add(name)).unwrap())
         })
         .collect();
     idle();
@@ -153,9 +154,9 @@ fn apply_waits_and_apply_async_does_not() {
         .map(|name| {
             let log = trace.clone();
             pool.apply_async(move || {
-                log.note(format!("begin {name}"));
+                log.add(format!("begin {name}"));
                 yield_now();
-                log.note(format!("end {name}"));
+                log.add(format!("end {name}"));
             })
         })
         .collect();

@@ -2,33 +2,11 @@
 //! failure names its seed.
 
 use super::ms;
+use crate::random::{Random, seeds};
 use greenlet::pool::{GreenPool, Limited, ObjectPool, Pool, PoolOf};
 use greenlet::{JoinHandle, idle, sleep, spawn, timeout, yield_now};
 use std::cell::Cell;
 use std::rc::Rc;
-
-/// So many seeds, or as many as `GREENLET_SEEDS` says.
-fn seeds(count: u64) -> std::ops::Range<u64> {
-    let asked = std::env::var("GREENLET_SEEDS").ok().and_then(|text| text.parse().ok());
-    0..asked.unwrap_or(count)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// Counts itself while it lives.
 struct Busy(Rc<Cell<usize>>);
@@ -47,7 +25,7 @@ impl Drop for Busy {
 }
 
 fn work<P: Limited>(pool: PoolOf<P>, seed: u64, depth: u64, busy: Rc<Cell<usize>>) {
-    let mut random = Random(seed);
+    let random = Random::new(seed);
     for _ in 0..random.below(4) {
         match random.below(5) {
             0 => yield_now(),
@@ -70,7 +48,7 @@ fn work<P: Limited>(pool: PoolOf<P>, seed: u64, depth: u64, busy: Rc<Cell<usize>
 }
 
 fn storm<P: Limited>(pool: PoolOf<P>, seed: u64) {
-    let mut random = Random(seed);
+    let random = Random::new(seed);
     let busy = Rc::new(Cell::new(0));
     let mut tasks: Vec<JoinHandle<()>> = Vec::new();
     let mut largest = pool.size();
@@ -117,16 +95,16 @@ fn storm<P: Limited>(pool: PoolOf<P>, seed: u64) {
 
 #[test]
 fn no_place_is_lost() {
-    for seed in seeds(200) {
+    seeds(200, |seed| {
         storm(Pool::new(seed as usize % 4 + 1), seed);
         storm(GreenPool::new(seed as usize % 4 + 1), seed);
-    }
+    });
 }
 
 #[test]
 fn no_more_than_the_places_are_taken_from_outside() {
-    for seed in seeds(100) {
-        let (mut random, busy) = (Random(seed), Rc::new(Cell::new(0)));
+    seeds(100, |seed| {
+        let (random, busy) = (Random::new(seed), Rc::new(Cell::new(0)));
         let size = random.below(4) as usize + 1;
         let pool = Pool::new(size);
         let mut tasks = Vec::new();
@@ -146,13 +124,13 @@ fn no_more_than_the_places_are_taken_from_outside() {
         for task in tasks {
             assert!(task.join().map_or_else(|error| error.is_killed(), |()| true), "seed {seed}");
         }
-    }
+    });
 }
 
 #[test]
 fn no_object_is_lost_or_shared() {
-    for seed in seeds(200) {
-        let mut random = Random(seed);
+    seeds(200, |seed| {
+        let random = Random::new(seed);
         let max = random.below(3) as usize + 1;
         let in_use = Rc::new(Cell::new(0));
         let slow = random.below(2) == 0;
@@ -190,5 +168,5 @@ fn no_object_is_lost_or_shared() {
             let _ = task.join();
         }
         assert_eq!((pool.free(), pool.waiting(), in_use.get()), (max, 0, 0), "seed {seed}");
-    }
+    });
 }

@@ -1,6 +1,7 @@
 //! Items for everybody.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::sync::queue::{Broadcast, Closed, Missed};
 use greenlet::{idle, spawn};
 use std::rc::Rc;
@@ -11,13 +12,13 @@ fn each_receiver_gets_each_item_in_the_order_of_waiting() {
     for name in ["a", "b"] {
         let (receiver, log) = (news.subscribe(), trace.clone());
         greenlet::spawn_detached(move || {
-            receiver.for_each(|item| log.note(format!("{name}{item}")))
+            receiver.for_each(|item| log.add(format!("{name}{item}")))
         });
     }
     idle();
     news.put(1).unwrap();
     news.put(2).unwrap();
-    trace.note("put");
+    trace.add("put");
     idle();
     news.close();
     idle();

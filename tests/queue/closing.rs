@@ -1,6 +1,6 @@
 //! The end of a queue.
 
-use super::Trace;
+use crate::trace::Trace;
 use greenlet::sync::queue::{Channel, Closed, GetError, PutError, Queue};
 use greenlet::{Deadlock, idle, spawn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,9 +33,9 @@ fn those_who_wait_are_told_in_their_order() {
     for name in 0..2 {
         let (empty, full) = (empty.clone(), full.clone());
         let (log, other_log) = (trace.clone(), trace.clone());
-        greenlet::spawn_detached(move || log.note(format!("get {name} {:?}", empty.get())));
+        greenlet::spawn_detached(move || log.add(format!("get {name} {:?}", empty.get())));
         greenlet::spawn_detached(move || {
-            other_log.note(format!("put {name} {}", full.put(name).unwrap_err().0))
+            other_log.add(format!("put {name} {}", full.put(name).unwrap_err().0))
         });
     }
     idle();

@@ -3,6 +3,13 @@
 //! Each test runs on a thread of its own, with a hub of its own.
 #![cfg(feature = "hub")]
 
+#[path = "../support/counting.rs"]
+mod counting;
+#[path = "../support/random.rs"]
+mod random;
+#[path = "../support/trace.rs"]
+mod trace;
+
 mod broadcast;
 mod closing;
 mod kinds;
@@ -14,25 +21,7 @@ mod several;
 mod stress;
 mod unwinding;
 
-use std::cell::RefCell;
-use std::fmt::Display;
-use std::rc::Rc;
 use std::time::Duration;
-
-/// What happened, a line each.
-#[derive(Clone, Default)]
-struct Trace(Rc<RefCell<Vec<String>>>);
-
-impl Trace {
-    fn note(&self, line: impl Display) {
-        self.0.borrow_mut().push(line.to_string());
-    }
-
-    /// Takes what was noted, as one line.
-    fn take(&self) -> String {
-        self.0.take().join(", ")
-    }
-}
 
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)

@@ -1,6 +1,7 @@
 //! Who runs when, and who gets what.
 
-use super::{LONG, Trace};
+use super::LONG;
+use crate::trace::Trace;
 use greenlet::sync::queue::{LifoQueue, PriorityQueue, Queue};
 use greenlet::{idle, join_all, kill_all, spawn, yield_now};
 
@@ -10,14 +11,14 @@ fn put_does_not_switch() {
     let (getter, log) = (queue.clone(), trace.clone());
     let second = spawn(move || {
         for _ in 0..3 {
-            log.note("ask");
-            log.note(format!("--> {}", getter.get().unwrap()));
+            log.add("ask");
+            log.add(format!("--> {}", getter.get().unwrap()));
         }
     });
     let log = trace.clone();
     let first = spawn(move || {
         for _ in 0..3 {
-            log.note("put");
+            log.add("put");
             queue.put("test").unwrap();
         }
     });
@@ -31,14 +32,14 @@ fn a_putter_that_yields_lets_the_getter_run() {
     let (getter, log) = (queue.clone(), trace.clone());
     let second = spawn(move || {
         for _ in 0..2 {
-            log.note("ask");
-            log.note(format!("--> {}", getter.get().unwrap()));
+            log.add("ask");
+            log.add(format!("--> {}", getter.get().unwrap()));
         }
     });
     let log = trace.clone();
     let first = spawn(move || {
         for _ in 0..2 {
-            log.note("put");
+            log.add("put");
             queue.put("test").unwrap();
             yield_now();
         }
@@ -54,12 +55,12 @@ fn a_queue_of_one_alternates() {
     let producer = spawn(move || {
         for i in 0..4 {
             putter.put(i).unwrap();
-            log.note(format!("put{i}"));
+            log.add(format!("put{i}"));
         }
     });
     let log = trace.clone();
     let consumer =
-        spawn(move || (0..4).for_each(|_| log.note(format!("got{}", queue.get().unwrap()))));
+        spawn(move || (0..4).for_each(|_| log.add(format!("got{}", queue.get().unwrap()))));
     join_all([producer, consumer]).join();
     assert_eq!(trace.take(), "put0, got0, put1, got1, put2, got2, put3, got3");
 }
@@ -72,7 +73,7 @@ fn getters_are_served_in_the_order_of_their_coming() {
             let (queue, log) = (queue.clone(), trace.clone());
             spawn(move || {
                 for _ in 0..2 {
-                    log.note(format!("{name} got {}", queue.get().unwrap()));
+                    log.add(format!("{name} got {}", queue.get().unwrap()));
                 }
             })
         })
@@ -94,7 +95,7 @@ fn putters_are_served_in_the_order_of_their_coming() {
             let (queue, log) = (queue.clone(), trace.clone());
             spawn(move || {
                 queue.put(item).unwrap();
-                log.note(format!("put {item}"));
+                log.add(format!("put {item}"));
             })
         })
         .collect();
@@ -139,7 +140,7 @@ fn the_killed_getter_loses_no_item() {
         .into_iter()
         .map(|name| {
             let (queue, log) = (queue.clone(), trace.clone());
-            spawn(move || log.note(format!("{name} got {}", queue.get().unwrap())))
+            spawn(move || log.add(format!("{name} got {}", queue.get().unwrap())))
         })
         .collect();
     idle();
@@ -157,7 +158,7 @@ fn a_getter_that_is_killed_once_it_was_promised_an_item_passes_it_on() {
         .into_iter()
         .map(|name| {
             let (queue, log) = (queue.clone(), trace.clone());
-            spawn(move || log.note(format!("{name} got {}", queue.get().unwrap())))
+            spawn(move || log.add(format!("{name} got {}", queue.get().unwrap())))
         })
         .collect();
     idle();

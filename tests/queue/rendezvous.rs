@@ -1,6 +1,7 @@
 //! Queues that hold nothing.
 
-use super::{LONG, Trace, ms};
+use super::{LONG, ms};
+use crate::trace::Trace;
 use greenlet::sync::queue::{Channel, GetError, PutError, Queue};
 use greenlet::{idle, join_all, spawn};
 
@@ -12,11 +13,11 @@ fn a_channel_has_its_order() {
         let put = move || {
             for i in 0..3 {
                 putter.put(i).unwrap();
-                log.note(format!("put{i}"));
+                log.add(format!("put{i}"));
             }
         };
         let log = trace.clone();
-        let get = move || (0..3).for_each(|_| log.note(format!("got{}", channel.get().unwrap())));
+        let get = move || (0..3).for_each(|_| log.add(format!("got{}", channel.get().unwrap())));
         let tasks = match getter_first {
             true => [spawn(get), spawn(put)],
             false => [spawn(put), spawn(get)],
@@ -32,10 +33,10 @@ fn a_put_returns_after_the_get() {
     let (putter, log) = (queue.clone(), trace.clone());
     let task = spawn(move || {
         putter.put(1).unwrap();
-        log.note("put done");
+        log.add("put done");
     });
-    trace.note("main");
-    trace.note(queue.get().unwrap());
+    trace.add("main");
+    trace.add(queue.get().unwrap());
     task.join().unwrap();
     assert_eq!(trace.take(), "main, 1, put done");
 }
@@ -80,7 +81,7 @@ fn a_putter_killed_while_its_item_is_promised_takes_it_back_and_the_getter_keeps
         .into_iter()
         .map(|name| {
             let (channel, log) = (channel.clone(), trace.clone());
-            spawn(move || log.note(format!("{name} got {}", channel.get().unwrap())))
+            spawn(move || log.add(format!("{name} got {}", channel.get().unwrap())))
         })
         .collect();
     idle();
@@ -91,7 +92,7 @@ fn a_putter_killed_while_its_item_is_promised_takes_it_back_and_the_getter_keeps
         // `a` passes the promise on to `b`, but then it is withdrawn before `b` runs.
         getters[0].kill_soon();
         victim.kill_soon();
-        log.note("killed");
+        log.add("killed");
         getters
     });
     let getters = killer.join().unwrap();
@@ -108,9 +109,9 @@ fn a_putter_killed_after_its_item_was_taken_has_put_it() {
     let (putter, trace) = (channel.clone(), Trace::default());
     let log = trace.clone();
     let task = spawn(move || {
-        log.note(format!("{:?}", putter.put(1)));
+        log.add(format!("{:?}", putter.put(1)));
         greenlet::yield_now();
-        log.note("never");
+        log.add("never");
     });
     idle();
     assert_eq!(channel.get(), Ok(1));

@@ -5,6 +5,7 @@
 //! before it returns, so what the greenlets note is the order in which the store changed.
 
 use super::ms;
+use crate::random::{Random, seeds};
 use greenlet::sync::queue::{
     Buffer, Channel, Fifo, GetError, Lifo, LifoQueue, Lowest, PriorityQueue, Queue, QueueOf, Store,
 };
@@ -12,29 +13,6 @@ use greenlet::{JoinHandle, TaskState, idle, spawn, timeout, yield_now};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
-
-/// So many seeds, or as many as `GREENLET_SEEDS` says.
-fn seeds(count: u64) -> std::ops::Range<u64> {
-    let asked = std::env::var("GREENLET_SEEDS").ok().and_then(|text| text.parse().ok());
-    0..asked.unwrap_or(count)
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// What a store must do.
 trait Model: Default {
@@ -127,7 +105,7 @@ fn act<S: Store<Item = u64>>(
 /// Spawns greenlets that act on the queue, lets them run, kills some.
 fn disturb<S: Store<Item = u64> + 'static>(
     queue: &QueueOf<S>,
-    random: &mut Random,
+    random: &Random,
     put: impl Fn(u64) + Clone + 'static,
     got: impl Fn(u64) + Clone + 'static,
 ) {
@@ -192,7 +170,7 @@ fn compare<S: Buffer<Item = u64> + 'static, M: Model + 'static>(
     let (puts, gets) = (model.clone(), model.clone());
     disturb(
         &queue,
-        &mut Random(seed),
+        &Random::new(seed),
         move |item| puts.borrow_mut().put(item),
         move |item| assert_eq!(gets.borrow_mut().get(), Some(item), "seed {seed}, {capacity:?}"),
     );
@@ -204,24 +182,24 @@ fn compare<S: Buffer<Item = u64> + 'static, M: Model + 'static>(
 
 #[test]
 fn buffers_agree_with_their_models() {
-    for seed in seeds(400) {
+    seeds(400, |seed| {
         let capacity = [None, Some(1), Some(2), Some(5)][seed as usize % 4];
         compare::<Fifo<u64>, Line>(seed, capacity);
         compare::<Lifo<u64>, Stack>(seed, capacity);
         compare::<Lowest<u64>, Sorted>(seed, capacity);
-    }
+    });
     let _: (Queue<u64>, LifoQueue<u64>, PriorityQueue<u64>) = Default::default();
 }
 
 #[test]
 fn a_channel_hands_over_exactly_what_was_put() {
-    for seed in seeds(400) {
+    seeds(400, |seed| {
         let channel = Channel::new();
         let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
         let (puts, gets) = (put.clone(), got.clone());
         disturb(
             &channel,
-            &mut Random(seed),
+            &Random::new(seed),
             move |item| puts.borrow_mut().push(item),
             move |item| gets.borrow_mut().push(item),
         );
@@ -233,13 +211,13 @@ fn a_channel_hands_over_exactly_what_was_put() {
         put.sort_unstable();
         got.sort_unstable();
         assert_eq!(put, got, "seed {seed}");
-    }
+    });
 }
 
 #[test]
 fn one_getter_gets_the_items_of_each_putter_in_their_order() {
-    for seed in seeds(100) {
-        let mut random = Random(seed);
+    seeds(100, |seed| {
+        let random = Random::new(seed);
         let queue = match random.below(4) {
             0 => Queue::rendezvous(),
             1 => Queue::unbounded(),
@@ -249,7 +227,7 @@ fn one_getter_gets_the_items_of_each_putter_in_their_order() {
             .map(|putter| {
                 let (queue, seed) = (queue.clone(), random.next());
                 spawn(move || {
-                    let mut random = Random(seed);
+                    let random = Random::new(seed);
                     for number in 0..20_u64 {
                         queue.put((putter, number)).unwrap();
                         (0..random.below(3)).for_each(|_| yield_now());
@@ -264,5 +242,5 @@ fn one_getter_gets_the_items_of_each_putter_in_their_order() {
             next[putter as usize] += 1;
         }
         assert!(putters.into_iter().all(|task| task.join().is_ok()));
-    }
+    });
 }

@@ -24,6 +24,11 @@ impl Trace {
         assert_eq!(self.0.take(), lines);
     }
 
+    /// Takes what was added, as one line.
+    pub(crate) fn take(&self) -> String {
+        self.0.take().join(", ")
+    }
+
     /// Writes `name dropped` when it is dropped.
     pub(crate) fn guard(&self, name: &'static str) -> Guard {
         Guard(self.clone(), name)

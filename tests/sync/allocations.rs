@@ -1,36 +1,12 @@
 //! Nothing is allocated by those who wait, and those who let them go on.
-#![expect(unsafe_code, reason = "an allocator")]
 
+use crate::counting;
 use greenlet::sync::{Barrier, CappedSemaphore, Condvar, Event, Mutex, OneShotEvent, RwLock};
 use greenlet::sync::{ReentrantMutex, Semaphore, WaitGroup};
 use greenlet::{join_all, spawn, yield_now};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
-
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-std::thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is forwarded.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: forwarded.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: forwarded.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// Four tasks do it a hundred times, and once before that is counted.
 #[track_caller]
@@ -46,9 +22,7 @@ fn allocates_nothing(f: impl Fn() + 'static) {
         })
     });
     gate.wait();
-    let before = ALLOCATIONS.get();
-    gate.wait();
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(counting::allocations(|| _ = gate.wait()), 0);
     join_all(tasks).join().values().unwrap();
 }
 

@@ -4,6 +4,11 @@
 //! `cases` holds what must be so for all of them; each file has what is particular to one.
 #![cfg(feature = "hub")]
 
+#[path = "../support/counting.rs"]
+mod counting;
+#[path = "../support/random.rs"]
+mod random;
+
 mod allocations;
 mod async_result;
 mod barrier;
@@ -16,7 +21,6 @@ mod holders;
 mod mutex;
 mod once_cell;
 mod one_shot_event;
-mod random;
 mod reentrant_mutex;
 mod rwlock;
 mod semaphore;

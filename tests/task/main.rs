@@ -4,6 +4,8 @@
 #![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "limits of child processes")]
 
+#[path = "../support/counting.rs"]
+mod counting;
 #[path = "../support/in_child.rs"]
 mod in_child;
 #[path = "../support/trace.rs"]

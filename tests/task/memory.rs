@@ -1,43 +1,14 @@
 //! What costs no allocation once memory is warm.
-#![expect(unsafe_code, reason = "an allocator")]
 
 use super::LONG;
+use crate::counting;
 use greenlet::{Waitable, spawn, spawn_detached, timeout, wait, yield_now};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
-
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is forwarded.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: forwarded.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: forwarded.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// How often `f` asks for memory when it is called again.
 fn allocations(mut f: impl FnMut()) -> usize {
-    for _ in 0..3 {
-        f();
-    }
-    let before = COUNT.get();
-    f();
-    COUNT.get() - before
+    (0..3).for_each(|_| f());
+    counting::allocations(f)
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Numbers from a seed, which is printed when a test fails.
+#![allow(dead_code, reason = "shared by several test binaries")]
 
 use std::cell::Cell;
 
