@@ -3,6 +3,7 @@
 
 mod datagram;
 mod listener;
+mod peer;
 mod stream;
 
 pub use datagram::UnixDatagram;

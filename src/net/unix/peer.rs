@@ -1,0 +1,81 @@
+//! The methods of UNIX sockets that have a peer, streams and datagrams.
+
+/// For a type named as std's, that holds a [`Socket`](crate::net::socket::Socket) in `socket`.
+macro_rules! peer {
+    ($type:ident) => {
+        impl $type {
+            /// Ends one or both directions: the peer sees the end of a stream, greenlets that wait
+            /// here are woken. Returns at once.
+            ///
+            /// # Errors
+            /// Those of shutdown(2).
+            pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                self.std(|std| std.shutdown(how))
+            }
+
+            /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+            /// [`TcpStream::close`](crate::net::TcpStream::close).
+            ///
+            /// # Errors
+            /// Those of close(2); it is closed all the same.
+            ///
+            /// # Cancellation
+            /// It is not interrupted: it waits for nothing but the kernel.
+            pub fn close(&self) -> io::Result<()> {
+                self.socket.close()
+            }
+
+            /// Another name for the same socket. It has the limits and mode of this one to begin
+            /// with, and its own from then on; each may be used by a thread of its own. Returns at
+            /// once.
+            ///
+            /// # Errors
+            /// Those of fcntl(2): `EMFILE`.
+            pub fn try_clone(&self) -> io::Result<$type> {
+                let other = self.std(|std| std.try_clone())?;
+                Ok($type { socket: self.socket.like(other.into()) })
+            }
+
+            /// The name on this side. Returns at once.
+            ///
+            /// # Errors
+            /// Those of getsockname(2).
+            pub fn local_addr(&self) -> io::Result<SocketAddr> {
+                self.std(|std| std.local_addr())
+            }
+
+            /// The name of the peer. Returns at once.
+            ///
+            /// # Errors
+            /// Those of getpeername(2).
+            pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+                self.std(|std| std.peer_addr())
+            }
+
+            /// Takes the error that the socket has stored (`SO_ERROR`). Returns at once.
+            ///
+            /// # Errors
+            /// Those of getsockopt(2).
+            pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+                self.std(|std| std.take_error())
+            }
+
+            fn std<R>(
+                &self,
+                look: impl FnOnce(&std::os::unix::net::$type) -> io::Result<R>,
+            ) -> io::Result<R> {
+                self.socket.descriptor.as_std(look)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let show = |address: io::Result<SocketAddr>| address.ok().map(|a| format!("{a:?}"));
+                let (here, peer) = (show(self.local_addr()), show(self.peer_addr()));
+                self.socket.show(f, stringify!($type), &[("local", here), ("peer", peer)])
+            }
+        }
+    };
+}
+
+pub(super) use peer;
