@@ -147,100 +147,27 @@ where
         }
         begun.task.try_join().ok()
     }
-}
 
-/// The results of [`PoolOf::imap`], in the order of the items.
-#[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
-pub struct Imap<I: Iterator, F, R, P>(Work<I, F, R, P>);
-
-impl<T, R, F, I, P> Imap<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
-    pub(super) fn new(pool: PoolOf<P>, items: I, f: F) -> Self {
-        Imap(Work::new(pool, items, f))
-    }
-
-    /// At most so many are begun whose results were not taken, 1 or more. Default: as many as there
-    /// are places; then one that is slow and comes first can leave places unused. No more than
-    /// [`usize::MAX`] places are ever used, so that is no limit.
-    #[doc(alias = "maxsize")]
-    pub fn buffer(mut self, results: usize) -> Self {
-        self.0.buffer = Some(results);
-        self.0.begin_some();
-        self
-    }
-}
-
-impl<T, R, F, I, P> Iterator for Imap<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
-    type Item = Result<R, JoinError>;
-
-    fn next(&mut self) -> Option<Result<R, JoinError>> {
-        while self.0.go_on() {
-            self.0.see();
-            if self.0.tasks.front().is_some_and(|first| first.as_ref().is_some_and(|b| b.has_told))
-            {
-                return self.0.take(self.0.first);
+    /// The result of the first item whose result was not taken.
+    fn next_in_order(&mut self) -> Option<Result<R, JoinError>> {
+        while self.go_on() {
+            self.see();
+            if self.tasks.front().is_some_and(|first| first.as_ref().is_some_and(|b| b.has_told)) {
+                return self.take(self.first);
             }
-            self.0.wait();
+            self.wait();
         }
         None
     }
-}
 
-/// The results of [`PoolOf::imap_unordered`], in the order in which they come.
-#[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
-pub struct ImapUnordered<I: Iterator, F, R, P>(Work<I, F, R, P>);
-
-impl<T, R, F, I, P> ImapUnordered<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
-    pub(super) fn new(pool: PoolOf<P>, items: I, f: F) -> Self {
-        ImapUnordered(Work::new(pool, items, f))
-    }
-
-    /// As [`Imap::buffer`].
-    #[doc(alias = "maxsize")]
-    pub fn buffer(mut self, results: usize) -> Self {
-        self.0.buffer = Some(results);
-        self.0.begin_some();
-        self
-    }
-}
-
-impl<T, R, F, I, P> Iterator for ImapUnordered<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
-    type Item = Result<R, JoinError>;
-
-    fn next(&mut self) -> Option<Result<R, JoinError>> {
-        while self.0.go_on() {
-            self.0.wait();
+    /// The result that has come first.
+    fn next_to_end(&mut self) -> Option<Result<R, JoinError>> {
+        while self.go_on() {
+            self.wait();
             // Its number stays until its result is taken: waiting for that may be interrupted.
-            let Some(number) = self.0.ends.numbers.borrow().front().copied() else { continue };
-            let result = self.0.take(number);
-            self.0.ends.numbers.borrow_mut().pop_front();
+            let Some(number) = self.ends.numbers.borrow().front().copied() else { continue };
+            let result = self.take(number);
+            self.ends.numbers.borrow_mut().pop_front();
             if result.is_some() {
                 return result;
             }
@@ -249,34 +176,80 @@ where
     }
 }
 
-impl<T, R, F, I, P> FusedIterator for Imap<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
+/// An iterator over results: its name, and how they are taken.
+macro_rules! results {
+    ($(#[$doc:meta])* $type:ident by $next:ident; $(#[$buffer_doc:meta])* buffer) => {
+        $(#[$doc])*
+        #[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
+        pub struct $type<I: Iterator, F, R, P>(Work<I, F, R, P>);
+
+        impl<T, R, F, I, P> $type<I, F, R, P>
+        where
+            I: Iterator<Item = T>,
+            F: Fn(T) -> R + 'static,
+            T: 'static,
+            R: 'static,
+            P: Policy,
+        {
+            pub(super) fn new(pool: PoolOf<P>, items: I, f: F) -> Self {
+                $type(Work::new(pool, items, f))
+            }
+
+            $(#[$buffer_doc])*
+            #[doc(alias = "maxsize")]
+            pub fn buffer(mut self, results: usize) -> Self {
+                self.0.buffer = Some(results);
+                self.0.begin_some();
+                self
+            }
+        }
+
+        impl<T, R, F, I, P> Iterator for $type<I, F, R, P>
+        where
+            I: Iterator<Item = T>,
+            F: Fn(T) -> R + 'static,
+            T: 'static,
+            R: 'static,
+            P: Policy,
+        {
+            type Item = Result<R, JoinError>;
+
+            fn next(&mut self) -> Option<Result<R, JoinError>> {
+                self.0.$next()
+            }
+        }
+
+        impl<T, R, F, I, P> FusedIterator for $type<I, F, R, P>
+        where
+            I: Iterator<Item = T>,
+            F: Fn(T) -> R + 'static,
+            T: 'static,
+            R: 'static,
+            P: Policy,
+        {
+        }
+
+        impl<I: Iterator, F, R, P> fmt::Debug for $type<I, F, R, P> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut shown = f.debug_struct(stringify!($type));
+                shown.field("untaken", &self.0.untaken).finish_non_exhaustive()
+            }
+        }
+    };
 }
 
-impl<T, R, F, I, P> FusedIterator for ImapUnordered<I, F, R, P>
-where
-    I: Iterator<Item = T>,
-    F: Fn(T) -> R + 'static,
-    T: 'static,
-    R: 'static,
-    P: Policy,
-{
+results! {
+    /// The results of [`PoolOf::imap`], in the order of the items.
+    Imap by next_in_order;
+    /// At most so many are begun whose results were not taken, 1 or more. Default: as many as there
+    /// are places; then one that is slow and comes first can leave places unused. No more than
+    /// [`usize::MAX`] places are ever used, so that is no limit.
+    buffer
 }
 
-impl<I: Iterator, F, R, P> fmt::Debug for Imap<I, F, R, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Imap").field("untaken", &self.0.untaken).finish_non_exhaustive()
-    }
-}
-
-impl<I: Iterator, F, R, P> fmt::Debug for ImapUnordered<I, F, R, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ImapUnordered").field("untaken", &self.0.untaken).finish_non_exhaustive()
-    }
+results! {
+    /// The results of [`PoolOf::imap_unordered`], in the order in which they come.
+    ImapUnordered by next_to_end;
+    /// As [`Imap::buffer`].
+    buffer
 }
