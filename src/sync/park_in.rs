@@ -33,9 +33,7 @@ pub(super) fn park_in(
     what: WaitsFor,
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
-    let (hub, me) = (hub(), current_block());
-    assert_others_can_run(hub, what);
-    set_waits_for(me, what);
+    let hub = prepared(what);
     // SAFETY: `parked` takes it out, before `node` or the list can be left; no park unwinds.
     unsafe { list.add(node) };
     parked(hub, list, node, until)
@@ -49,12 +47,22 @@ pub(super) fn park_first_in(
     what: WaitsFor,
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
-    let (hub, me) = (hub(), current_block());
-    assert_others_can_run(hub, what);
-    set_waits_for(me, what);
+    let hub = prepared(what);
     // SAFETY: as in `park_in`.
     unsafe { list.add_first(node) };
     parked(hub, list, node, until)
+}
+
+/// The hub, on which the current greenlet is about to wait for `what`.
+///
+/// # Panics
+/// While the thread unwinds.
+#[inline]
+fn prepared<'a>(what: WaitsFor) -> &'a Hub {
+    let hub = hub();
+    assert_others_can_run(hub, what);
+    set_waits_for(current_block(), what);
+    hub
 }
 
 /// Parks until a node, which is in `list`, has fired, or the moment has come; then it is in no list.
