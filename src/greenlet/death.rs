@@ -215,7 +215,7 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     }
 }
 
-/// As [`retire`], for one that is not [`UNCOMMON`](super::control::UNCOMMON).
+/// As [`retire`], for one that is not [`UNCOMMON`].
 ///
 /// # Safety
 /// As [`retire`].

@@ -1,7 +1,7 @@
 //! One event loop per thread: the only scheduler. Level 2.
 //!
-//! Uses `greenlet` (the seam in `park.rs`, tasks), `driver` and `list`; everything that waits uses
-//! it. The hub is itself a greenlet below the root, made when a thread first needs it.
+//! Uses `greenlet` (the seam in `park.rs`, tasks), `driver`, `list` and `stack` (shapes); everything
+//! that waits uses it. The hub is itself a greenlet below the root, made when a thread first needs it.
 //!
 //! ```text
 //!   a greenlet that waits:  park ──▶ the next ready greenlet ──▶ ... ──▶ none ready, or a full round

@@ -1,7 +1,7 @@
 //! Sockets with the methods of `std::net` and `std::os::unix::net`, whose calls park the greenlet
 //! instead of the thread. Level 6.
 //!
-//! Uses `op`, `hub` and `time`. What std has is here under the same name, with the same arguments and
+//! Uses `op` and `time`. What std has is here under the same name, with the same arguments and
 //! results; code that was written for std's sockets runs when its `use` is changed.
 //!
 //! ```
@@ -19,6 +19,13 @@
 //! assert_eq!(text, "hello");
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! | | connects by | accepts by | datagrams |
+//! |---|---|---|---|
+//! | TCP, UDP | [`TcpStream`] | [`TcpListener`], [`Incoming`] | [`UdpSocket`] |
+//! | UNIX, by [names](UnixSocketAddr) | [`UnixStream`] | [`UnixListener`], [`UnixIncoming`] | [`UnixDatagram`] |
+//!
+//! Descriptors of somebody else's are waited for by [`readable`] and [`writable`].
 //!
 //! ```text
 //!   tcp/  udp  unix/     one type each: names, documentation, addresses

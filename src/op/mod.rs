@@ -1,6 +1,6 @@
 //! How a greenlet waits for the kernel: one file for each operation. Level 3.
 //!
-//! Uses `hub` and `driver`'s requests. [`perform`] is the one way: it hands a request to the
+//! Uses `hub` and `driver`'s requests; used by `net`. [`perform`] is the one way: it hands a request to the
 //! hub, parks until its last completion, and decides what an interruption means.
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! Tasks that belong together, and things that they share. Level 6.
 //!
-//! Uses `task`, `sync` and `hub`. Files, lowest first: `members` (who is in a pool, its places),
+//! Uses `task`, `sync` and `hub`; used by nobody here. Files, lowest first: `members` (who is in a pool, its places),
 //! `pool_of` (the handle) and `map` (a function over many items), which know one another; `pile`;
 //! `dag`; `object`.
 //!
@@ -9,6 +9,9 @@
 //! | [`Group`] | without end | |
 //! | [`Pool`] | as many as it is given | waits, unless no member could ever leave its place: then lends its own |
 //! | [`GreenPool`] | as many as it is given | lends its own place |
+//!
+//! Beside them: a [`Pile`] gives results in the order of the spawns, the members of a [`DagPool`] get one
+//! another's results, and an [`ObjectPool`] lends things instead of places.
 //!
 //! Lending means: what is spawned begins without a place of its own, and the spawner waits in `spawn`
 //! until it has ended. So never more than the pool's size make progress, and a pool does not hang

@@ -1,6 +1,16 @@
 //! How greenlets wait for one another. Level 4.
 //!
-//! Uses `hub`; used by `task` and by everybody who shares something between greenlets.
+//! Uses `hub`; used by `task`, `pool` and everybody who shares something between greenlets.
+//!
+//! | to wait for | see |
+//! |---|---|
+//! | something that happens | [`Event`], [`OneShotEvent`], [`AsyncResult`], [`Condvar`] |
+//! | a value's user to be done with it | [`Mutex`], [`ReentrantMutex`], [`RwLock`] |
+//! | one of so many permits | [`Semaphore`], [`BoundedSemaphore`], [`CappedSemaphore`] |
+//! | others to come as far, or to be done | [`Barrier`], [`WaitGroup`] |
+//! | a value that is made once | [`OnceCell`] |
+//! | the next item | [`queue`] |
+//! | several of these, tasks among them | [`wait`], [`wait_each`] |
 //!
 //! - **In order**: who waits longest is served first. What is given up (a lock, a permit, a turn) is
 //!   handed over to the first that waits, so nobody slips in between.

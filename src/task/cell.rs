@@ -71,7 +71,7 @@ pub(super) struct TaskCell<T> {
 }
 
 impl<T> TaskCell<T> {
-    /// A cell with two references: this one, and the one that [`TaskCell::second`] takes.
+    /// A cell of a task that is about to begin; this is the only reference to it.
     #[inline]
     pub(super) fn new(created: &'static Location<'static>, spawner: GreenletId) -> TaskCell<T> {
         let whole = hub().take_memory(Layout::new::<Whole<T>>()).cast::<Whole<T>>();

@@ -1,6 +1,6 @@
 //! Tasks: greenlets that the hub runs, whose results others wait for. Level 5.
 //!
-//! Uses `hub`, `sync` (wait lists, waiting for several) and `time`.
+//! Uses `hub`, `sync` (waiting for several) and `stack` (shapes); used by `pool`.
 //!
 //! ```text
 //!  spawn ──▶ cell { phase, waiters, links, result }  ◀── JoinHandle

@@ -1,6 +1,6 @@
 //! How a greenlet waits for the clock, and how the clock ends other waits. Level 3.
 //!
-//! Uses `hub`. Nothing here asks the kernel for a timer: deadlines lie in the hub's wheel, and the
+//! Uses `hub`; used by `net`. Nothing here asks the kernel for a timer: deadlines lie in the hub's wheel, and the
 //! nearest bounds how long the hub stays in the kernel.
 
 mod sleep;

@@ -1,4 +1,4 @@
-//! Queues: items from those who put to those who get, in a defined order.
+//! Queues: items from those who put to those who get, in a defined order. Part of `sync`, level 4.
 //!
 //! Files, lowest first: `error`, `store` (which item is first), `shared` (the items and those who
 //! wait), `queue_of` (the handle), `joinable`, `broadcast`.
