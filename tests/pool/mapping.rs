@@ -3,6 +3,7 @@
 use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Group, Pile, Pool};
+use greenlet::sync::Event;
 use greenlet::sync::queue::Queue;
 use greenlet::{JoinError, sleep, spawn, timeout, yield_now};
 use std::cell::Cell;
@@ -101,13 +102,17 @@ fn no_more_are_begun_than_the_buffer_allows() {
 #[test]
 fn a_slow_first_one_does_not_hold_up_a_map() {
     let (pool, trace) = (Pool::new(2), Trace::default());
-    let log = trace.clone();
-    let results = pool.map([20, 1, 2, 3], move |n| {
-        sleep(ms(n));
+    let (log, others_done) = (trace.clone(), Event::new());
+    let results = pool.map([0, 1, 2, 3], move |n| {
+        match n {
+            0 => others_done.wait(),
+            3 => others_done.set(),
+            _ => {}
+        }
         log.add(n);
         n
     });
-    assert_eq!((results.unwrap(), trace.take().as_str()), (vec![20, 1, 2, 3], "1, 2, 3, 20"));
+    assert_eq!((results.unwrap(), trace.take().as_str()), (vec![0, 1, 2, 3], "1, 2, 3, 0"));
 }
 
 #[test]
