@@ -122,7 +122,7 @@ impl<'a> Incoming<'a> {
         Incoming { descriptor, joined: null_mut() }
     }
 
-    /// Takes the next connection, as [`accept`](super::accept) does.
+    /// Takes the next connection, as [`accept`](super::accept()) does.
     pub(crate) fn next(&mut self, limit_ns: Option<u64>) -> io::Result<OwnedFd> {
         in_turn(self.descriptor, limit_ns, |limit_ns| {
             self.descriptor.check()?;
