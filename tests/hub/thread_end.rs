@@ -400,7 +400,6 @@ fn who_borrows_a_destroyed_thread_local_never_runs_again() {
 /// A thread that C has started: its function calls us from several places, and returns to C between.
 #[test]
 #[cfg_attr(target_arch = "aarch64", ignore = "an end of the thread is seen there that is none")]
-#[cfg_attr(target_arch = "aarch64", ignore = "an end of the thread is seen there that is none")]
 fn a_thread_of_c_may_call_from_several_places() {
     #[inline(never)]
     fn first() {

@@ -22,9 +22,12 @@ mod waits;
 use super::Uring;
 use crate::driver::{Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait};
 use std::os::fd::AsRawFd;
+use std::sync::OnceLock;
 
+/// Asked once: rings are freed late, and a user may have few.
 fn rings_are_refused() -> bool {
-    let refused = Uring::new(&Settings::default()).is_err();
+    static REFUSED: OnceLock<bool> = OnceLock::new();
+    let refused = *REFUSED.get_or_init(|| Uring::new(&Settings::default()).is_err());
     if refused {
         eprintln!("skipped: io_uring is refused here");
     }
