@@ -469,11 +469,15 @@ fn two_thousand_threads_leave_files_and_memory_flat() {
         some(100);
         let (files, kib) = (open_files(), resident_kib());
         some(2000);
-        tell("grown", &[open_files() - files, resident_kib().saturating_sub(kib)]);
+        let (files, kib) = (open_files() - files, resident_kib().saturating_sub(kib));
+        // Emulators keep some memory for each thread that there was.
+        let before = resident_kib();
+        (0..2000).for_each(|_| thread(|| ()));
+        tell("grown", &[files, kib, resident_kib().saturating_sub(before)]);
     });
     let grown = outcome.exited_with(0).numbers("grown");
     assert_eq!(grown[0], 0, "file descriptors");
-    assert!(grown[1] < 2048, "{} KiB", grown[1]);
+    assert!(grown[1] < 2048 + grown[2], "{} KiB, plain threads {} KiB", grown[1], grown[2]);
 }
 
 #[test]
