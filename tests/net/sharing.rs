@@ -137,6 +137,7 @@ fn the_line_closes_up_behind_those_who_leave() {
     assert!(timeout(Duration::from_millis(1), || b.recv(&mut [0; 9])).is_err());
     b.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     assert_eq!(b.recv(&mut [0; 9]).unwrap_err().kind(), ErrorKind::TimedOut);
+    b.set_read_timeout(None).unwrap();
     a.send(b"two").unwrap();
     pair::settle();
     assert!(tasks[2].is_finished() && !tasks[3].is_finished());
