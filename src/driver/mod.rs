@@ -18,6 +18,7 @@
 //! - **One seam**: no io_uring and no epoll type leaves its folder.
 #![expect(unsafe_code, reason = "passes the caller's promise on")]
 
+mod call;
 mod clock;
 mod fd;
 mod request;
@@ -28,6 +29,7 @@ mod readiness;
 #[cfg(feature = "uring")]
 mod uring;
 
+pub(crate) use call::{Call, RawAddress, no_address};
 use clock::{last_tick_ns, monotonic_ns, tick_ns};
 pub(crate) use fd::Fd;
 pub(crate) use request::{Entry, Pushed, Request};
@@ -141,6 +143,14 @@ impl Driver {
     #[inline]
     pub(crate) fn cancel(&mut self, entry: &Entry) -> u32 {
         each!(self, driver => driver.cancel(entry))
+    }
+
+    /// Answers what never waits.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub(crate) fn call(&mut self, call: Call<'_>) -> io::Result<i32> {
+        call.ask_kernel()
     }
 
     /// Closes a descriptor that no pushed entry names any more.

@@ -7,7 +7,7 @@
 use super::Hub;
 use super::report::WaitsFor;
 use super::wait_list::{WaitList, WaitNode};
-use crate::driver::{Completion, Entry, Fd, MORE, Pushed, Request, Token};
+use crate::driver::{Call, Completion, Entry, Fd, MORE, Pushed, Request, Token};
 use crate::greenlet::Block;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -287,6 +287,11 @@ impl Hub {
             self.inline_left.set(INLINE_ENDS);
             self.yield_now();
         }
+    }
+
+    /// Answers what never waits.
+    pub(crate) fn call(&self, call: Call<'_>) -> io::Result<i32> {
+        self.driver.borrow_mut().call(call)
     }
 
     /// Closes a descriptor that no operation names any more.

@@ -1,14 +1,34 @@
 //! Addresses as the kernel has them.
 #![expect(unsafe_code, reason = "reads and writes the kernel's unions by their family")]
 
-use crate::op::RawAddress;
+use crate::driver::RawAddress;
 use std::ffi::OsStr;
 use std::io;
 use std::mem::{offset_of, zeroed};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr as UnixSocketAddr;
+
+/// What `make` gives for the first of the addresses for which it works.
+///
+/// # Errors
+/// That of the last one.
+pub(super) fn first<A: ToSocketAddrs, R>(
+    addresses: A,
+    mut make: impl FnMut(&SocketAddr) -> io::Result<R>,
+) -> io::Result<R> {
+    let mut last = None;
+    for address in addresses.to_socket_addrs()? {
+        match make(&address) {
+            Ok(made) => return Ok(made),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
+    }))
+}
 
 /// An internet address for the kernel, and its length.
 pub(super) fn encode(address: &SocketAddr) -> RawAddress {

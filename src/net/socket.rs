@@ -1,7 +1,8 @@
 //! What all sockets are: a descriptor, how long its calls may take, and whether they may park.
 
 use super::patience::accept_patiently;
-use crate::op::{self, Descriptor, Direction, PooledBytes, RawAddress};
+use crate::driver::RawAddress;
+use crate::op::{self, Descriptor, Direction, PooledBytes};
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -35,13 +36,35 @@ impl Socket {
     }
 
     /// Another name for the same socket, with the same limits and mode.
-    pub(super) fn like(&self, fd: OwnedFd) -> Socket {
-        Socket {
-            descriptor: Descriptor::adopt_as_is(fd),
+    pub(super) fn try_clone(&self) -> io::Result<Socket> {
+        Ok(Socket {
+            descriptor: op::duplicate(&self.descriptor)?,
             read_limit: self.read_limit.clone(),
             write_limit: self.write_limit.clone(),
             nonblocking: self.nonblocking.clone(),
-        }
+        })
+    }
+
+    /// A number among the options.
+    pub(super) fn option(&self, level: i32, name: i32) -> io::Result<i32> {
+        op::option(&self.descriptor, level, name)
+    }
+
+    pub(super) fn set_option(&self, level: i32, name: i32, value: i32) -> io::Result<()> {
+        op::set_option(&self.descriptor, level, name, value)
+    }
+
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        op::take_error(&self.descriptor)
+    }
+
+    /// The names on this side and on the other.
+    pub(super) fn local_name(&self) -> io::Result<RawAddress> {
+        op::local_name(&self.descriptor)
+    }
+
+    pub(super) fn peer_name(&self) -> io::Result<RawAddress> {
+        op::peer_name(&self.descriptor)
     }
 
     // Limits and mode.

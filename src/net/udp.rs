@@ -3,10 +3,10 @@
 use super::limit::limits;
 use super::sockaddr;
 use super::socket::Socket;
+use crate::op;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A UDP socket, with the methods of [`std::net::UdpSocket`].
@@ -56,8 +56,8 @@ impl UdpSocket {
     /// Those of socket(2) and bind(2); where a name is to be looked up, those of [`ToSocketAddrs`],
     /// which holds up the whole thread.
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<UdpSocket> {
-        let socket = std::net::UdpSocket::bind(address)?;
-        Ok(UdpSocket { socket: Socket::adopt(OwnedFd::from(socket))? })
+        let bind = |address: &SocketAddr| op::bound(&sockaddr::encode(address), libc::SOCK_DGRAM);
+        Ok(UdpSocket { socket: Socket::new(sockaddr::first(address, bind)?) })
     }
 
     /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.
@@ -117,7 +117,10 @@ impl UdpSocket {
     /// # Errors
     /// Those of connect(2); those of [`ToSocketAddrs`].
     pub fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
-        self.std(|std| std.connect(address))
+        let associate = |address: &SocketAddr| {
+            op::associate(&self.socket.descriptor, &sockaddr::encode(address))
+        };
+        sockaddr::first(address, associate)
     }
 
     /// Receives a datagram from the peer; what does not fit is lost. Parks until there is one.
@@ -173,8 +176,63 @@ impl UdpSocket {
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
     pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        let other = self.std(|std| std.try_clone())?;
-        Ok(UdpSocket { socket: self.socket.like(other.into()) })
+        Ok(UdpSocket { socket: self.socket.try_clone()? })
+    }
+
+    /// The address of the peer, where one was [chosen](UdpSocket::connect).
+    ///
+    /// # Errors
+    /// Those of getpeername(2).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        sockaddr::decode(&self.socket.peer_name()?)
+    }
+
+    /// The address on this side.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        sockaddr::decode(&self.socket.local_name()?)
+    }
+
+    /// Takes the error that the socket has stored (`SO_ERROR`).
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    /// Allows sending to broadcast addresses (`SO_BROADCAST`).
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.socket.set_option(libc::SOL_SOCKET, libc::SO_BROADCAST, i32::from(broadcast))
+    }
+
+    /// Is `SO_BROADCAST` set?
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn broadcast(&self) -> io::Result<bool> {
+        Ok(self.socket.option(libc::SOL_SOCKET, libc::SO_BROADCAST)? != 0)
+    }
+
+    /// Sets `IP_TTL`: how many routers a datagram may pass.
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket.set_option(libc::IPPROTO_IP, libc::IP_TTL, ttl as i32)
+    }
+
+    /// `IP_TTL`.
+    ///
+    /// # Errors
+    /// Those of getsockopt(2).
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.socket.option(libc::IPPROTO_IP, libc::IP_TTL)? as u32)
     }
 
     fn std<R>(&self, look: impl FnOnce(&std::net::UdpSocket) -> io::Result<R>) -> io::Result<R> {
@@ -200,20 +258,6 @@ macro_rules! options {
 }
 
 options! {
-    /// The address of the peer, where one was [chosen](UdpSocket::connect).
-    peer_addr() -> SocketAddr;
-    /// The address on this side.
-    local_addr() -> SocketAddr;
-    /// Takes the error that the socket has stored (`SO_ERROR`).
-    take_error() -> Option<io::Error>;
-    /// Allows sending to broadcast addresses (`SO_BROADCAST`).
-    set_broadcast(broadcast: bool) -> ();
-    /// Is `SO_BROADCAST` set?
-    broadcast() -> bool;
-    /// Sets `IP_TTL`: how many routers a datagram may pass.
-    set_ttl(ttl: u32) -> ();
-    /// `IP_TTL`.
-    ttl() -> u32;
     /// Does this host receive what is sent to its IPv4 groups from here (`IP_MULTICAST_LOOP`)?
     set_multicast_loop_v4(receives: bool) -> ();
     /// Is `IP_MULTICAST_LOOP` set?

@@ -3,19 +3,18 @@
 //! Those that a loop has left, or still brings, come first: `arrivals.rs`.
 #![expect(unsafe_code, reason = "the kernel writes an address")]
 
+use super::socket::peer_name_of;
 use super::turn::in_turn;
-use super::{Descriptor, Direction, RawAddress, arrivals, perform};
-use crate::driver::Request;
+use super::{Descriptor, Direction, NewFd, arrivals, perform};
+use crate::driver::{RawAddress, Request, no_address};
 use crate::hub::hub;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Takes the next connection, in the mode that this thread's hub wants, and the peer's address.
 pub(crate) fn accept(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
-) -> io::Result<(OwnedFd, RawAddress)> {
+) -> io::Result<(NewFd, RawAddress)> {
     in_turn(descriptor, limit_ns, |limit_ns| match arrivals::take(descriptor, false, limit_ns)? {
         Some(fd) => peer(fd),
         None => accept_now(descriptor, limit_ns),
@@ -24,20 +23,14 @@ pub(crate) fn accept(
 
 /// A connection that was accepted without its address.
 #[cold]
-fn peer(fd: OwnedFd) -> io::Result<(OwnedFd, RawAddress)> {
-    let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-    // SAFETY: the variables have the room that they say.
-    let result =
-        unsafe { libc::getpeername(fd.as_raw_fd(), address.as_mut_ptr().cast(), &raw mut length) };
-    match (result, io::Error::last_os_error()) {
-        // SAFETY: zeroed to begin with.
-        (0, _) => Ok((fd, (unsafe { address.assume_init() }, length))),
+fn peer(fd: NewFd) -> io::Result<(NewFd, RawAddress)> {
+    match peer_name_of(fd.fd()) {
+        Ok(name) => Ok((fd, name)),
         // Reset by now. The listener is all right.
-        (_, error) if error.raw_os_error() == Some(libc::ENOTCONN) => {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => {
             Err(io::Error::from_raw_os_error(libc::ECONNABORTED))
         }
-        (_, error) => Err(error),
+        Err(error) => Err(error),
     }
 }
 
@@ -45,21 +38,17 @@ fn peer(fd: OwnedFd) -> io::Result<(OwnedFd, RawAddress)> {
 pub(super) fn accept_now(
     descriptor: &Descriptor,
     limit_ns: Option<u64>,
-) -> io::Result<(OwnedFd, RawAddress)> {
+) -> io::Result<(NewFd, RawAddress)> {
     descriptor.fit()?;
-    let mut address = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let mut length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    let mut address = no_address();
     let nonblocking = if hub().wants_nonblocking() { libc::SOCK_NONBLOCK } else { 0 };
     let request = Request::Accept {
         fd: descriptor.fd(),
-        address: address.as_mut_ptr().cast(),
-        length: &raw mut length,
+        address: (&raw mut address.0).cast(),
+        length: &raw mut address.1,
         flags: libc::SOCK_CLOEXEC | nonblocking,
     };
-    // SAFETY: both lie in this frame until this returns.
+    // SAFETY: it lies in this frame until this returns.
     let answer = unsafe { perform(descriptor, Direction::Shared, request, limit_ns)? };
-    // SAFETY: a new descriptor, nobody else's.
-    let fd = unsafe { OwnedFd::from_raw_fd(answer.result) };
-    // SAFETY: zeroed to begin with.
-    Ok((fd, (unsafe { address.assume_init() }, length)))
+    Ok((NewFd::new(answer.result), address))
 }

@@ -16,18 +16,17 @@
 //! - **Leaked, not shared**: an `Incoming` that was forgotten leaves the stream armed. On its own
 //!   thread it is used on, and ended when the listener is closed. Found from another thread it
 //!   is let go, with the connections that it takes: it belongs to the other hub, for ever.
-#![expect(unsafe_code, reason = "shares a stream by address; owns accepted descriptors")]
+#![expect(unsafe_code, reason = "shares a stream by address")]
 
-use super::Descriptor;
 use super::accept::accept_now;
 use super::descriptor::set_nonblocking;
 use super::turn::in_turn;
+use super::{Descriptor, NewFd};
 use crate::driver::Request;
 use crate::greenlet::current_block;
 use crate::hub::{Deadline, Stream, hub, hub_if_any, set_waits_for};
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::pin::Pin;
 use std::ptr::null_mut;
 
@@ -102,12 +101,11 @@ impl Arrivals {
     }
 }
 
-fn owned(result: i32) -> io::Result<OwnedFd> {
+fn owned(result: i32) -> io::Result<NewFd> {
     if result < 0 {
         return Err(io::Error::from_raw_os_error(-result));
     }
-    // SAFETY: a new descriptor, nobody else's.
-    Ok(unsafe { OwnedFd::from_raw_fd(result) })
+    Ok(NewFd::new(result))
 }
 
 /// A loop that takes the connections of a listener.
@@ -123,7 +121,7 @@ impl<'a> Incoming<'a> {
     }
 
     /// Takes the next connection, as [`accept`](super::accept()) does.
-    pub(crate) fn next(&mut self, limit_ns: Option<u64>) -> io::Result<OwnedFd> {
+    pub(crate) fn next(&mut self, limit_ns: Option<u64>) -> io::Result<NewFd> {
         in_turn(self.descriptor, limit_ns, |limit_ns| {
             self.descriptor.check()?;
             // A call that may not park asks the kernel itself, if nobody else has.
@@ -167,7 +165,7 @@ pub(super) fn take(
     descriptor: &Descriptor,
     arms: bool,
     limit_ns: Option<u64>,
-) -> io::Result<Option<OwnedFd>> {
+) -> io::Result<Option<NewFd>> {
     let Some(armed) = descriptor.arrivals().here() else { return Ok(None) };
     let (hub, me, stream) = (hub(), current_block(), &armed.stream);
     hub.raise_pending();
@@ -186,7 +184,7 @@ pub(super) fn take(
                 }
                 let fd = fd?;
                 if hub.wants_nonblocking() {
-                    set_nonblocking(fd.as_raw_fd(), true)?; // accepted for another kind of hub
+                    set_nonblocking(fd.fd().number(), true)?; // accepted for another kind of hub
                 }
                 return Ok(Some(fd));
             }

@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "hands an address to the kernel")]
 
 use super::poll::pause;
-use super::{Descriptor, Direction, RawAddress, perform};
-use crate::driver::Request;
+use super::{Descriptor, Direction, perform};
+use crate::driver::{RawAddress, Request};
 use crate::hub::hub;
 use std::io;
 

@@ -2,7 +2,8 @@
 
 use super::poll::pause;
 use super::turn::in_turn;
-use super::{Descriptor, Direction, RawAddress, message, poll, recv, send};
+use super::{Descriptor, Direction, message, poll, recv, send};
+use crate::driver::RawAddress;
 use crate::hub::hub;
 use std::io;
 

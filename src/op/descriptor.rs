@@ -7,6 +7,7 @@
 //!   out of its descriptor's list before that frame is left.
 #![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
 
+use super::NewFd;
 use super::arrivals::Arrivals;
 use super::turn::Line;
 use crate::driver::Fd;
@@ -16,7 +17,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::null;
 
 /// What an operation does with its descriptor.
@@ -92,23 +93,23 @@ impl Descriptor {
     /// Takes a descriptor over, in the mode that this thread's hub wants.
     pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Descriptor> {
         set_nonblocking(fd.as_raw_fd(), hub().wants_nonblocking())?;
-        Ok(Descriptor::adopt_as_is(fd))
+        Ok(Descriptor::adopt_as_is(fd.into()))
     }
 
     /// Takes a descriptor over that is in the right mode already.
-    pub(crate) fn adopt_as_is(fd: OwnedFd) -> Descriptor {
-        Descriptor::naming(fd.into_raw_fd())
+    pub(crate) fn adopt_as_is(fd: NewFd) -> Descriptor {
+        Descriptor::naming(fd.into_fd())
     }
 
     /// Names a descriptor of somebody else's, under which nothing may be done but look: it is not
     /// closed when this is forgotten.
     pub(super) fn foreign(fd: BorrowedFd<'_>) -> ManuallyDrop<Descriptor> {
-        ManuallyDrop::new(Descriptor::naming(fd.as_raw_fd()))
+        ManuallyDrop::new(Descriptor::naming(Fd::new(fd.as_raw_fd())))
     }
 
-    fn naming(number: RawFd) -> Descriptor {
+    fn naming(fd: Fd) -> Descriptor {
         Descriptor {
-            fd: Cell::new(Fd::new(number)),
+            fd: Cell::new(fd),
             closed: Cell::new(false),
             nonblocking: Cell::new(hub().wants_nonblocking()),
             first: Cell::new(null()),

@@ -2,16 +2,13 @@
 #![expect(unsafe_code, reason = "hands messages to the kernel")]
 
 use super::{Descriptor, Direction, perform};
-use crate::driver::Request;
+use crate::driver::{RawAddress, Request};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, zeroed};
 use std::ptr::null_mut;
 
 /// The kernel takes no more buffers at once: `UIO_MAXIOV`.
 const MOST_BUFFERS: usize = 1024;
-
-/// An address as the kernel has it.
-pub(crate) type RawAddress = (libc::sockaddr_storage, libc::socklen_t);
 
 /// A message with these buffers and no address.
 ///

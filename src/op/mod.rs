@@ -22,6 +22,7 @@ mod connect;
 mod datagram;
 mod descriptor;
 mod message;
+mod new_fd;
 mod poll;
 mod read;
 mod recv;
@@ -35,14 +36,18 @@ pub(crate) use arrivals::Incoming;
 pub(crate) use connect::connect;
 pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};
-pub(crate) use message::{RawAddress, recv_vectored, send_vectored};
+pub(crate) use message::{recv_vectored, send_vectored};
+pub(crate) use new_fd::NewFd;
 pub(crate) use poll::{poll, poll_foreign};
 #[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use read::read;
 pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
-pub(crate) use socket::socket;
+pub(crate) use socket::{
+    associate, bound, duplicate, listening, local_name, option, pair, peer_name, set_option,
+    shutdown, socket, take_error,
+};
 #[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use write::write;
 

@@ -3,10 +3,10 @@
 use super::TcpStream;
 use crate::net::sockaddr;
 use crate::net::socket::{self, Socket};
+use crate::op;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 
 /// A TCP socket that connections come to, with the methods of [`std::net::TcpListener`].
 ///
@@ -52,8 +52,8 @@ impl TcpListener {
     /// [`ToSocketAddrs`], which holds up the whole thread.
     #[doc(alias = "listen")]
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
-        let listener = std::net::TcpListener::bind(address)?;
-        Ok(TcpListener { socket: Socket::adopt(OwnedFd::from(listener))? })
+        let listen = |address: &SocketAddr| op::listening(&sockaddr::encode(address));
+        Ok(TcpListener { socket: Socket::new(sockaddr::first(address, listen)?) })
     }
 
     /// Takes the next connection, and says from where it comes. Parks until there is one.
@@ -134,8 +134,7 @@ impl TcpListener {
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
     pub fn try_clone(&self) -> io::Result<TcpListener> {
-        let other = self.std(|std| std.try_clone())?;
-        Ok(TcpListener { socket: self.socket.like(other.into()) })
+        Ok(TcpListener { socket: self.socket.try_clone()? })
     }
 
     /// The address that it listens at.
@@ -143,7 +142,7 @@ impl TcpListener {
     /// # Errors
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.std(|std| std.local_addr())
+        sockaddr::decode(&self.socket.local_name()?)
     }
 
     /// Whether accepting through this value returns `WouldBlock` where it would wait.
@@ -159,7 +158,7 @@ impl TcpListener {
     /// # Errors
     /// Those of setsockopt(2).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.std(|std| std.set_ttl(ttl))
+        self.socket.set_option(libc::IPPROTO_IP, libc::IP_TTL, ttl as i32)
     }
 
     /// `IP_TTL`.
@@ -167,7 +166,7 @@ impl TcpListener {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn ttl(&self) -> io::Result<u32> {
-        self.std(|std| std.ttl())
+        Ok(self.socket.option(libc::IPPROTO_IP, libc::IP_TTL)? as u32)
     }
 
     /// Takes the error that the socket has stored (`SO_ERROR`).
@@ -175,11 +174,7 @@ impl TcpListener {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.std(|std| std.take_error())
-    }
-
-    fn std<R>(&self, look: impl FnOnce(&std::net::TcpListener) -> io::Result<R>) -> io::Result<R> {
-        self.socket.descriptor.as_std(look)
+        self.socket.take_error()
     }
 }
 

@@ -66,16 +66,7 @@ impl TcpStream {
     /// What was begun is given up; the peer may have seen a connection that ends at once.
     #[doc(alias = "create_connection")]
     pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<TcpStream> {
-        let mut last = None;
-        for address in address.to_socket_addrs()? {
-            match TcpStream::connect_within(&address, None) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any addresses")
-        }))
+        sockaddr::first(address, |address| TcpStream::connect_within(address, None))
     }
 
     /// Connects to one address; parks for at most `limit`.
@@ -161,7 +152,7 @@ impl TcpStream {
     /// # Errors
     /// Those of shutdown(2).
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.std(|std| std.shutdown(how))
+        op::shutdown(&self.socket.descriptor, how)
     }
 
     /// Ends the calls in which other greenlets wait, waits for them, and closes the connection: the
@@ -198,8 +189,7 @@ impl TcpStream {
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
     pub fn try_clone(&self) -> io::Result<TcpStream> {
-        let other = self.std(|std| std.try_clone())?;
-        Ok(TcpStream { socket: self.socket.like(other.into()) })
+        Ok(TcpStream { socket: self.socket.try_clone()? })
     }
 
     /// The address of the peer.
@@ -207,7 +197,7 @@ impl TcpStream {
     /// # Errors
     /// Those of getpeername(2).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.std(|std| std.peer_addr())
+        sockaddr::decode(&self.socket.peer_name()?)
     }
 
     /// The address on this side.
@@ -215,7 +205,7 @@ impl TcpStream {
     /// # Errors
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.std(|std| std.local_addr())
+        sockaddr::decode(&self.socket.local_name()?)
     }
 
     /// Sends small writes at once (`TCP_NODELAY`), instead of waiting for more; as in std, it is off
@@ -224,7 +214,7 @@ impl TcpStream {
     /// # Errors
     /// Those of setsockopt(2).
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.std(|std| std.set_nodelay(nodelay))
+        self.socket.set_option(libc::IPPROTO_TCP, libc::TCP_NODELAY, i32::from(nodelay))
     }
 
     /// Is `TCP_NODELAY` set?
@@ -232,7 +222,7 @@ impl TcpStream {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.std(|std| std.nodelay())
+        Ok(self.socket.option(libc::IPPROTO_TCP, libc::TCP_NODELAY)? != 0)
     }
 
     /// Sets `IP_TTL`: how many routers a packet may pass.
@@ -240,7 +230,7 @@ impl TcpStream {
     /// # Errors
     /// Those of setsockopt(2).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.std(|std| std.set_ttl(ttl))
+        self.socket.set_option(libc::IPPROTO_IP, libc::IP_TTL, ttl as i32)
     }
 
     /// `IP_TTL`.
@@ -248,7 +238,7 @@ impl TcpStream {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn ttl(&self) -> io::Result<u32> {
-        self.std(|std| std.ttl())
+        Ok(self.socket.option(libc::IPPROTO_IP, libc::IP_TTL)? as u32)
     }
 
     /// Takes the error that the socket has stored (`SO_ERROR`).
@@ -256,11 +246,7 @@ impl TcpStream {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.std(|std| std.take_error())
-    }
-
-    fn std<R>(&self, look: impl FnOnce(&std::net::TcpStream) -> io::Result<R>) -> io::Result<R> {
-        self.socket.descriptor.as_std(look)
+        self.socket.take_error()
     }
 }
 

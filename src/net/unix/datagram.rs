@@ -4,10 +4,10 @@ use crate::net::limit::limits;
 use crate::net::sockaddr;
 use crate::net::socket::Socket;
 use crate::net::unix::peer::peer;
+use crate::op::{self, Descriptor};
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of bind(2): `EADDRINUSE` if there is such a file.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
-        UnixDatagram::of(std::os::unix::net::UnixDatagram::bind(path)?)
+        UnixDatagram::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`bind`](UnixDatagram::bind), also to abstract names.
@@ -53,7 +53,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of bind(2).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
-        UnixDatagram::of(std::os::unix::net::UnixDatagram::bind_addr(address)?)
+        UnixDatagram::of(op::bound(&sockaddr::encode_unix(address), libc::SOCK_DGRAM))
     }
 
     /// One without a name. Returns at once.
@@ -61,7 +61,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of socket(2).
     pub fn unbound() -> io::Result<UnixDatagram> {
-        UnixDatagram::of(std::os::unix::net::UnixDatagram::unbound()?)
+        UnixDatagram::of(op::socket(libc::AF_UNIX, libc::SOCK_DGRAM))
     }
 
     /// Two that are connected with one another. Returns at once.
@@ -69,12 +69,12 @@ impl UnixDatagram {
     /// # Errors
     /// Those of socketpair(2).
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-        let (a, b) = std::os::unix::net::UnixDatagram::pair()?;
-        Ok((UnixDatagram::of(a)?, UnixDatagram::of(b)?))
+        let [a, b] = op::pair(libc::AF_UNIX, libc::SOCK_DGRAM)?;
+        Ok((UnixDatagram::of(Ok(a))?, UnixDatagram::of(Ok(b))?))
     }
 
-    fn of(std: std::os::unix::net::UnixDatagram) -> io::Result<UnixDatagram> {
-        Ok(UnixDatagram { socket: Socket::adopt(OwnedFd::from(std))? })
+    fn of(made: io::Result<Descriptor>) -> io::Result<UnixDatagram> {
+        Ok(UnixDatagram { socket: Socket::new(made?) })
     }
 
     /// Chooses the peer, by the name of its file. Returns at once.
@@ -82,7 +82,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of connect(2).
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
-        self.std(|std| std.connect(path))
+        self.connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`connect`](UnixDatagram::connect), also to abstract names.
@@ -90,7 +90,7 @@ impl UnixDatagram {
     /// # Errors
     /// Those of connect(2).
     pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
-        self.std(|std| std.connect_addr(address))
+        op::associate(&self.socket.descriptor, &sockaddr::encode_unix(address))
     }
 
     /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.

@@ -3,9 +3,9 @@
 use super::UnixStream;
 use crate::net::sockaddr;
 use crate::net::socket::{self, Socket};
+use crate::op;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl UnixListener {
     /// # Errors
     /// Those of bind(2): `EADDRINUSE` if there is such a file.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
-        UnixListener::of(std::os::unix::net::UnixListener::bind(path)?)
+        UnixListener::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`bind`](UnixListener::bind), also to abstract names.
@@ -44,11 +44,8 @@ impl UnixListener {
     /// # Errors
     /// Those of bind(2).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
-        UnixListener::of(std::os::unix::net::UnixListener::bind_addr(address)?)
-    }
-
-    fn of(std: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        Ok(UnixListener { socket: Socket::adopt(OwnedFd::from(std))? })
+        let listener = op::listening(&sockaddr::encode_unix(address))?;
+        Ok(UnixListener { socket: Socket::new(listener) })
     }
 
     /// Takes the next connection, and says from where it comes. Parks until there is one.
@@ -94,8 +91,7 @@ impl UnixListener {
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
     pub fn try_clone(&self) -> io::Result<UnixListener> {
-        let other = self.std(|std| std.try_clone())?;
-        Ok(UnixListener { socket: self.socket.like(other.into()) })
+        Ok(UnixListener { socket: self.socket.try_clone()? })
     }
 
     /// The name that it listens at. Returns at once.
@@ -103,7 +99,7 @@ impl UnixListener {
     /// # Errors
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.std(|std| std.local_addr())
+        sockaddr::decode_unix(&self.socket.local_name()?)
     }
 
     /// Whether accepting through this value returns `WouldBlock` where it would wait.
@@ -119,14 +115,7 @@ impl UnixListener {
     /// # Errors
     /// Those of getsockopt(2).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.std(|std| std.take_error())
-    }
-
-    fn std<R>(
-        &self,
-        look: impl FnOnce(&std::os::unix::net::UnixListener) -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.socket.descriptor.as_std(look)
+        self.socket.take_error()
     }
 }
 

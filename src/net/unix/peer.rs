@@ -10,7 +10,7 @@ macro_rules! peer {
             /// # Errors
             /// Those of shutdown(2).
             pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-                self.std(|std| std.shutdown(how))
+                op::shutdown(&self.socket.descriptor, how)
             }
 
             /// Ends the calls in which other greenlets wait, waits for them, and closes: see
@@ -32,8 +32,7 @@ macro_rules! peer {
             /// # Errors
             /// Those of fcntl(2): `EMFILE`.
             pub fn try_clone(&self) -> io::Result<$type> {
-                let other = self.std(|std| std.try_clone())?;
-                Ok($type { socket: self.socket.like(other.into()) })
+                Ok($type { socket: self.socket.try_clone()? })
             }
 
             /// The name on this side. Returns at once.
@@ -41,7 +40,7 @@ macro_rules! peer {
             /// # Errors
             /// Those of getsockname(2).
             pub fn local_addr(&self) -> io::Result<SocketAddr> {
-                self.std(|std| std.local_addr())
+                sockaddr::decode_unix(&self.socket.local_name()?)
             }
 
             /// The name of the peer. Returns at once.
@@ -49,7 +48,7 @@ macro_rules! peer {
             /// # Errors
             /// Those of getpeername(2).
             pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-                self.std(|std| std.peer_addr())
+                sockaddr::decode_unix(&self.socket.peer_name()?)
             }
 
             /// Takes the error that the socket has stored (`SO_ERROR`). Returns at once.
@@ -57,14 +56,7 @@ macro_rules! peer {
             /// # Errors
             /// Those of getsockopt(2).
             pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-                self.std(|std| std.take_error())
-            }
-
-            fn std<R>(
-                &self,
-                look: impl FnOnce(&std::os::unix::net::$type) -> io::Result<R>,
-            ) -> io::Result<R> {
-                self.socket.descriptor.as_std(look)
+                self.socket.take_error()
             }
         }
 

@@ -9,7 +9,6 @@ use crate::op::{self, PooledBytes};
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -88,9 +87,8 @@ impl UnixStream {
     /// Those of socketpair(2).
     #[doc(alias = "socketpair")]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
-        let (a, b) = std::os::unix::net::UnixStream::pair()?;
-        let (a, b) = (Socket::adopt(OwnedFd::from(a))?, Socket::adopt(OwnedFd::from(b))?);
-        Ok((UnixStream { socket: a }, UnixStream { socket: b }))
+        let [a, b] = op::pair(libc::AF_UNIX, libc::SOCK_STREAM)?;
+        Ok((UnixStream { socket: Socket::new(a) }, UnixStream { socket: Socket::new(b) }))
     }
 
     /// Reads what comes next into a buffer of this thread's pool: see
