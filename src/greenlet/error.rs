@@ -167,17 +167,19 @@ impl<A> fmt::Debug for SwitchError<A> {
 
 impl<A> Error for SwitchError<A> {}
 
-/// The text of a payload, if it has one.
+/// The text of a payload, or what stands for it.
 pub(crate) fn describe(payload: &(dyn Any + Send)) -> &str {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
-        text
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text
-    } else if payload.is::<GreenletExit>() {
-        "GreenletExit"
-    } else {
-        "a payload without text"
+    match text_of(payload) {
+        Some(text) => text,
+        None if payload.is::<GreenletExit>() => "GreenletExit",
+        None => "a payload without text",
     }
+}
+
+/// The text of a `panic!`.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    let literal = payload.downcast_ref::<&'static str>().copied();
+    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// Why a parent was refused; the old one stays.

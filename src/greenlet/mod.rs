@@ -67,7 +67,7 @@ pub use winding_up::run;
 pub(crate) use {
     control::Block,
     entry::LARGEST_IN_PLACE,
-    error::{Payload, describe},
+    error::{Payload, describe, text_of},
     kill::give_up_current,
     park::{
         block_of, current_block, current_scheduled, for_each_alive, hand_over, hand_over_plainly,

@@ -96,3 +96,10 @@ impl Default for Group {
         Group::new()
     }
 }
+
+/// One with 1000 places, as in eventlet.
+impl Default for GreenPool {
+    fn default() -> GreenPool {
+        GreenPool::new(1000)
+    }
+}

@@ -33,6 +33,13 @@ impl<T: 'static> Pile<T> {
     }
 }
 
+/// One with a [`GreenPool`](super::GreenPool) of its own, of 1000 places, as in eventlet.
+impl<T: 'static> Default for Pile<T> {
+    fn default() -> Pile<T> {
+        Pile::new(1000)
+    }
+}
+
 impl<T: 'static, P: Policy> Pile<T, P> {
     /// One whose tasks are members of `pool`.
     pub fn in_pool(pool: &PoolOf<P>) -> Pile<T, P> {

@@ -128,13 +128,13 @@ impl<T> TaskCell<T> {
         Some(result.map_err(|payload| self.head().error(payload)))
     }
 
-    /// The value, if the task has ended with one and nobody has moved it out.
-    pub(super) fn value(&self) -> Option<&T> {
+    /// How the task ended, if it has and nobody has moved that out.
+    pub(super) fn result(&self) -> Option<Result<&T, &Payload>> {
         if !self.head().holds_result.get() {
             return None;
         }
         // SAFETY: as in `take`; it stays until somebody takes it, who needs the last handle.
-        unsafe { (*self.whole.as_ref().result.get()).assume_init_ref() }.as_ref().ok()
+        Some(unsafe { (*self.whole.as_ref().result.get()).assume_init_ref() }.as_ref())
     }
 }
 

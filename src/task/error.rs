@@ -1,6 +1,6 @@
 //! How a task ended, if not with a value.
 
-use crate::greenlet::{GreenletExit, GreenletId, Payload, describe};
+use crate::greenlet::{GreenletExit, GreenletId, Payload, describe, text_of};
 use std::any::Any;
 use std::fmt;
 
@@ -20,6 +20,12 @@ impl JoinError {
     /// What was raised in it: a panic's payload, the reason of a kill, what was thrown.
     pub fn payload(&self) -> &(dyn Any + Send) {
         &*self.payload
+    }
+
+    /// The text of the panic, if there is one; named after the method of std's `PanicHookInfo`.
+    #[doc(alias("exception", "message"))]
+    pub fn payload_as_str(&self) -> Option<&str> {
+        text_of(self.payload())
     }
 
     /// What was raised in it, to be looked at or raised again.

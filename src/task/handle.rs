@@ -4,9 +4,10 @@
 use super::cell::{Head, Phase, TaskCell};
 use super::error::JoinError;
 use super::task_ref::TaskRef;
-use crate::greenlet::{Greenlet, GreenletId, current_block, handle_of};
+use crate::greenlet::{Greenlet, GreenletId, current_block, handle_of, text_of};
 use crate::hub::{Deadline, WaitNode, hub, set_waits_for};
 use crate::sync::{Waitable, Watched, Watchers};
+use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -124,7 +125,29 @@ impl<T> JoinHandle<T> {
 
     /// The value, once the task has ended with one.
     pub fn value(&self) -> Option<&T> {
-        self.cell.value()
+        self.cell.result()?.ok()
+    }
+
+    /// What was raised in the task, once it has ended by that: a panic's payload, the reason of a
+    /// kill, what was thrown. It stays in the handle; if nobody takes it, a panic is reported when the
+    /// handle is dropped.
+    ///
+    /// ```
+    /// let task = greenlet::spawn(|| panic!("out of tea"));
+    /// task.wait();
+    /// assert_eq!(task.payload().unwrap().downcast_ref(), Some(&"out of tea"));
+    /// assert_eq!(task.payload_as_str(), Some("out of tea"));
+    /// # let _ = task.join();
+    /// ```
+    #[doc(alias("exception", "exc_info"))]
+    pub fn payload(&self) -> Option<&(dyn Any + Send)> {
+        self.cell.result()?.err().map(|payload| &**payload)
+    }
+
+    /// The text of the panic that the task has ended by, if it has one.
+    #[doc(alias = "exception")]
+    pub fn payload_as_str(&self) -> Option<&str> {
+        text_of(self.payload()?)
     }
 
     /// Where it stands.
@@ -133,6 +156,9 @@ impl<T> JoinHandle<T> {
     }
 
     /// Has its body begun?
+    ///
+    /// gevent's `started` is another question, to which the answer is yes from the spawn to the end:
+    /// ask whether it is not [finished](JoinHandle::is_finished).
     #[doc(alias = "started")]
     pub fn is_started(&self) -> bool {
         self.cell.head().phase.get() != Phase::Waiting

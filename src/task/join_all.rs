@@ -3,12 +3,15 @@
 use super::error::JoinError;
 use super::handle::JoinHandle;
 use crate::sync::{Watched, watch};
+use std::borrow::Borrow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-/// Joins several tasks.
+/// Joins several tasks: takes their results, or, by reference, waits for their ends.
 ///
-/// Nothing happens before [`join`](JoinAll::join) is called.
+/// Nothing happens before [`join`](JoinAll::join) or [`wait`](JoinAll::wait) is called. For tasks with
+/// results of several types there is [`wait`](crate::wait()).
 ///
 /// ```
 /// use greenlet::{join_all, sleep, spawn};
@@ -18,23 +21,31 @@ use std::time::Duration;
 /// let order: Vec<_> = joined.ended.iter().map(|(index, _)| *index).collect();
 /// assert_eq!(order, [2, 1, 0]); // in the order of their ends
 /// assert_eq!(joined.values().unwrap(), [0, 1, 2]); // in the order given
+///
+/// let tasks = [spawn(|| "first"), spawn(|| "second")];
+/// join_all(&tasks).timeout(Duration::from_secs(5)).wait();
+/// assert_eq!(tasks[1].value(), Some(&"second"));
 /// ```
 #[doc(alias = "joinall")]
-pub fn join_all<T>(tasks: impl IntoIterator<Item = JoinHandle<T>>) -> JoinAll<T> {
+pub fn join_all<T, H>(tasks: impl IntoIterator<Item = H>) -> JoinAll<T, H>
+where
+    H: Borrow<JoinHandle<T>>,
+{
     let tasks = tasks.into_iter().collect();
-    JoinAll { tasks, limit: None, count: usize::MAX, fail_fast: false }
+    JoinAll { tasks, limit: None, count: usize::MAX, fail_fast: false, result: PhantomData }
 }
 
 /// The join of several tasks that is about to begin; see [`join_all`].
-#[must_use = "nobody is joined before `join`"]
-pub struct JoinAll<T> {
-    tasks: Vec<JoinHandle<T>>,
+#[must_use = "nobody is joined before `join` or `wait`"]
+pub struct JoinAll<T, H = JoinHandle<T>> {
+    tasks: Vec<H>,
     limit: Option<Duration>,
     count: usize,
     fail_fast: bool,
+    result: PhantomData<T>,
 }
 
-impl<T> JoinAll<T> {
+impl<T, H: Borrow<JoinHandle<T>>> JoinAll<T, H> {
     /// Waits at most so long.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -54,24 +65,39 @@ impl<T> JoinAll<T> {
         self
     }
 
-    /// Parks until all have ended, or as many as wanted, or the time is over.
+    /// Parks until all have ended, or as many as wanted, or the time is over; returns which have, by
+    /// their places, in the order of their ends. Their results stay in their handles.
     ///
     /// # Panics
     /// When called by a destructor while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; the tasks go on, without these handles.
-    pub fn join(self) -> Joined<T> {
-        let JoinAll { tasks, limit, count, fail_fast } = self;
-        let mut order = Vec::with_capacity(tasks.len());
-        if count > 0 {
-            let things = tasks.iter().map(|task| (task.is_finished(), task.watchers()));
-            watch(things, limit, |index| {
+    /// What arrives inside is raised here, and nothing else happens.
+    pub fn wait(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.tasks.len());
+        if self.count > 0 {
+            let tasks = self.tasks.iter().map(H::borrow);
+            watch(tasks.map(|task| (task.is_finished(), task.watchers())), self.limit, |index| {
                 order.push(index);
-                order.len() >= count || (fail_fast && !tasks[index].is_success())
+                order.len() >= self.count
+                    || (self.fail_fast && !self.tasks[index].borrow().is_success())
             });
         }
-        let mut tasks: Vec<_> = tasks.into_iter().map(Some).collect();
+        order
+    }
+}
+
+impl<T> JoinAll<T> {
+    /// As [`wait`](JoinAll::wait), and takes the results of those that have ended.
+    ///
+    /// # Panics
+    /// As [`wait`](JoinAll::wait).
+    ///
+    /// # Cancellation
+    /// What arrives inside is raised here; the tasks go on, without these handles.
+    pub fn join(self) -> Joined<T> {
+        let order = self.wait();
+        let mut tasks: Vec<_> = self.tasks.into_iter().map(Some).collect();
         let ended = order
             .into_iter()
             .filter_map(|index| Some((index, tasks[index].take()?.try_join().ok()?)))
@@ -81,7 +107,7 @@ impl<T> JoinAll<T> {
     }
 }
 
-impl<T> fmt::Debug for JoinAll<T> {
+impl<T, H: fmt::Debug> fmt::Debug for JoinAll<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinAll").field("tasks", &self.tasks).finish_non_exhaustive()
     }

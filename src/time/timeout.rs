@@ -145,6 +145,36 @@ impl Timeout {
         self.interrupting.elapsed().limit
     }
 
+    /// Runs `f`, and catches this limit if it is raised in it; whatever else is raised passes through.
+    ///
+    /// The limit is neither started nor cancelled by this: it may have begun long before, go on
+    /// afterwards, and cover several such calls.
+    ///
+    /// ```
+    /// use greenlet::{Timeout, sleep, spawn};
+    /// use std::time::Duration;
+    /// let limit = Timeout::start(Duration::from_millis(2));
+    /// let task = spawn(|| sleep(Duration::from_secs(60)));
+    /// assert!(limit.catch(|| task.wait()).is_err());
+    /// # task.kill();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Elapsed`], when `f` was ended by this limit.
+    ///
+    /// # Panics
+    /// As `f` does.
+    ///
+    /// # Cancellation
+    /// Kills, throws and other limits that arrive inside pass through.
+    pub fn catch<T>(&self, f: impl FnOnce() -> T) -> Result<T, Elapsed> {
+        match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => Ok(value),
+            Err(payload) if self.caught(&*payload) => Err(self.interrupting.elapsed()),
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
     /// Was this payload raised by this limit?
     #[doc(alias = "is_timeout")]
     pub fn caught(&self, payload: &(dyn Any + Send)) -> bool {

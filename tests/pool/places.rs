@@ -2,7 +2,7 @@
 
 use super::{LONG, ms};
 use crate::trace::Trace;
-use greenlet::pool::{GreenPool, Pool, PoolFull};
+use greenlet::pool::{GreenPool, Pile, Pool, PoolFull};
 use greenlet::{Deadlock, idle, sleep, spawn, wait, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,12 @@ fn never_more_run_than_there_are_places() {
     }
     pool.join();
     assert_eq!((most.get(), now.get(), pool.running()), (3, 0, 0));
+}
+
+#[test]
+fn green_pools_and_piles_have_the_size_of_eventlets() {
+    assert_eq!(GreenPool::default().size(), 1000);
+    assert_eq!(Pile::<()>::default().pool().free(), 1000);
 }
 
 #[test]

@@ -37,6 +37,24 @@ fn a_panic_ends_in_the_handle() {
 }
 
 #[test]
+fn what_was_raised_can_be_looked_at_in_the_handle() {
+    let task = spawn(|| -> i32 { std::panic::panic_any(format!("{} is odd", 7)) });
+    assert!(task.payload().is_none() && task.payload_as_str().is_none());
+    task.wait();
+    assert_eq!((task.value(), task.payload_as_str()), (None, Some("7 is odd")));
+    assert_eq!(task.join().unwrap_err().payload_as_str(), Some("7 is odd"));
+
+    let well = spawn(|| 7);
+    well.wait();
+    assert!(well.payload().is_none());
+    let killed = spawn(|| sleep(LONG));
+    killed.kill_with(7_u8);
+    assert_eq!(killed.payload().unwrap().downcast_ref(), Some(&7_u8));
+    assert_eq!(killed.payload_as_str(), None);
+    assert_eq!(killed.join().unwrap_err().payload_as_str(), None);
+}
+
+#[test]
 fn several_wait_for_one_and_are_woken_in_order() {
     let trace = Trace::default();
     let task = Rc::new(spawn(|| sleep(SHORT)));

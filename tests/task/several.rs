@@ -51,6 +51,22 @@ fn many_things_are_waited_for() {
 }
 
 #[test]
+fn tasks_that_are_joined_by_reference_keep_their_results() {
+    let tasks = [5, 1, 2].map(turns);
+    assert_eq!(join_all(&tasks).count(2).wait(), [1, 2]);
+    assert_eq!(tasks.each_ref().map(|task| task.value()), [None, Some(&1), Some(&2)]);
+    assert_eq!(join_all(&tasks).wait(), [1, 2, 0]);
+    let values = join_all(tasks).join().values().unwrap();
+    assert_eq!(values, [5, 1, 2]);
+
+    let (slow, killed) = (spawn(|| sleep(LONG)), spawn(|| sleep(LONG)));
+    killed.kill_soon();
+    assert_eq!(join_all([&slow, &killed]).fail_fast().wait(), [1]);
+    assert_eq!(join_all([&slow]).timeout(SHORT).wait(), [0; 0]);
+    slow.kill();
+}
+
+#[test]
 fn the_same_thing_may_be_waited_for_twice() {
     let task = turns(2);
     assert_eq!(wait(&[&task, &task]).indices(), [0, 1]);
@@ -126,7 +142,7 @@ fn results_come_in_the_order_of_the_ends() {
     assert_eq!(ended, [(1, 1), (2, 2), (0, 3)]);
     assert!(joined.left.is_empty());
     assert_eq!(join_all([3, 1, 2].map(turns)).join().values().unwrap(), [3, 1, 2]);
-    assert!(join_all::<()>([]).join().values().unwrap().is_empty());
+    assert!(join_all([] as [JoinHandle<()>; 0]).join().values().unwrap().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{LONG, SHORT};
 use greenlet::{Elapsed, Timeout, shield, sleep, spawn, timeout, yield_now};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 #[test]
@@ -30,6 +30,30 @@ fn an_outer_handler_sees_whose_it_is() {
     let payload = catch_unwind(|| sleep(LONG)).unwrap_err();
     assert!(!outer.caught(&*payload) && inner.caught(&*payload) && outer.is_pending());
     assert_eq!(payload.downcast_ref::<Elapsed>().unwrap().label(), Some("inner"));
+}
+
+#[test]
+fn each_catches_its_own_and_lets_others_pass() {
+    let outer = Timeout::start(SHORT);
+    let inner = Timeout::start(LONG);
+    let mut after = false;
+    let caught = outer.catch(|| {
+        let _ = inner.catch(|| sleep(LONG));
+        after = true;
+    });
+    assert_eq!(caught.unwrap_err().limit(), SHORT);
+    assert!(!after && inner.is_pending() && !outer.is_pending());
+    assert_eq!(outer.catch(|| 7), Ok(7));
+    let panic = catch_unwind(AssertUnwindSafe(|| inner.catch(|| resume_unwind(Box::new("mine")))));
+    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"mine"));
+}
+
+#[test]
+fn one_that_passed_between_two_calls_is_caught_by_the_second() {
+    let limit = Timeout::start(SHORT);
+    assert!(limit.catch(|| shield(|| sleep(SHORT * 2))).is_ok());
+    assert!(limit.catch(yield_now).is_err());
+    assert!(limit.catch(yield_now).is_ok());
 }
 
 #[test]
