@@ -27,14 +27,15 @@ use std::rc::Rc;
 pub struct DagPool<K, V>(Rc<Shared<K, V>>);
 
 struct Shared<K, V> {
-    nodes: RefCell<BTreeMap<K, Node<V>>>,
+    nodes: RefCell<BTreeMap<K, Node<K, V>>>,
     /// Those who wait for some key to end.
     waiting: WaitList,
     tasks: PoolOf<Unlimited>,
 }
 
-enum Node<V> {
-    Running,
+enum Node<K, V> {
+    /// Its task has not ended; it needs the results of these.
+    Running(Vec<K>),
     Done(V),
     Failed,
 }
@@ -88,7 +89,8 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
         needs: I,
         f: impl FnOnce(Inputs<K, V>) -> V + 'static,
     ) -> Result<(), Collision<K>> {
-        self.enter(&key, Node::Running)?;
+        let needs: Vec<K> = needs.into_iter().collect();
+        self.enter(&key, needs.clone())?;
         let inputs = self.wait_each(needs);
         let mut fails = Fails { pool: self.clone(), key: Some(key) };
         self.0.tasks.spawn_detached(move || {
@@ -105,7 +107,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// # Errors
     /// [`Collision`], when it has a task or a result already.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.enter(&key, Node::Running)?;
+        self.enter(&key, Vec::new())?;
         self.end(key, Node::Done(value));
         Ok(())
     }
@@ -133,7 +135,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// The result of `key`, if there is one. Returns at once.
     pub fn try_get(&self, key: &K) -> Option<Result<V, Failed<K>>> {
         match self.0.nodes.borrow().get(key)? {
-            Node::Running => None,
+            Node::Running(_) => None,
             Node::Done(value) => Some(Ok(value.clone())),
             Node::Failed => Some(Err(Failed(key.clone()))),
         }
@@ -157,11 +159,17 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     #[doc(alias = "waitall")]
     pub fn join(&self) -> Result<BTreeMap<K, V>, Failed<K>> {
         self.0.tasks.join();
+        self.results().into_iter().map(|(key, result)| Ok((key, result?))).collect()
+    }
+
+    /// The results that there are, by their keys. Returns at once.
+    #[doc(alias("items", "keys"))]
+    pub fn results(&self) -> BTreeMap<K, Result<V, Failed<K>>> {
         let nodes = self.0.nodes.borrow();
         let ended = nodes.iter().filter_map(|(key, node)| match node {
-            Node::Done(value) => Some(Ok((key.clone(), value.clone()))),
-            Node::Failed => Some(Err(Failed(key.clone()))),
-            Node::Running => None,
+            Node::Done(value) => Some((key.clone(), Ok(value.clone()))),
+            Node::Failed => Some((key.clone(), Err(Failed(key.clone())))),
+            Node::Running(_) => None,
         });
         ended.collect()
     }
@@ -170,8 +178,28 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     #[doc(alias = "running_keys")]
     pub fn running(&self) -> Vec<K> {
         let nodes = self.0.nodes.borrow();
-        let running = nodes.iter().filter(|(_, node)| matches!(node, Node::Running));
+        let running = nodes.iter().filter(|(_, node)| matches!(node, Node::Running(_)));
         running.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The keys whose results the task of `key` needs and that have not ended, in the order in which it
+    /// named them: why it does not go on. None when it has ended, or was never spawned.
+    ///
+    /// ```
+    /// use greenlet::pool::DagPool;
+    /// let pool = DagPool::new();
+    /// pool.spawn("sum", ["a", "b"], |inputs| inputs.map(|input| input.unwrap().1).sum::<u32>()).unwrap();
+    /// pool.post("a", 1).unwrap();
+    /// assert_eq!(pool.waiting_for(&"sum"), ["b"]);
+    /// pool.post("b", 2).unwrap();
+    /// assert_eq!(pool.get(&"sum"), Ok(3));
+    /// ```
+    #[doc(alias = "waiting")]
+    pub fn waiting_for(&self, key: &K) -> Vec<K> {
+        let nodes = self.0.nodes.borrow();
+        let Some(Node::Running(needs)) = nodes.get(key) else { return Vec::new() };
+        let ended = |need: &&K| matches!(nodes.get(need), Some(Node::Done(_) | Node::Failed));
+        needs.iter().filter(|need| !ended(need)).cloned().collect()
     }
 
     /// Kills all tasks, which fail, and parks until they have ended.
@@ -182,16 +210,16 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
         self.0.tasks.kill();
     }
 
-    fn enter(&self, key: &K, node: Node<V>) -> Result<(), Collision<K>> {
+    fn enter(&self, key: &K, needs: Vec<K>) -> Result<(), Collision<K>> {
         let mut nodes = self.0.nodes.borrow_mut();
         if nodes.contains_key(key) {
             return Err(Collision(key.clone()));
         }
-        nodes.insert(key.clone(), node);
+        nodes.insert(key.clone(), Node::Running(needs));
         Ok(())
     }
 
-    fn end(&self, key: K, node: Node<V>) {
+    fn end(&self, key: K, node: Node<K, V>) {
         self.0.nodes.borrow_mut().insert(key, node);
         self.0.waiting.wake_all();
     }

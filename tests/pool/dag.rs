@@ -87,3 +87,25 @@ fn one_that_waits_may_give_up() {
     pool.post(1, 7).unwrap();
     assert_eq!(task.join().unwrap(), Ok(7));
 }
+
+#[test]
+fn it_says_what_a_task_still_needs_and_what_there_is() {
+    let pool = DagPool::new();
+    pool.spawn("sum", ["b", "a", "lost"], |inputs| inputs.flatten().map(|(_, value)| value).sum())
+        .unwrap();
+    pool.spawn("lost", ["a"], |_| resume_unwind(Box::new("lost"))).unwrap();
+    assert_eq!(pool.waiting_for(&"sum"), ["b", "a", "lost"]);
+    assert!(pool.waiting_for(&"a").is_empty(), "it was never spawned");
+    pool.post("a", 1).unwrap();
+    idle();
+    assert_eq!(pool.waiting_for(&"sum"), ["b"]);
+    let there = pool.results();
+    assert_eq!(
+        there.into_iter().collect::<Vec<_>>(),
+        [("a", Ok(1)), ("lost", Err(Failed("lost")))]
+    );
+    pool.post("b", 2).unwrap();
+    assert_eq!(pool.get(&"sum"), Ok(3));
+    assert!(pool.waiting_for(&"sum").is_empty(), "it has ended");
+    assert_eq!(pool.join(), Err(Failed("lost")));
+}
