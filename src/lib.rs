@@ -45,6 +45,7 @@
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
+//! | come from greenlet, gevent or eventlet | [`porting`] |
 //!
 //! # Waiting
 //!
@@ -137,6 +138,8 @@ pub mod net;
 mod op;
 #[cfg(feature = "hub")]
 pub mod pool;
+#[cfg(feature = "hub")]
+pub mod porting;
 #[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]

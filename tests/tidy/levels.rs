@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 9] = [
     &["task"],
     &["net", "fs", "io", "process", "signal", "pool", "inspect"],
     &["server", "http", "tls", "dns", "backdoor"],
-    &["patch", "capi"],
+    &["patch", "capi", "porting"],
 ];
 
 fn level(module: &str) -> Option<usize> {
