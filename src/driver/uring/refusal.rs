@@ -29,8 +29,8 @@ fn explain(error: &io::Error, sysctl: Option<&str>) -> String {
         ),
         Some(libc::ENOMEM) => (
             "ENOMEM",
-            "before 5.12 rings count as locked memory: raise `ulimit -l` (RLIMIT_MEMLOCK); \
-             since, as memory of the control group",
+            "rings count as locked memory before 5.12, and again today (seen with 6.18), those of \
+             programs that have just ended for a moment too: raise `ulimit -l` (RLIMIT_MEMLOCK)",
         ),
         Some(libc::EMFILE) => ("EMFILE", "no descriptor is free: raise `ulimit -n`"),
         Some(libc::ENFILE) => ("ENFILE", "the system has no descriptor free"),

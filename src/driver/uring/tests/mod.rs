@@ -21,17 +21,35 @@ mod waits;
 
 use super::Uring;
 use crate::driver::{Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Asked once: rings are freed late, and a user may have few.
 fn rings_are_refused() -> bool {
     static REFUSED: OnceLock<bool> = OnceLock::new();
-    let refused = *REFUSED.get_or_init(|| Uring::new(&Settings::default()).is_err());
+    let refused = *REFUSED.get_or_init(|| ring(&Settings::default()).is_err());
     if refused {
         eprintln!("skipped: io_uring is refused here");
     }
     refused
+}
+
+/// A ring; waits while there is no memory for one: a user who may lock little gets that of rings
+/// which have ended back late.
+fn ring(settings: &Settings) -> io::Result<Uring> {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    loop {
+        match Uring::new(settings) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::ENOMEM) && Instant::now() < give_up =>
+            {
+                std::thread::yield_now();
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// A ring and what it has put out so far.
@@ -42,7 +60,7 @@ struct Bench {
 
 impl Bench {
     fn new(settings: &Settings) -> Bench {
-        let uring = Uring::new(settings).expect("this machine has io_uring");
+        let uring = ring(settings).expect("this machine has io_uring");
         Bench { uring, ended: Vec::new() }
     }
 

@@ -42,7 +42,8 @@ pub(super) fn forbid(call: libc::c_long, errno: i32, unless: Option<(u32, u32)>)
 fn refused(call: libc::c_long, errno: i32) -> io::Error {
     let attempt = move || {
         forbid(call, errno, None);
-        Uring::new(&Settings::default()).err().expect("the filter forbids it")
+        let new = if errno == libc::ENOMEM { Uring::new } else { ring };
+        new(&Settings::default()).err().expect("the filter forbids it")
     };
     thread::spawn(attempt).join().unwrap()
 }

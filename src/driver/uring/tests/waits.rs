@@ -16,8 +16,12 @@ fn deadline_is_never_early() {
         let mut bench = Bench::without(disabled);
         for delay in [0, 1, 1_000, 100_000, MS, 10 * MS] {
             let deadline = monotonic_ns() + delay;
-            bench.uring.enter(Wait::Until(deadline));
-            assert!(monotonic_ns() >= deadline, "{delay} ns were too short");
+            // A signal or a shortage may end a round early, but not one after the other.
+            let rounds = (1..).find(|_| {
+                bench.uring.enter(Wait::Until(deadline));
+                monotonic_ns() >= deadline
+            });
+            assert!(rounds.unwrap() < 10, "{delay} ns took {rounds:?} rounds");
             bench.uring.reap(|end| panic!("{end:?} is nobody's"));
         }
         // A completion is earlier.
