@@ -33,7 +33,7 @@
 //! ```
 //!
 //! There is no `async`, no colouring of functions, no `Send` bound, no macro and no set-up: the first
-//! call that waits makes the thread's hub, on io_uring, or on epoll where that is refused.
+//! call that waits makes the thread's hub, on io_uring, or on epoll where that is refused (or poll, or select).
 //!
 //! | to do | see |
 //! |---|---|

@@ -15,12 +15,14 @@
 //! - **Kernel holds until completion**: an [`Entry`] that was pushed and answered [`Pushed::Queued`]
 //!   stays where it is, with everything its request points to, until its last completion was
 //!   reaped: the one without [`MORE`], and, if it was cancelled, as many more as `cancel` said.
-//! - **One seam**: no io_uring and no epoll type leaves its folder.
+//! - **One seam**: no io_uring type and none of a poller leaves its folder.
 #![expect(unsafe_code, reason = "passes the caller's promise on")]
 
 mod call;
 mod clock;
 mod fd;
+#[cfg(test)]
+mod filter;
 mod request;
 mod settings;
 mod token;
@@ -32,6 +34,7 @@ mod uring;
 pub(crate) use call::{Call, RawAddress, no_address};
 use clock::{last_tick_ns, monotonic_ns, tick_ns};
 pub(crate) use fd::Fd;
+pub(crate) use readiness::BEYOND_SELECT;
 pub(crate) use request::{Entry, Pushed, Request};
 pub(crate) use settings::{Capabilities, Kind, Settings};
 pub(crate) use token::{Completion, MORE, Token};
@@ -53,7 +56,7 @@ pub(crate) enum Wait {
 /// What a driver has done since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Entries into the kernel that submit or wait (`io_uring_enter`, `epoll_wait`).
+    /// Entries into the kernel that submit or wait (`io_uring_enter`, `epoll_wait`, `ppoll`).
     pub(crate) enters: u64,
     /// Further system calls on behalf of operations (`recv`, `epoll_ctl`).
     pub(crate) calls: u64,
@@ -84,13 +87,13 @@ macro_rules! each {
 
 impl Driver {
     /// Makes the driver that `settings` name, or the best one that works here; and says in a line
-    /// why it is not io_uring, if that was left open and refused.
+    /// why it is not a better one, if that was left open and refused.
     ///
     /// # Errors
-    /// Those of the named kind; those of epoll where the choice was left open.
+    /// Those of the named kind; those of select where the choice was left open.
     pub(crate) fn new(settings: &Settings) -> io::Result<(Driver, Option<String>)> {
         match settings.kind {
-            Some(Kind::Epoll) => {}
+            Some(Kind::Epoll | Kind::Poll | Kind::Select) => {}
             #[cfg(feature = "uring")]
             Some(Kind::Uring) => {
                 let uring = uring::Uring::new(settings)
@@ -108,21 +111,26 @@ impl Driver {
             None => match uring::Uring::new(settings) {
                 Ok(uring) => return Ok((Driver::Uring(uring), None)),
                 Err(error) => {
-                    let readiness = readiness::Readiness::new(settings)?;
-                    return Ok((Driver::Readiness(readiness), Some(uring::why_refused(&error))));
+                    let mut refused = uring::why_refused(&error);
+                    let (readiness, why) = readiness::Readiness::new(settings)?;
+                    if let Some(why) = why {
+                        refused = format!("{refused}; {why}");
+                    }
+                    return Ok((Driver::Readiness(readiness), Some(refused)));
                 }
             },
             #[cfg(not(feature = "uring"))]
             None => {}
         }
-        Ok((Driver::Readiness(readiness::Readiness::new(settings)?), None))
+        let (readiness, why) = readiness::Readiness::new(settings)?;
+        Ok((Driver::Readiness(readiness), why))
     }
 
     pub(crate) fn kind(&self) -> Kind {
         match self {
             #[cfg(feature = "uring")]
             Driver::Uring(_) => Kind::Uring,
-            Driver::Readiness(_) => Kind::Epoll,
+            Driver::Readiness(readiness) => readiness.kind(),
         }
     }
 

@@ -7,6 +7,8 @@ use std::fmt;
 pub(crate) enum Kind {
     Uring,
     Epoll,
+    Poll,
+    Select,
 }
 
 impl fmt::Display for Kind {
@@ -14,6 +16,8 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::Uring => "io_uring",
             Kind::Epoll => "epoll",
+            Kind::Poll => "poll",
+            Kind::Select => "select",
         })
     }
 }
@@ -21,7 +25,7 @@ impl fmt::Display for Kind {
 /// How a driver is to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// `None`: io_uring where it is allowed, else epoll.
+    /// `None`: the first of these that is allowed: io_uring, epoll, poll, select.
     pub(crate) kind: Option<Kind>,
     /// Submission entries of the ring; a power of two.
     pub(crate) ring_entries: u32,
@@ -63,6 +67,9 @@ macro_rules! capabilities {
 capabilities! {
     /// io_uring as a whole.
     URING = "uring",
+    /// The pollers of the driver without io_uring; without both it is select.
+    EPOLL = "epoll",
+    POLL = "poll",
     /// Flags of io_uring_setup(2).
     SINGLE_ISSUER = "single_issuer",
     DEFER_TASKRUN = "defer_taskrun",

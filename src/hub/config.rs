@@ -4,6 +4,7 @@ use crate::driver::{Capabilities, Kind, Settings};
 use crate::stack::{Shape, StackReuse};
 use std::fmt;
 use std::io;
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 /// How a hub waits for the kernel.
@@ -15,6 +16,43 @@ pub enum HubKind {
     /// epoll: operations are tried, and tried again when their descriptor is ready.
     #[doc(alias = "epolls")]
     Epoll,
+    /// poll: as epoll, but each wait names every descriptor for which somebody waits, which costs time
+    /// for each of them.
+    Poll,
+    /// select: as poll, with descriptor numbers below 1,024 (`FD_SETSIZE`). An operation that would have
+    /// to wait for another one is an error, [`Unsupported`](io::ErrorKind::Unsupported).
+    #[doc(alias = "selects")]
+    Select,
+}
+
+/// The names that `GREENLET_HUB` takes: `uring`, `epoll`, `poll`, `select`, and those of eventlet for
+/// the same (`epolls`, `selects`).
+///
+/// ```
+/// use greenlet::HubKind;
+/// assert_eq!("epolls".parse::<HubKind>().unwrap(), HubKind::Epoll);
+/// assert!("kqueue".parse::<HubKind>().is_err()); // it is of other systems
+/// ```
+impl FromStr for HubKind {
+    type Err = ConfigError;
+
+    fn from_str(name: &str) -> Result<HubKind, ConfigError> {
+        let why = match name {
+            "uring" | "io_uring" | "linux_iouring" => return Ok(HubKind::Uring),
+            "epoll" | "epolls" => return Ok(HubKind::Epoll),
+            "poll" => return Ok(HubKind::Poll),
+            "select" | "selects" => return Ok(HubKind::Select),
+            "kqueue" => "is of other systems than Linux",
+            "asyncio" => "is Python's",
+            "pyevent" | "libevent" | "libev" | "libuv" => {
+                "is a library that this crate does not use"
+            }
+            _ => "is not known",
+        };
+        Err(ConfigError::Value(format!(
+            "the hub '{name}' {why}; there are uring, epoll, poll and select"
+        )))
+    }
 }
 
 impl fmt::Display for HubKind {
@@ -28,6 +66,8 @@ impl From<Kind> for HubKind {
         match kind {
             Kind::Uring => HubKind::Uring,
             Kind::Epoll => HubKind::Epoll,
+            Kind::Poll => HubKind::Poll,
+            Kind::Select => HubKind::Select,
         }
     }
 }
@@ -37,6 +77,8 @@ impl HubKind {
         match self {
             HubKind::Uring => Kind::Uring,
             HubKind::Epoll => Kind::Epoll,
+            HubKind::Poll => Kind::Poll,
+            HubKind::Select => Kind::Select,
         }
     }
 }
@@ -77,7 +119,7 @@ impl std::error::Error for ConfigError {
 ///
 /// | setting | variable | default |
 /// |---|---|---|
-/// | [`hub`](Config::hub) | `GREENLET_HUB=uring`, `epoll` | io_uring where it is allowed, else epoll |
+/// | [`hub`](Config::hub) | `GREENLET_HUB=uring`, `epoll`, `poll`, `select` | the first of these that is allowed |
 /// | [`ring_entries`](Config::ring_entries) | `GREENLET_RING_ENTRIES` | 256 |
 /// | [`stack_size`](Config::stack_size) | `GREENLET_STACK_SIZE` | 64 KiB |
 /// | [`round`](Config::round) | `GREENLET_ROUND` | 64 |
@@ -205,14 +247,13 @@ impl Wanted {
             config.hub.or(general.hub).map(|kind| Some(kind.kind())),
             "GREENLET_HUB",
             |text| match text {
-                "uring" | "io_uring" => Some(Some(Kind::Uring)),
-                "epoll" | "epolls" => Some(Some(Kind::Epoll)),
-                "auto" | "" => Some(None),
-                _ => None,
+                "auto" | "" => Ok(None),
+                name => name.parse().map(|kind: HubKind| Some(kind.kind())),
             },
             None,
         )?;
-        let number = |text: &str| text.parse::<u32>().ok();
+        let see = |_| ConfigError::Value("see greenlet::Config".to_owned());
+        let number = |text: &str| text.parse::<u32>().map_err(see);
         let mut ring_entries = choose(
             config.ring_entries.or(general.ring_entries),
             "GREENLET_RING_ENTRIES",
@@ -222,14 +263,14 @@ impl Wanted {
         let stack_bytes = choose(
             config.stack_bytes.or(general.stack_bytes),
             "GREENLET_STACK_SIZE",
-            |text| text.parse::<usize>().ok(),
+            |text| text.parse::<usize>().map_err(see),
             Shape::DEFAULT.stack_bytes,
         )?;
         let round = choose(config.round.or(general.round), "GREENLET_ROUND", number, 64)?;
         let names = choose(
             config.disable.clone().or(general.disable),
             "GREENLET_DISABLE",
-            |text| Some(text.to_owned()),
+            |text| Ok(text.to_owned()),
             String::new(),
         )?;
         within("ring entries", ring_entries.value, 2, 32_768)?;
@@ -264,7 +305,7 @@ impl Wanted {
 fn choose<T>(
     by_code: Option<T>,
     variable: &str,
-    parse: impl FnOnce(&str) -> Option<T>,
+    parse: impl FnOnce(&str) -> Result<T, ConfigError>,
     default: T,
 ) -> Result<Setting<T>, ConfigError> {
     if let Some(value) = by_code {
@@ -273,10 +314,14 @@ fn choose<T>(
     let Some(text) = std::env::var_os(variable) else {
         return Ok(Setting { value: default, source: Source::Default });
     };
-    match text.to_str().and_then(parse) {
-        Some(value) => Ok(Setting { value, source: Source::Environment }),
-        None => Err(ConfigError::Value(format!(
-            "{variable}={} is not understood (see greenlet::Config)",
+    let parsed = match text.to_str() {
+        Some(text) => parse(text),
+        None => Err(ConfigError::Value("it is not UTF-8".to_owned())),
+    };
+    match parsed {
+        Ok(value) => Ok(Setting { value, source: Source::Environment }),
+        Err(why) => Err(ConfigError::Value(format!(
+            "{variable}={} is not understood: {why}",
             text.display()
         ))),
     }

@@ -6,7 +6,7 @@ use super::config::{Config, ConfigError, InForce, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::ready::{INTERRUPTED, READY, Ready, has, set};
-use crate::driver::Driver;
+use crate::driver::{Driver, Kind};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
     for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
@@ -98,17 +98,17 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
     watch_forks();
     let wanted = Wanted::gather(config)?;
     let mut settings = wanted.settings();
-    if settings.kind.is_none() && REFUSED.get().is_some() {
-        settings.kind = Some(crate::driver::Kind::Epoll);
+    if settings.kind.is_none() {
+        settings.kind = REFUSED.get().map(|(_, kind)| *kind);
     }
     let (driver, refused) = Driver::new(&settings).map_err(ConfigError::Refused)?;
     if let Some(why) = refused {
         // Said once in a process, and not tried again.
-        if REFUSED.set(why.clone()).is_ok() {
+        if REFUSED.set((why.clone(), driver.kind())).is_ok() {
             line(format_args!("{why}"));
         }
     }
-    let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).cloned();
+    let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).map(|(why, _)| why.clone());
     let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
     let hub = Box::into_raw(Box::new(Hub {
         seam: Scheduler {
@@ -178,8 +178,8 @@ pub fn config() -> impl fmt::Display {
     InForce
 }
 
-/// Why io_uring was refused, once it was.
-static REFUSED: OnceLock<String> = OnceLock::new();
+/// Why io_uring was refused, once it was, or epoll, too; and what works instead.
+static REFUSED: OnceLock<(String, Kind)> = OnceLock::new();
 
 /// The hub whose first field this is.
 fn of(seam: &Scheduler) -> &Hub {

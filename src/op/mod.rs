@@ -51,7 +51,7 @@ pub(crate) use socket::{
 #[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use write::write;
 
-use crate::driver::Request;
+use crate::driver::{BEYOND_SELECT, Request};
 use crate::greenlet::{Block, current_block};
 use crate::hub::{Deadline, Hub, Operation, hub, set_waits_for};
 use descriptor::InFlight;
@@ -112,7 +112,7 @@ pub(crate) unsafe fn perform(
             (libc::ECANCELED, None) => return Err(descriptor::closed()),
             // A signal arrived before anything was transferred; nobody asked us to stop.
             (libc::EINTR, None) => descriptor.check()?,
-            (errno, _) => return Err(io::Error::from_raw_os_error(errno)),
+            (errno, _) => return Err(error(errno)),
         }
     }
 }
@@ -175,6 +175,18 @@ fn wait_interruptible(
         if cause.is_some() {
             hub.cancel(operation);
         }
+    }
+}
+
+/// The error of an operation, which is that of its system call.
+#[cold]
+fn error(errno: i32) -> io::Error {
+    match errno {
+        BEYOND_SELECT => io::Error::new(
+            io::ErrorKind::Unsupported,
+            "select cannot wait for descriptors from 1024 (FD_SETSIZE) on; GREENLET_HUB=poll can",
+        ),
+        errno => io::Error::from_raw_os_error(errno),
     }
 }
 

@@ -78,7 +78,10 @@ fn tour_shows_everything() {
     let text = output(&mut short(command("tour")));
     has_lines(&text, &EVERY_TOUR);
     has_lines(&text, &["5,000 parked in", "5,000 killed in", "5,000 destructors have run"]);
-    has_lines(&text, &["how long a request takes; connections: 1,000", "the slowest hundredth"]);
+    // select knows 1,024 descriptors, which makes fewer connections.
+    let most =
+        if text.contains("hub           select") { "connections: 4" } else { "connections: 1,000" };
+    has_lines(&text, &[&format!("how long a request takes; {most}"), "the slowest hundredth"]);
     assert!(!text.contains("wrong") && !text.contains('\r'), "{text}");
 }
 

@@ -113,6 +113,61 @@ fn an_environment_that_cannot_be_is_a_panic_that_names_the_variable() {
         assert!(matches!(refused, Err(ConfigError::Value(_))));
     });
     outcome.exited_with(0).says("GREENLET_HUB=kqueue is not understood");
+    outcome
+        .says("the hub 'kqueue' is of other systems than Linux; there are uring, epoll, poll and");
+}
+
+#[test]
+fn names_of_eventlet_and_gevent_are_taken() {
+    let names = [
+        ("epolls", HubKind::Epoll),
+        ("poll", HubKind::Poll),
+        ("select", HubKind::Select),
+        ("selects", HubKind::Select),
+        ("io_uring", HubKind::Uring),
+    ];
+    for (name, kind) in names {
+        assert_eq!(name.parse::<HubKind>().unwrap(), kind);
+    }
+    for (name, why) in [("asyncio", "Python's"), ("pyevent", "a library"), ("Epoll", "not known")] {
+        let error = name.parse::<HubKind>().unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_that_is_named_is_made() {
+    for kind in [HubKind::Epoll, HubKind::Poll, HubKind::Select] {
+        let text = fresh(move || {
+            Config::new().hub(kind).apply().unwrap();
+            sleep(Duration::from_micros(1));
+            assert_eq!(greenlet::stats().hub, kind);
+            config().to_string()
+        });
+        assert!(text.contains(&kind.to_string()), "{text}");
+    }
+}
+
+#[test]
+fn the_next_hub_is_taken_where_epoll_is_refused_and_says_why() {
+    let cases: [(_, _, &[&str]); 2] = [
+        ("uring,epoll", "poll", &["epoll refused: epoll is disabled"]),
+        ("uring,epoll,poll", "select", &["epoll refused", "poll refused: poll is disabled"]),
+    ];
+    // One child runs both: which of them is the environment's to say.
+    for (disabled, kind, says) in cases {
+        let variables = [("GREENLET_DISABLE", disabled), ("GREENLET_HUB", "auto")];
+        let outcome = with_environment(this_test!(), &variables, || {
+            sleep(Duration::from_millis(1));
+            std::thread::spawn(|| print!("{}", config())).join().unwrap();
+        });
+        outcome.exited_with(0);
+        assert_eq!(outcome.stderr.lines().count(), 1, "said once\n{outcome}");
+        for text in says {
+            outcome.says(text);
+        }
+        assert!(outcome.stdout.contains(&format!("hub           {kind} (")), "{outcome}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn on_a_thread_with<T: Send + 'static>(
 /// Used here, there and here again; between the kinds of hub, too, which want different modes.
 #[test]
 fn a_socket_moves_to_other_threads_and_back() {
-    for kind in [None, Some(HubKind::Epoll)] {
+    for kind in [None, Some(HubKind::Epoll), Some(HubKind::Poll)] {
         let (a, mut b) = pair::tcp();
         let reader = spawn(move || (&a).read(&mut [0; 1]).map(|n| (a, n)).unwrap());
         pair::settle();
@@ -62,7 +62,7 @@ fn a_socket_moves_to_other_threads_and_back() {
 
 #[test]
 fn a_listener_moves_to_the_thread_of_another_hub() {
-    for kind in [None, Some(HubKind::Epoll)] {
+    for kind in [None, Some(HubKind::Epoll), Some(HubKind::Poll)] {
         let listener = pair::listen();
         let address = listener.local_addr().unwrap();
         on_a_thread_with(kind, move || {
@@ -81,6 +81,23 @@ fn a_listener_moves_to_the_thread_of_another_hub() {
             drop(other.join().unwrap());
         });
     }
+}
+
+/// As long as it need not wait, any descriptor will do.
+#[test]
+fn select_refuses_to_wait_for_a_descriptor_beyond_its_sets() {
+    let (a, mut b) = pair::unix();
+    let Some(high) = raw::copy_from(&a, 1024) else { return };
+    on_a_thread_with(Some(HubKind::Select), move || {
+        let mut high = UnixStream::from(high);
+        b.write_all(b"x").unwrap();
+        assert_eq!(high.read(&mut [0; 9]).unwrap(), 1);
+        let error = high.read(&mut [0; 9]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("from 1024 (FD_SETSIZE) on"), "{error}");
+        assert_eq!(high.write(b"y").unwrap(), 1);
+        assert_eq!(b.read(&mut [0; 9]).unwrap(), 1);
+    });
 }
 
 #[test]

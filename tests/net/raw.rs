@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "system calls")]
 
 use greenlet::net::TcpStream;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Sets how many connections may wait at a listener; one more than that.
 pub(crate) fn set_backlog(listener: &(impl AsRawFd + ?Sized), length: i32) {
@@ -86,4 +86,12 @@ pub(crate) fn next_number() -> i32 {
 pub(crate) fn stream(number: i32) -> TcpStream {
     // SAFETY: the caller has just been given it.
     unsafe { TcpStream::from_raw_fd(number) }
+}
+
+/// Another name for it, with the lowest free number from there on; none if there is none.
+pub(crate) fn copy_from(socket: &impl AsRawFd, lowest: i32) -> Option<OwnedFd> {
+    // SAFETY: takes no addresses.
+    let number = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) };
+    // SAFETY: just made.
+    (number >= 0).then(|| unsafe { OwnedFd::from_raw_fd(number) })
 }

@@ -248,6 +248,9 @@ fn four_bytes_each_way(mut stream: &TcpStream) -> io::Result<()> {
 
 #[test]
 fn a_thousand_connections_at_once() {
+    // select knows 1,024 descriptors, and others have some of them.
+    let is_select = greenlet::stats().hub == greenlet::HubKind::Select;
+    let number = if is_select { 200 } else { 1000 };
     let listener = pair::listen();
     // All may come before the first is accepted, and the kernel resets what does not fit.
     raw::set_backlog(&listener, 1000);
@@ -257,8 +260,8 @@ fn a_thousand_connections_at_once() {
             spawn_detached(move || drop(four_bytes_each_way(&stream.unwrap())));
         }
     });
-    let clients: Vec<_> = (0..1000_u32)
-        .map(|number| {
+    let clients: Vec<_> = (0..number)
+        .map(|number: u32| {
             spawn(move || {
                 let mut stream = TcpStream::connect(address).unwrap();
                 for turn in 0..5 {
@@ -273,7 +276,7 @@ fn a_thousand_connections_at_once() {
         })
         .collect();
     let streams: Vec<_> = clients.into_iter().map(|task| task.join().unwrap()).collect();
-    assert_eq!(streams.len(), 1000);
+    assert_eq!(streams.len(), number as usize);
     server.kill();
 }
 

@@ -9,13 +9,15 @@
 //!                                              └▶ done list ──▶ reap
 //! ```
 //!
-//! - `attempt.rs`: the system calls. `poller.rs`, `epoll.rs`: who is ready. `table.rs`, `queue.rs`:
-//!   a slot per descriptor number, with lanes of entries. `wait.rs`: how an entry gets into a lane.
-//!   `serve.rs`: how it gets out again. `pool.rs`: buffers for `RecvPooled`.
+//! - `attempt.rs`: the system calls. `poller.rs`, `epoll.rs`, `levels.rs`, `select.rs`: who is ready.
+//!   `table.rs`, `queue.rs`: a slot per descriptor number, with lanes of entries. `wait.rs`: how an
+//!   entry gets into a lane. `serve.rs`: how it gets out again. `pool.rs`: buffers for `RecvPooled`.
 //! - **Edges are latched**: a descriptor is registered once, edge-triggered. The poller keeps an edge
 //!   until it is asked, and the initial state counts as one. So a "no" of a system call holds until
 //!   the next event: whatever happened since lies in the poller. What has ended (end of file,
-//!   reset) stays known, because no further edge would tell.
+//!   reset) stays known, because no further edge would tell. poll and select keep nothing, and report
+//!   the same as long as it is so: they are asked for what the lanes wait for, and a "no" is asked about
+//!   at every wait.
 //! - **Waiting is watched**: entries are in the lanes of watched slots only. Watching ends when the
 //!   descriptor is closed; a registration under an older serial is nobody's.
 //! - **Kernel holds until completion**: here it is the lanes that hold entries, and the completion
@@ -24,9 +26,11 @@
 
 mod attempt;
 mod epoll;
+mod levels;
 mod poller;
 mod pool;
 mod queue;
+mod select;
 mod serve;
 mod table;
 mod wait;
@@ -34,7 +38,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-use super::{Completion, Counters, Entry, Fd, Pushed, Request, Settings, Wait, monotonic_ns};
+use super::{Completion, Counters, Entry, Fd, Kind, Pushed, Request, Settings, Wait, monotonic_ns};
 use poller::Poller;
 use pool::Pool;
 use queue::{Held, Queue};
@@ -45,6 +49,10 @@ use table::{Lane, Table};
 
 /// How long an attempt rests of which no event tells.
 const PAUSE_NS: u64 = 1_000_000;
+
+/// What an operation is answered that would have to wait for a number which select does not know.
+/// No system call says it otherwise.
+pub(crate) const BEYOND_SELECT: i32 = libc::ECHRNG;
 
 /// `Entry::progress`: not in a lane; in the lane of that number, counted from here.
 const NOWHERE: u32 = 0;
@@ -69,9 +77,11 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(settings: &Settings) -> io::Result<Readiness> {
-        Ok(Readiness {
-            poller: Poller::Epoll(epoll::Epoll::new()?),
+    /// Also says why it is not on epoll, if that was left open and refused.
+    pub(super) fn new(settings: &Settings) -> io::Result<(Readiness, Option<String>)> {
+        let (poller, why) = Poller::new(settings)?;
+        let readiness = Readiness {
+            poller,
             table: Table::default(),
             again: Queue::default(),
             again_at_ns: 0,
@@ -81,7 +91,12 @@ impl Readiness {
             pool_buffers: settings.pool_buffers,
             pool_buffer_bytes: settings.pool_buffer_bytes,
             counters: Counters::default(),
-        })
+        };
+        Ok((readiness, why))
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.poller.kind()
     }
 
     /// # Safety
@@ -132,8 +147,6 @@ impl Readiness {
     }
 
     pub(super) fn close(&mut self, fd: Fd) -> io::Result<()> {
-        // The kernel takes what is closed out of the poller by itself. Where a copy of the descriptor
-        // keeps it open, its events come under a serial that nobody has any more.
         if let Some(slot) = self.table.get(fd.number()).filter(|slot| slot.is_watched) {
             debug_assert!(
                 slot.serial != fd.serial() || slot.is_idle(),
@@ -143,6 +156,7 @@ impl Readiness {
             // Those who polled it by a name of their own.
             self.abandon(fd.number());
             self.table.clear(fd.number());
+            self.poller.closes(fd.number());
         }
         self.counters.calls += 1;
         // SAFETY: the owner of the descriptor asks for it.
@@ -177,9 +191,10 @@ impl Readiness {
             timeout_ns = Some(timeout_ns.map_or(pause_ns, |ns| ns.min(pause_ns)));
         }
         self.counters.enters += 1;
-        for index in 0..self.poller.wait(timeout_ns) {
-            let event = self.poller.event(index);
+        for index in 0..self.poller.wait(timeout_ns, &self.table, &mut self.counters.calls) {
+            let (event, waiting) = (self.poller.event(index), self.waiting);
             self.serve(event);
+            self.poller.served(event.number, self.waiting < waiting);
         }
         if !self.again.is_empty() {
             self.try_again();

@@ -1,7 +1,9 @@
 //! What says that a descriptor is ready. Each kind of it is a sibling behind this `enum`.
 
-use super::super::Fd;
+use super::super::{Capabilities, Fd, Kind, Settings};
 use super::epoll::Epoll;
+use super::levels::Levels;
+use super::table::Table;
 use std::fmt;
 use std::io;
 use std::ops::BitOr;
@@ -22,6 +24,8 @@ impl Ready {
     pub(super) const URGENT: Ready = Ready(16);
     /// It was shut down for reading, by either side; a part of `READ_ENDED`.
     pub(super) const SHUT: Ready = Ready(32);
+    /// Nothing is open under the number.
+    pub(super) const GONE: Ready = Ready(64);
     pub(super) const BOTH: Ready = Ready(1 | 2);
 
     /// Does the set hold any of these?
@@ -57,17 +61,67 @@ pub(super) struct Event {
 /// The poller of this thread.
 pub(super) enum Poller {
     Epoll(Epoll),
+    /// poll and select.
+    Levels(Levels),
 }
 
 impl Poller {
+    /// Makes the poller that is named, or the best one that works here; and says why it is not epoll,
+    /// if that was left open and refused.
+    ///
+    /// # Errors
+    /// Those of the named one; those of the last where the choice was left open.
+    pub(super) fn new(settings: &Settings) -> io::Result<(Poller, Option<String>)> {
+        let disabled = |what, name: &str| match settings.disabled.has(what) {
+            true => {
+                let why = format!("{name} is disabled by the settings");
+                Err(io::Error::new(io::ErrorKind::Unsupported, why))
+            }
+            false => Ok(()),
+        };
+        let epoll = || {
+            disabled(Capabilities::EPOLL, "epoll")?;
+            Ok(Poller::Epoll(Epoll::new()?))
+        };
+        let poll = || {
+            disabled(Capabilities::POLL, "poll")?;
+            Ok(Poller::Levels(Levels::poll()?))
+        };
+        let select = || Levels::select().map(Poller::Levels);
+        match settings.kind {
+            Some(Kind::Poll) => return Ok((poll()?, None)),
+            Some(Kind::Select) => return Ok((select()?, None)),
+            Some(Kind::Epoll) => return Ok((epoll()?, None)),
+            Some(Kind::Uring) | None => {}
+        }
+        let because = |name, error: io::Error| format!("{name} refused: {error}");
+        let why = match epoll() {
+            Ok(epoll) => return Ok((epoll, None)),
+            Err(error) => because("epoll", error),
+        };
+        match poll() {
+            Ok(poll) => Ok((poll, Some(why))),
+            Err(error) => Ok((select()?, Some(format!("{why}; {}", because("poll", error))))),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Poller::Epoll(_) => Kind::Epoll,
+            Poller::Levels(levels) if levels.selects() => Kind::Select,
+            Poller::Levels(_) => Kind::Poll,
+        }
+    }
+
     /// Begins to watch a descriptor. What is ready already is reported, too, by the next `wait`.
     ///
     /// # Errors
     /// `EPERM`: it cannot be watched, because it never waits. `EEXIST`: what is open under this
-    /// number is watched already, then `modify` it.
+    /// number is watched already, then `modify` it. [`BEYOND_SELECT`](super::BEYOND_SELECT).
     pub(super) fn register(&mut self, fd: Fd, wanted: Ready) -> io::Result<()> {
         match self {
             Poller::Epoll(epoll) => epoll.register(fd, wanted),
+            Poller::Levels(levels) => levels.register(fd),
         }
     }
 
@@ -76,6 +130,8 @@ impl Poller {
     pub(super) fn modify(&mut self, fd: Fd, wanted: Ready) -> io::Result<()> {
         match self {
             Poller::Epoll(epoll) => epoll.modify(fd, wanted),
+            // They read the table.
+            Poller::Levels(_) => Ok(()),
         }
     }
 
@@ -83,15 +139,33 @@ impl Poller {
     pub(super) fn forget(&mut self, number: RawFd) {
         match self {
             Poller::Epoll(epoll) => epoll.forget(number),
+            Poller::Levels(levels) => levels.forget(number),
+        }
+    }
+
+    /// As `forget`, for what is about to be closed here.
+    #[inline]
+    pub(super) fn closes(&mut self, number: RawFd) {
+        match self {
+            // The kernel takes it out by itself. Where a copy of the descriptor keeps it open, its
+            // events come under a serial that nobody has any more.
+            Poller::Epoll(_) => {}
+            Poller::Levels(levels) => levels.forget(number),
         }
     }
 
     /// Waits for so many nanoseconds at most, `None` for ever, and says how many events there are.
     /// None after a signal.
     #[inline]
-    pub(super) fn wait(&mut self, timeout_ns: Option<u64>) -> usize {
+    pub(super) fn wait(
+        &mut self,
+        timeout_ns: Option<u64>,
+        table: &Table,
+        calls: &mut u64,
+    ) -> usize {
         match self {
             Poller::Epoll(epoll) => epoll.wait(timeout_ns),
+            Poller::Levels(levels) => levels.wait(timeout_ns, table, calls),
         }
     }
 
@@ -100,6 +174,17 @@ impl Poller {
     pub(super) fn event(&self, index: usize) -> Event {
         match self {
             Poller::Epoll(epoll) => epoll.event(index),
+            Poller::Levels(levels) => levels.event(index),
+        }
+    }
+
+    /// Hears whether an event has moved anybody.
+    #[inline]
+    pub(super) fn served(&mut self, number: RawFd, has_moved: bool) {
+        match self {
+            // An edge is reported once.
+            Poller::Epoll(_) => {}
+            Poller::Levels(levels) => levels.served(number, has_moved),
         }
     }
 }
@@ -108,6 +193,7 @@ impl fmt::Display for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Poller::Epoll(epoll) => epoll.fmt(f),
+            Poller::Levels(levels) => levels.fmt(f),
         }
     }
 }

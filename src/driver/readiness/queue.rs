@@ -59,6 +59,17 @@ impl Queue {
         self.last.map(Queue::after)
     }
 
+    /// All of them, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Held> {
+        let last = self.last;
+        let mut next = self.first();
+        std::iter::from_fn(move || {
+            let entry = next?;
+            next = last.filter(|last| !eq(&**last, &*entry)).map(|_| Queue::after(entry));
+            Some(entry)
+        })
+    }
+
     pub(super) fn pop(&mut self) -> Option<Held> {
         let last = self.last?;
         Some(self.take_after(last))

@@ -18,6 +18,11 @@ impl Readiness {
             // A descriptor that is closed here, but lives on in a copy.
             return;
         };
+        if event.ready.any(Ready::GONE) {
+            // Closed by others, under those who wait for it.
+            self.abandon(event.number);
+            return self.unwatch(event.number);
+        }
         slot.ready = slot.ready | event.ready;
         // Before and behind the mark is no end of what there is.
         slot.trusts_short &= !event.ready.any(Ready::URGENT);

@@ -90,6 +90,34 @@ impl Slot {
         self.lanes.iter().all(Queue::is_empty)
     }
 
+    /// What those wait for who are in the lanes, in poll's words; `None` if there is nobody.
+    fn wanted(&self) -> Option<i16> {
+        if self.is_idle() {
+            return None;
+        }
+        let [reading, writing, apart] = &self.lanes;
+        let mut events = 0;
+        if !reading.is_empty() {
+            events |= libc::POLLIN | libc::POLLRDHUP;
+        }
+        if !writing.is_empty() {
+            events |= libc::POLLOUT;
+        }
+        for entry in apart.iter() {
+            events |= match entry.request {
+                Request::Poll { events, .. } => events,
+                Request::Recv { flags, .. } | Request::RecvMessage { flags, .. }
+                    if flags & libc::MSG_OOB != 0 =>
+                {
+                    libc::POLLPRI
+                }
+                // The error queue: poll always tells of errors.
+                _ => 0,
+            };
+        }
+        Some(events)
+    }
+
     /// Might a system call do something now?
     #[inline]
     pub(super) fn may_try(&self, lane: Lane) -> bool {
@@ -131,6 +159,12 @@ impl Table {
     #[inline]
     pub(super) fn watched(&mut self, fd: Fd) -> Option<&mut Slot> {
         self.get(fd.number()).filter(|slot| slot.is_of(fd.serial()))
+    }
+
+    /// Everybody who waits for events: number, serial, and what for in poll's words.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (RawFd, u32, i16)> {
+        let watched = self.slots.iter().enumerate().filter(|(_, slot)| slot.is_watched);
+        watched.filter_map(|(number, slot)| Some((number as RawFd, slot.serial, slot.wanted()?)))
     }
 
     /// The slot of an open descriptor.

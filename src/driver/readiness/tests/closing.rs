@@ -90,7 +90,8 @@ fn events_of_a_closed_descriptor_that_lives_on_in_a_copy_are_nobodys() {
     let renewed = moved(reader, 800);
     world.queue(read(renewed, buffer(8)), 2);
     assert_eq!(world.take(), [(1, -libc::ECANCELED)]);
-    assert_eq!(watched(&mut world), 2);
+    // The kernel keeps what it was told, where it keeps anything.
+    assert_eq!(watched(&mut world), if kind() == Kind::Epoll { 2 } else { 1 });
     other.write_all(b"for the copy").unwrap();
     let calls = world.calls();
     assert_eq!(world.look(), []);

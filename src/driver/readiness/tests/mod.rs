@@ -1,9 +1,10 @@
 //! On the real kernel. Nothing sleeps to wait for something: what must be late is made late by the
-//! order of the calls.
+//! order of the calls. On epoll, or on the poller that `GREENLET_HUB` names.
 #![expect(unsafe_code, reason = "entries and system calls by address")]
 
 mod closing;
 mod connecting;
+mod levels;
 mod model;
 mod order;
 mod polling;
@@ -20,6 +21,15 @@ struct World {
     completions: Vec<Completion>,
 }
 
+/// The poller that these tests are about.
+fn kind() -> Kind {
+    match std::env::var("GREENLET_HUB").as_deref() {
+        Ok("poll") => Kind::Poll,
+        Ok("select") => Kind::Select,
+        _ => Kind::Epoll,
+    }
+}
+
 /// An entry that stays where it is until the test ends; `id` comes back with its completion.
 fn entry(request: Request, id: u64) -> &'static Entry {
     Box::leak(Box::new(Entry::new(request, Token::from_bits(id << 3))))
@@ -31,12 +41,18 @@ fn id(completion: &Completion) -> u64 {
 
 impl World {
     fn new() -> World {
-        World::with(Settings { kind: Some(Kind::Epoll), ..Settings::default() })
+        World::with(Settings::default())
+    }
+
+    fn on(kind: Kind) -> World {
+        World::with(Settings { kind: Some(kind), ..Settings::default() })
     }
 
     fn with(settings: Settings) -> World {
-        let (driver, why) = Driver::new(&settings).expect("epoll is everywhere");
-        assert_eq!((driver.kind(), why), (Kind::Epoll, None));
+        let kind = settings.kind.unwrap_or_else(kind);
+        let settings = Settings { kind: Some(kind), ..settings };
+        let (driver, why) = Driver::new(&settings).expect("all pollers are everywhere");
+        assert_eq!((driver.kind(), why), (kind, None));
         World { driver, completions: Vec::new() }
     }
 
@@ -174,9 +190,12 @@ fn unix_name(path: &std::path::Path) -> libc::sockaddr_un {
     name
 }
 
-/// How many descriptors this driver's epoll instance watches: those in its fdinfo.
+/// How many descriptors this driver's poller watches: an epoll instance has them in its fdinfo.
 fn watched(world: &mut World) -> usize {
-    let super::Poller::Epoll(epoll) = &world.readiness().poller;
+    let epoll = match &world.readiness().poller {
+        super::Poller::Epoll(epoll) => epoll,
+        super::Poller::Levels(levels) => return levels.watched(),
+    };
     let path = format!("/proc/self/fdinfo/{}", epoll.number());
     std::fs::read_to_string(path).unwrap().lines().filter(|line| line.starts_with("tfd")).count()
 }

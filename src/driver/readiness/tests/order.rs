@@ -52,7 +52,9 @@ fn an_echo_is_one_recv_and_one_send() {
         world.queue(recv(it, bytes), 1);
     }
     let after = world.driver.counters();
-    assert_eq!(after.calls - before.calls, 200);
+    // poll looks for select, after each of its waits.
+    let looks = if kind() == Kind::Select { after.enters - before.enters } else { 0 };
+    assert_eq!(after.calls - before.calls - looks, 200);
     // One more for the event that says that the socket is writable.
     assert!(after.enters - before.enters <= 101, "{after:?}");
 }

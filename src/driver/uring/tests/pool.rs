@@ -1,7 +1,7 @@
 //! Buffers that the driver chooses.
 
-use super::refused::forbid;
 use super::*;
+use crate::driver::filter::forbid;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 

@@ -1,7 +1,7 @@
 //! Queues that are too short, and a kernel that is short of memory.
 
-use super::refused::forbid;
 use super::*;
+use crate::driver::filter::forbid;
 use std::os::unix::net::UnixStream;
 
 const ENOUGH: usize = 10_000;
