@@ -1,19 +1,9 @@
 //! `examples/hello_servers.rs` and `examples/tour`: they end well and show what they are to show.
 
 use super::client::{connect, expect, rest};
-use super::program::{Server, command, limited};
+use super::program::{Server, command, limited, output};
 use std::io::Write;
 use std::process::Command;
-
-/// Standard output, of a program that ends well.
-#[track_caller]
-fn output(command: &mut Command) -> String {
-    let output = command.output().expect("the example starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{text}\n{errors}", output.status);
-    text
-}
 
 #[track_caller]
 fn has_lines(text: &str, wanted: &[&str]) {

@@ -30,12 +30,21 @@ impl Server {
     }
 
     fn run(command: &mut Command) -> Server {
+        Server::run_where(command, |line| line.strip_prefix("listening on ")?.parse().ok())
+    }
+
+    /// As [`Server::start`], of a program that says in another way where it listens.
+    pub(crate) fn run_where(
+        command: &mut Command,
+        address: impl Fn(&str) -> Option<SocketAddr>,
+    ) -> Server {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the example starts");
         let mut output = BufReader::new(child.stdout.take().expect("piped"));
         let mut first = String::new();
         output.read_line(&mut first).expect("text");
-        let address = first.trim().strip_prefix("listening on ").map(str::parse);
-        let Some(Ok(address)) = address else { panic!("{first:?}, status {:?}", child.wait()) };
+        let Some(address) = address(first.trim()) else {
+            panic!("{first:?}, status {:?}", child.wait())
+        };
         let lines = Arc::new(Mutex::new(Vec::new()));
         thread::spawn({
             let lines = lines.clone();
@@ -48,12 +57,17 @@ impl Server {
         Server { child, address, lines }
     }
 
+    /// What it has said after its first line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Waits until standard output has a line with this text.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) {
         let began = Instant::now();
         loop {
-            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let lines = self.lines();
             if lines.iter().any(|line| line.contains(text)) {
                 return;
             }
@@ -71,6 +85,16 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Standard output, of a program that ends well.
+#[track_caller]
+pub(crate) fn output(command: &mut Command) -> String {
+    let output = command.output().expect("the example starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{text}\n{errors}", output.status);
+    text
 }
 
 /// A command that runs an example.
@@ -104,7 +128,7 @@ fn runner() -> Option<String> {
 }
 
 /// Beside this test's own program: `target/PROFILE/deps/examples-1234` and `../examples/NAME`. Where
-/// only tests were built, it is built now.
+/// only tests were built, all examples are built now.
 fn path(name: &str) -> PathBuf {
     static BUILDING: Mutex<()> = Mutex::new(());
     let this = std::env::current_exe().expect("the path of this test");
@@ -115,7 +139,7 @@ fn path(name: &str) -> PathBuf {
         return path;
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--example", name]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--examples"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
