@@ -45,7 +45,7 @@
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
-//! | come from greenlet, gevent or eventlet | [`porting`] |
+//! | come from greenlet, gevent, eventlet, tokio, may or Go | [`porting`] |
 //!
 //! # Waiting
 //!

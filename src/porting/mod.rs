@@ -5,6 +5,8 @@
 //! | coming from | there is |
 //! |---|---|
 //! | Python | [`from_greenlet`], [`from_gevent`], [`from_eventlet`]: how a program is carried over, and a row for every public name |
+//! | other Rust | [`from_tokio`], [`from_may`]: their ideas and ours, with code, and when not to come |
+//! | Go | [`from_go`]: the same |
 //!
 //! A test (`tests/porting`) compares the names with those that Python itself lists, and rustdoc checks
 //! the links.
@@ -22,3 +24,12 @@ pub mod from_gevent {}
 #[doc = include_str!("eventlet_names.md")]
 #[doc = include_str!("eventlet_green_names.md")]
 pub mod from_eventlet {}
+
+#[doc = include_str!("tokio_guide.md")]
+pub mod from_tokio {}
+
+#[doc = include_str!("may_guide.md")]
+pub mod from_may {}
+
+#[doc = include_str!("go_guide.md")]
+pub mod from_go {}
