@@ -125,6 +125,7 @@ impl fmt::Display for Why {
 
 /// How a transfer ended that brought no value of the awaited type.
 #[non_exhaustive]
+#[doc(alias("greenlet.error", "InvalidSwitchError"))]
 pub enum SwitchError<A> {
     /// Nothing happened, and the value comes back.
     Refused {

@@ -125,6 +125,7 @@ impl Greenlet {
     /// # Panics
     /// When it has a body already, or is dead.
     #[track_caller]
+    #[doc(alias = "run")]
     pub fn bind<A: 'static, R: 'static>(&self, body: impl FnOnce(A) -> R + 'static) {
         match self.alive() {
             Some(block) if block.has(UNBOUND) => {
@@ -470,6 +471,7 @@ pub(super) fn current_id() -> GreenletId {
 }
 
 /// The root greenlet of this thread: the thread's own stack.
+#[doc(alias = "main_thread")]
 pub fn root() -> Greenlet {
     Greenlet::of(&thread().root_node)
 }
@@ -484,6 +486,7 @@ pub fn trim_stacks(keep: usize) -> usize {
 }
 
 /// Every living greenlet of this thread, its root first, then in no order.
+#[doc(alias = "enumerate")]
 pub fn all() -> Vec<Greenlet> {
     let mut greenlets = vec![root()];
     thread().for_each_alive(|node| greenlets.push(Greenlet::of(node)));

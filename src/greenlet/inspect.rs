@@ -33,6 +33,7 @@ impl Greenlet {
     }
 
     /// Has it ended?
+    #[doc(alias = "dead")]
     pub fn is_dead(&self) -> bool {
         self.alive().is_none()
     }
@@ -54,6 +55,7 @@ impl Greenlet {
     }
 
     /// Its number.
+    #[doc(alias = "get_ident")]
     pub fn id(&self) -> GreenletId {
         GreenletId::new(self.node().id.get())
     }

@@ -22,6 +22,7 @@ use std::any::Any;
 /// assert_eq!(COUNT.with(|count| count.get()), 5);
 /// ```
 #[macro_export]
+#[doc(alias("local", "corolocal", "contextvars"))]
 macro_rules! greenlet_local {
     ($($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $init:expr;)+) => {
         $($(#[$attribute])* $visibility static $name: $crate::LocalKey<$type> =

@@ -152,6 +152,7 @@ impl Config {
     }
 
     /// The kind of hub. One that is named and refused is an error, never replaced by another.
+    #[doc(alias("use_hub", "GEVENT_LOOP"))]
     pub fn hub(mut self, kind: HubKind) -> Config {
         self.hub = Some(kind);
         self
@@ -172,6 +173,7 @@ impl Config {
 
     /// How many greenlets run, at most, until the kernel is looked at: 1 to 65,536. It is lowered by
     /// itself where they run long.
+    #[doc(alias("setswitchinterval", "getswitchinterval"))]
     pub fn round(mut self, switches: u32) -> Config {
         self.round = Some(switches);
         self

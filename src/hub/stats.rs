@@ -40,6 +40,7 @@ pub struct Stats {
 ///
 /// # Panics
 /// When the environment asks for a hub that cannot be made.
+#[doc(alias = "get_hub")]
 pub fn stats() -> Stats {
     let hub: &Hub = hub();
     let driver = hub.driver.borrow();

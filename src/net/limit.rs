@@ -19,6 +19,7 @@ macro_rules! limits {
             ///
             /// # Errors
             /// `InvalidInput` for a limit of zero.
+            #[doc(alias = "settimeout")]
             pub fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
                 self.socket.set_read_timeout(limit)
             }
@@ -35,6 +36,7 @@ macro_rules! limits {
             ///
             /// # Errors
             /// None; std's can fail.
+            #[doc(alias = "gettimeout")]
             pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
                 Ok(self.socket.read_timeout())
             }
@@ -61,6 +63,7 @@ macro_rules! limits {
             ///
             /// # Errors
             /// `NotConnected` when it was closed.
+            #[doc(alias = "setblocking")]
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
                 self.socket.set_nonblocking(nonblocking)
             }

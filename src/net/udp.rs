@@ -67,6 +67,7 @@ impl UdpSocket {
     ///
     /// # Cancellation
     /// As the [type](UdpSocket) says.
+    #[doc(alias = "recvfrom")]
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (length, address) = self.socket.recv_from(buffer, 0)?;
         Ok((length, sockaddr::decode(&address)?))
@@ -91,6 +92,7 @@ impl UdpSocket {
     ///
     /// # Cancellation
     /// As the [type](UdpSocket) says.
+    #[doc(alias = "sendto")]
     pub fn send_to<A: ToSocketAddrs>(&self, buffer: &[u8], address: A) -> io::Result<usize> {
         match address.to_socket_addrs()?.next() {
             Some(address) => self.socket.send_datagram(buffer, Some(&sockaddr::encode(&address))),

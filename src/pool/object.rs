@@ -381,6 +381,7 @@ impl<T> fmt::Debug for ObjectPool<T> {
 }
 
 /// An object of an [`ObjectPool`], in use; given back when it is dropped.
+#[doc(alias("item", "PooledConnectionWrapper"))]
 pub struct Pooled<T> {
     pool: ObjectPool<T>,
     made: u64,

@@ -220,6 +220,7 @@ impl<P: Policy> PoolOf<P> {
     /// # Panics
     /// When there is no memory for a stack.
     #[track_caller]
+    #[doc(alias = "apply_cb")]
     pub fn apply_async<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
         self.members.begin_later(f)
     }

@@ -38,6 +38,7 @@ use std::time::Duration;
 /// fn send<T: Send>(_: T) {}
 /// send(greenlet::sync::OneShotEvent::<i32, i32>::default());
 /// ```
+#[doc(alias = "eventlet.Event")]
 pub struct OneShotEvent<T, E = Rc<dyn Error>> {
     /// What is sent from one reset to the next; those who wait keep it.
     round: RefCell<Round<T, E>>,

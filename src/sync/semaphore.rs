@@ -41,6 +41,7 @@ use std::time::Duration;
 /// fn share<T: Sync>(_: T) {}
 /// share(greenlet::sync::Semaphore::new(1));
 /// ```
+#[doc(alias = "DummySemaphore")]
 pub struct Semaphore {
     /// While there is one, nobody waits.
     available: Cell<usize>,

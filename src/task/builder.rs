@@ -70,6 +70,7 @@ impl TaskBuilder {
     /// # Panics
     /// As [`spawn`](TaskBuilder::spawn).
     #[track_caller]
+    #[doc(alias = "start_later")]
     pub fn spawn_later<T: 'static>(
         self,
         delay: Duration,

@@ -18,6 +18,7 @@ impl JoinError {
     }
 
     /// What was raised in it: a panic's payload, the reason of a kill, what was thrown.
+    #[doc(alias("exception", "exc_info"))]
     pub fn payload(&self) -> &(dyn Any + Send) {
         &*self.payload
     }
@@ -34,6 +35,7 @@ impl JoinError {
     }
 
     /// Raises it in the current greenlet.
+    #[doc(alias = "raise")]
     pub fn resume(self) -> ! {
         std::panic::resume_unwind(self.payload)
     }

@@ -37,6 +37,7 @@ pub enum TaskState {
 /// assert_eq!(task.join().unwrap(), "done");
 /// ```
 #[must_use = "a task goes on without its handle; greenlet::spawn_detached says so"]
+#[doc(alias = "GreenThread")]
 pub struct JoinHandle<T> {
     cell: TaskCell<T>,
 }
@@ -182,6 +183,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// The number of its greenlet.
+    #[doc(alias = "minimal_ident")]
     pub fn id(&self) -> GreenletId {
         self.cell.head().id()
     }
@@ -192,6 +194,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Where it was spawned.
+    #[doc(alias = "spawning_stack")]
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.cell.head().created
     }

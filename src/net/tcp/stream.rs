@@ -38,6 +38,7 @@ use std::time::Duration;
 /// # Cancellation
 /// A read that is ended has taken no bytes, a write has sent none; what was transferred by then is
 /// returned, and the interrupt raised at the next call.
+#[doc(alias("socket", "GreenSocket", "sendall", "makefile"))]
 pub struct TcpStream {
     pub(in crate::net) socket: Socket,
 }
@@ -188,6 +189,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
+    #[doc(alias = "dup")]
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         Ok(TcpStream { socket: self.socket.try_clone()? })
     }
@@ -196,6 +198,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// Those of getpeername(2).
+    #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         sockaddr::decode(&self.socket.peer_name()?)
     }
@@ -204,6 +207,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// Those of getsockname(2).
+    #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         sockaddr::decode(&self.socket.local_name()?)
     }

@@ -230,11 +230,13 @@ impl<S: Store> QueueOf<S> {
     }
 
     /// How many greenlets are parked in a get; counts them.
+    #[doc(alias = "getters")]
     pub fn getting(&self) -> usize {
         self.0.getters.waiting() + self.0.getters.given()
     }
 
     /// How many greenlets are parked in a put; counts them.
+    #[doc(alias = "putters")]
     pub fn putting(&self) -> usize {
         self.0.putters.waiting() + self.0.putters.given()
     }
@@ -267,6 +269,7 @@ impl<S: Store> QueueOf<S> {
     }
 
     /// Was it closed?
+    #[doc(alias = "is_shutdown")]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed.get()
     }
