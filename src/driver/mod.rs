@@ -26,6 +26,7 @@ mod filter;
 mod request;
 mod settings;
 mod token;
+mod waker;
 
 mod readiness;
 #[cfg(feature = "uring")]
@@ -38,9 +39,11 @@ pub(crate) use readiness::BEYOND_SELECT;
 pub(crate) use request::{Entry, Pushed, Request};
 pub(crate) use settings::{Capabilities, Kind, Settings};
 pub(crate) use token::{Completion, MORE, Token};
+pub(crate) use waker::Waker;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// How long [`Driver::enter`] may stay in the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +220,11 @@ impl Driver {
     /// How far [`soon`](Driver::soon) may be off; the same for the whole life of the driver.
     pub(crate) fn slack_ns(&self) -> u64 {
         tick_ns()
+    }
+
+    /// What ends an [`enter`](Driver::enter) from any thread.
+    pub(crate) fn waker(&self) -> &Arc<Waker> {
+        each!(self, driver => driver.waker())
     }
 
     /// Is an `AcceptMany` more than one accept here?

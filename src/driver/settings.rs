@@ -85,6 +85,8 @@ capabilities! {
     MULTISHOT_ACCEPT = "multishot_accept",
     BUFFER_RING = "buffer_ring",
     POLL_FIRST = "poll_first",
+    /// Messages to a ring from threads that have none (6.13).
+    SYNC_MSG_RING = "sync_msg_ring",
     /// Operations; without one, its descriptor is polled and the system call made.
     ACCEPT = "accept",
     CONNECT = "connect",

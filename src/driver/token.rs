@@ -12,8 +12,10 @@ impl Token {
     pub(crate) const CANCEL: u64 = 1;
     /// One of the many completions of a multishot operation.
     pub(crate) const STREAM: u64 = 2;
+    /// Another thread ends our wait. Drivers alone see it.
+    pub(super) const WAKE: u64 = 6;
     /// Nobody waits for it. Drivers use it for what they do on their own account.
-    pub(crate) const NOBODY: u64 = 7;
+    pub(super) const NOBODY: u64 = 7;
     const TAGS: u64 = 7;
 
     /// Names what lies at `address`.

@@ -6,6 +6,7 @@ use super::config::{Config, ConfigError, InForce, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::ready::{INTERRUPTED, READY, Ready, has, set};
+use super::remote::{Mailbox, Places};
 use crate::driver::{Driver, Kind};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
@@ -46,6 +47,12 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// How often this process is the child of a fork; noticed once there was a hub.
+#[inline]
+pub(super) fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
 
 /// How many hubs there have been.
 static HUBS: AtomicU64 = AtomicU64::new(0);
@@ -133,6 +140,8 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         wheel: Wheel::new(driver.now()),
         coarse_limits_from_ns: driver.slack_ns().saturating_mul(100),
         alarms_gathered_until: Cell::new(0),
+        mailbox: Mailbox::new(driver.waker()),
+        places: Places::new(),
         driver: RefCell::new(driver),
         memory: Pieces::new(),
         in_force: InForce { wanted, refused },
@@ -281,7 +290,12 @@ unsafe fn close(seam: *const Scheduler) {
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };
-    if hub.lent.get() > 0 {
-        std::mem::forget(hub); // somebody still looks at a buffer of the pool
+    // Somebody still looks at a buffer of the pool; or the ring is the parent's, and a thread that is not
+    // in this process may hold its locks.
+    let must_stay = hub.lent.get() > 0 || hub.forks != forks();
+    if must_stay {
+        std::mem::forget(hub);
+    } else {
+        hub.close_mail();
     }
 }

@@ -15,8 +15,8 @@
 //!
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
-//! `completion` (operations), `wait_list`, `report`, `run` (the loop), `life` (how a hub begins and
-//! ends), `memory`, `stats`.
+//! `completion` (operations), `wait_list`, `remote` (other threads), `report`, `run` (the loop), `life`
+//! (how a hub begins and ends), `memory`, `stats`.
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
@@ -33,6 +33,7 @@ mod interrupt;
 mod life;
 mod memory;
 mod ready;
+mod remote;
 mod report;
 mod run;
 mod stats;
@@ -48,6 +49,8 @@ pub use interrupt::{Elapsed, is_interrupted, shield};
 pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
+#[allow(unused_imports, reason = "its users follow")]
+pub(crate) use remote::RemoteWaker;
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};
 pub use stats::{Stats, stats};
@@ -59,7 +62,9 @@ use crate::list::Wheel;
 use config::InForce;
 use memory::Pieces;
 use ready::Ready;
+use remote::{Mailbox, Places};
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 /// The event loop of one thread.
 #[repr(C)]
@@ -95,6 +100,8 @@ pub(crate) struct Hub {
     /// No wait ends for a deadline before this moment.
     alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,
+    mailbox: Arc<Mailbox>,
+    places: Places,
     memory: Pieces,
     in_force: InForce,
     /// How often the world was looked at.

@@ -55,7 +55,7 @@ impl Hub {
         } else {
             match self.wheel.next_deadline() {
                 Some(moment) => Wait::Until(moment.max(self.alarms_gathered_until.get())),
-                None if self.in_flight.get() > 0 => Wait::ForEver,
+                None if self.in_flight.get() > 0 || self.awaits_others() => Wait::ForEver,
                 None => return self.report_deadlock(in_place),
             }
         };
@@ -70,11 +70,15 @@ impl Hub {
 
     fn enter(&self, wait: Wait) {
         let mut driver = self.driver.borrow_mut();
-        if wait != Wait::No || driver.is_due() {
+        if wait != Wait::No && self.lie_down() {
             driver.enter(wait);
+            self.get_up();
+        } else if driver.is_due() {
+            driver.enter(Wait::No);
         }
         driver.reap(|completion| self.complete(completion));
         drop(driver);
+        self.open_mail();
         if !self.full.get().is_null() {
             self.stop_full();
         }

@@ -1,4 +1,5 @@
-//! Lists: what waits for a moment (`wheel.rs`), and what waits for its turn (`fifo.rs`).
+//! Lists: what waits for a moment (`wheel.rs`), what waits for its turn (`fifo.rs`), and what comes
+//! from other threads (`inbox.rs`).
 //!
 //! Level 0. Uses nothing; used by `hub`. Knows nothing of greenlets, and reads no clock:
 //! it is told what time it is, and says whose time has come.
@@ -24,6 +25,7 @@
 //! - **In order of arrival**: timers of one deadline are in one list, in the order of insertion.
 
 mod fifo;
+mod inbox;
 mod ring;
 mod wheel;
 
@@ -33,4 +35,5 @@ mod measure;
 mod model;
 
 pub(crate) use fifo::{Fifo, Linked};
+pub(crate) use inbox::Inbox;
 pub(crate) use wheel::{Timer, Wheel};

@@ -44,6 +44,7 @@ pub(super) struct Levels {
     serials: Vec<u32>,
     events: Vec<Event>,
     in_vain: Vec<InVain>,
+    waker: Option<Fd>,
 }
 
 impl Levels {
@@ -72,6 +73,7 @@ impl Levels {
             serials: Vec::new(),
             events: Vec::new(),
             in_vain: Vec::new(),
+            waker: None,
         }
     }
 
@@ -83,6 +85,11 @@ impl Levels {
     #[cfg(test)]
     pub(super) fn watched(&self) -> usize {
         self.files.iter().flatten().count()
+    }
+
+    /// Names the waker's descriptor at each wait.
+    pub(super) fn hear(&mut self, waker: Fd) {
+        self.waker = Some(waker);
     }
 
     pub(super) fn register(&mut self, fd: Fd) -> io::Result<()> {
@@ -160,6 +167,10 @@ impl Levels {
     fn gather(&mut self, table: &Table, timeout_ns: &mut Option<u64>) {
         self.fds.clear();
         self.serials.clear();
+        if let Some(waker) = self.waker {
+            self.fds.push(libc::pollfd { fd: waker.number(), events: libc::POLLIN, revents: 0 });
+            self.serials.push(waker.serial());
+        }
         let now_ns = if self.in_vain.is_empty() { 0 } else { monotonic_ns() };
         for (number, serial, events) in table.wanted() {
             let rest = self.in_vain.iter().find(|one| one.number == number);

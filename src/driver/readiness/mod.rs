@@ -38,13 +38,17 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-use super::{Completion, Counters, Entry, Fd, Kind, Pushed, Request, Settings, Wait, monotonic_ns};
+use super::waker::Event;
+use super::{
+    Completion, Counters, Entry, Fd, Kind, Pushed, Request, Settings, Wait, Waker, monotonic_ns,
+};
 use poller::Poller;
 use pool::Pool;
 use queue::{Held, Queue};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use table::{Lane, Table};
 
 /// How long an attempt rests of which no event tells.
@@ -74,12 +78,18 @@ pub(crate) struct Readiness {
     pool_buffers: u16,
     pool_buffer_bytes: u32,
     counters: Counters,
+    waker: Arc<Waker>,
+    /// That of the waker, as the poller knows it.
+    wake: Fd,
 }
 
 impl Readiness {
     /// Also says why it is not on epoll, if that was left open and refused.
     pub(super) fn new(settings: &Settings) -> io::Result<(Readiness, Option<String>)> {
-        let (poller, why) = Poller::new(settings)?;
+        let (mut poller, why) = Poller::new(settings)?;
+        let event = Event::new()?;
+        let wake = Fd::new(event.number());
+        poller.hear(wake)?;
         let readiness = Readiness {
             poller,
             table: Table::default(),
@@ -91,6 +101,8 @@ impl Readiness {
             pool_buffers: settings.pool_buffers,
             pool_buffer_bytes: settings.pool_buffer_bytes,
             counters: Counters::default(),
+            waker: Arc::new(Waker::Event(event)),
+            wake,
         };
         Ok((readiness, why))
     }
@@ -193,6 +205,10 @@ impl Readiness {
         self.counters.enters += 1;
         for index in 0..self.poller.wait(timeout_ns, &self.table, &mut self.counters.calls) {
             let (event, waiting) = (self.poller.event(index), self.waiting);
+            if event.serial == self.wake.serial() {
+                self.waker.event().into_iter().for_each(Event::clear);
+                continue;
+            }
             self.serve(event);
             self.poller.served(event.number, self.waiting < waiting);
         }
@@ -220,6 +236,10 @@ impl Readiness {
 
     pub(super) fn return_buffer(&mut self, number: u16) {
         self.pool.as_mut().expect("a completion has named the buffer").put(number);
+    }
+
+    pub(super) fn waker(&self) -> &Arc<Waker> {
+        &self.waker
     }
 
     pub(super) fn counters(&self) -> Counters {

@@ -125,6 +125,17 @@ impl Poller {
         }
     }
 
+    /// Watches the waker's descriptor, which is in no slot of the table, from now on.
+    pub(super) fn hear(&mut self, waker: Fd) -> io::Result<()> {
+        match self {
+            Poller::Epoll(epoll) => epoll.register(waker, Ready::READ),
+            Poller::Levels(levels) => {
+                levels.hear(waker);
+                Ok(())
+            }
+        }
+    }
+
     /// Watches under this serial and for these directions from now on. What is ready is reported
     /// anew.
     pub(super) fn modify(&mut self, fd: Fd, wanted: Ready) -> io::Result<()> {

@@ -8,10 +8,11 @@
 //!  probe    what this kernel offers, as capabilities                 enter    the system call, its errors
 //!  refusal  why there is no ring, in words                           reap     CQE -> completion
 //!  buffers  the pool behind `RecvPooled`                             attempt  poll, then the system call
+//!  wake     messages from threads that end a wait
 //! ```
 //!
 //! - **User data names the entry**: `user_data` is the address of an [`Entry`] under
-//!   `Token::OPERATION` or `Token::CANCEL`, or `Token::nobody()`. So a CQE leads to its entry, as
+//!   `Token::OPERATION` or `Token::CANCEL`, or `Token::nobody()`, or `Token::WAKE`. So a CQE leads to its entry, as
 //!   long as **Kernel holds until completion** keeps that in place, and from there to the token.
 //! - **One in flight**: of each entry the kernel has at most one SQE besides cancellations. It is the
 //!   operation, or a poll that stands in for it; the entry's `progress` says which.
@@ -30,19 +31,23 @@ mod reap;
 mod refusal;
 mod setup;
 mod submit;
+mod wake;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use refusal::why_refused;
+pub(crate) use wake::Mark;
 
-use crate::driver::{Capabilities, Counters, Entry, Fd, Settings};
+use crate::driver::{Capabilities, Counters, Entry, Fd, Settings, Waker};
 use buffers::Pool;
 use enter::Door;
 use io_uring::{IoUring, cqueue, types};
 use std::fmt;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr::null;
+use std::sync::Arc;
 
 /// A thread's ring.
 pub(crate) struct Uring {
@@ -65,6 +70,7 @@ pub(crate) struct Uring {
     pool: Option<Pool>,
     /// How many buffers, and their bytes.
     pool_size: (u16, u32),
+    waker: Arc<Waker>,
 }
 
 impl Uring {
@@ -93,7 +99,8 @@ impl Uring {
             true => submit::POLL_FIRST,
             false => 0,
         };
-        Ok(Uring {
+        let waker = wake::waker(ring.as_raw_fd(), capabilities)?;
+        let mut uring = Uring {
             ring,
             door,
             capabilities,
@@ -104,7 +111,10 @@ impl Uring {
             timeout: Box::new(types::Timespec::new()),
             pool: None,
             pool_size: (settings.pool_buffers, settings.pool_buffer_bytes),
-        })
+            waker,
+        };
+        uring.listen();
+        Ok(uring)
     }
 
     /// Closes a descriptor. Until it is submitted an SQE names the number only, which may soon be
@@ -145,6 +155,10 @@ impl Uring {
         self.capabilities.has(Capabilities::ACCEPT.with(Capabilities::MULTISHOT_ACCEPT))
     }
 
+    pub(super) fn waker(&self) -> &Arc<Waker> {
+        &self.waker
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.counters
     }
@@ -178,6 +192,9 @@ impl Drop for Uring {
     /// The kernel cancels and forgets what is still in flight, but some time after the descriptor
     /// is closed: the hub has waited for all of it.
     fn drop(&mut self) {
+        if let Waker::Ring(mark) = &*self.waker {
+            mark.retire();
+        }
         self.door.unregister();
     }
 }

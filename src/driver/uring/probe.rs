@@ -1,5 +1,6 @@
 //! What this kernel's io_uring can do.
 
+use super::wake;
 use crate::driver::Capabilities;
 use io_uring::{IoUring, Probe, opcode};
 use std::io;
@@ -40,6 +41,9 @@ pub(super) fn offered(ring: &IoUring) -> io::Result<Capabilities> {
     // 5.11 says that it has it, but is not trusted before 5.15, which brought LINKAT.
     if ring.params().is_feature_ext_arg() && probe.is_supported(opcode::LinkAt::CODE) {
         offered = offered.with(Capabilities::EXT_ARG);
+    }
+    if wake::takes_messages() {
+        offered = offered.with(Capabilities::SYNC_MSG_RING);
     }
     if ring.params().is_feature_no_iowait() {
         offered = offered.with(Capabilities::NO_IOWAIT);

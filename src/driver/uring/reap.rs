@@ -25,6 +25,7 @@ impl Uring {
             counters: &mut self.counters,
             pool: &mut self.pool,
             again: &mut self.again,
+            heard: false,
         };
         if !self.spilled.is_empty() {
             for cqe in self.spilled.drain(..) {
@@ -35,8 +36,12 @@ impl Uring {
         for cqe in self.ring.completion() {
             desk.hand_on(&cqe, &mut take);
         }
+        let heard = desk.heard;
         if !self.again.is_null() {
             self.submit_again();
+        }
+        if heard {
+            self.heard();
         }
     }
 
@@ -54,13 +59,16 @@ struct Desk<'a> {
     counters: &'a mut Counters,
     pool: &'a mut Option<Pool>,
     again: &'a mut *const Entry,
+    /// The event of the waker was signalled.
+    heard: bool,
 }
 
 impl Desk<'_> {
     #[inline]
     fn hand_on(&mut self, cqe: &cqueue::Entry, take: &mut impl FnMut(Completion)) {
         let name = Token::from_bits(cqe.user_data());
-        if name.tag() == Token::NOBODY {
+        if name.tag() >= Token::WAKE {
+            self.heard |= name.tag() == Token::WAKE;
             return;
         }
         // SAFETY: **User data names the entry**, and it is in place until `take` was called for its

@@ -190,12 +190,14 @@ fn unix_name(path: &std::path::Path) -> libc::sockaddr_un {
     name
 }
 
-/// How many descriptors this driver's poller watches: an epoll instance has them in its fdinfo.
+/// How many descriptors this driver's poller watches, besides that of its waker: an epoll instance has
+/// them in its fdinfo.
 fn watched(world: &mut World) -> usize {
     let epoll = match &world.readiness().poller {
         super::Poller::Epoll(epoll) => epoll,
         super::Poller::Levels(levels) => return levels.watched(),
     };
     let path = format!("/proc/self/fdinfo/{}", epoll.number());
-    std::fs::read_to_string(path).unwrap().lines().filter(|line| line.starts_with("tfd")).count()
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| line.starts_with("tfd")).count() - 1
 }

@@ -85,3 +85,21 @@ fn a_signal_ends_the_wait_early() {
         is_over.store(true, Ordering::SeqCst);
     });
 }
+
+#[test]
+fn another_thread_ends_a_wait() {
+    let mut world = World::new();
+    for _ in 0..100 {
+        let waker = world.driver.waker().clone();
+        let waking = std::thread::spawn(move || waker.wake());
+        world.driver.enter(Wait::ForEver);
+        waking.join().unwrap();
+    }
+    assert_eq!(world.take(), []);
+    // One that comes while nobody waits ends the next wait.
+    let waker = world.driver.waker().clone();
+    waker.wake();
+    world.driver.enter(Wait::ForEver);
+    drop(world);
+    waker.wake();
+}

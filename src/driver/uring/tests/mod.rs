@@ -20,7 +20,9 @@ mod requests;
 mod waits;
 
 use super::Uring;
-use crate::driver::{Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait};
+use crate::driver::{
+    Capabilities, Completion, Entry, Fd, Pushed, Request, Settings, Token, Wait, Waker,
+};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;

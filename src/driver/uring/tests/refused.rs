@@ -134,3 +134,19 @@ fn rings_come_and_go() {
     let registered = |bench: &&Bench| bench.uring.capabilities.has(Capabilities::REGISTERED_RING);
     assert_eq!(benches.iter().filter(registered).count(), 16);
 }
+
+#[test]
+fn thread_that_may_not_send_messages_is_told() {
+    needs_a_ring!();
+    let bench = Bench::without(Capabilities::NONE);
+    let Waker::Ring(_) = &**bench.uring.waker() else { return }; // before 6.13
+    let waker = bench.uring.waker().clone();
+    let attempt = move || {
+        forbid(libc::SYS_io_uring_register, libc::EPERM, None);
+        waker.wake();
+    };
+    let text = *thread::spawn(attempt).join().unwrap_err().downcast::<String>().unwrap();
+    assert!(text.contains("GREENLET_DISABLE=sync_msg_ring"), "{text}");
+    // Others may all the same.
+    bench.uring.waker().wake();
+}

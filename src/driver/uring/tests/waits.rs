@@ -96,3 +96,32 @@ fn signal_ends_a_round_and_not_the_wait() {
         assert!(SIGNALS.load(SeqCst) > 0);
     }
 }
+
+#[test]
+fn another_thread_ends_a_wait() {
+    needs_a_ring!();
+    for disabled in [Capabilities::NONE, Capabilities::SYNC_MSG_RING] {
+        let mut bench = Bench::without(disabled);
+        for _ in 0..100 {
+            let waker = bench.uring.waker().clone();
+            let waking = thread::spawn(move || waker.wake());
+            bench.turn(Wait::ForEver);
+            waking.join().unwrap();
+        }
+        assert!(bench.ended.is_empty(), "a wake is nobody's completion");
+        // One that comes while nobody waits ends the next wait.
+        bench.uring.waker().clone().wake();
+        bench.turn(Wait::ForEver);
+    }
+}
+
+#[test]
+fn a_wake_of_a_ring_that_is_gone_does_nothing() {
+    needs_a_ring!();
+    for disabled in [Capabilities::NONE, Capabilities::SYNC_MSG_RING] {
+        let bench = Bench::without(disabled);
+        let waker = bench.uring.waker().clone();
+        drop(bench);
+        waker.wake();
+    }
+}

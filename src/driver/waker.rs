@@ -1,0 +1,94 @@
+//! What ends an [`enter`](super::Driver::enter) of another thread.
+#![expect(unsafe_code, reason = "eventfd(2)")]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// Ends a wait of one driver, from any thread. It may be known longer than the driver lives.
+pub(crate) enum Waker {
+    /// A message to the ring of the one who waits.
+    #[cfg(feature = "uring")]
+    Ring(super::uring::Mark),
+    /// A descriptor that the one who waits has among those it waits for.
+    Event(Event),
+}
+
+impl Waker {
+    /// Ends the current wait of the driver, or else its next one, for no reason that it can see. When
+    /// there is no driver any more, nothing happens.
+    ///
+    /// # Panics
+    /// When the kernel lets the calling thread do nothing of the kind.
+    pub(crate) fn wake(&self) {
+        match self {
+            #[cfg(feature = "uring")]
+            Waker::Ring(mark) => mark.send(),
+            Waker::Event(event) => event.signal(),
+        }
+    }
+
+    /// The event, where it is one.
+    pub(super) fn event(&self) -> Option<&Event> {
+        match self {
+            #[cfg(feature = "uring")]
+            Waker::Ring(_) => None,
+            Waker::Event(event) => Some(event),
+        }
+    }
+}
+
+/// A counter of the kernel's that can be waited for; eventfd(2).
+pub(crate) struct Event(OwnedFd);
+
+impl Event {
+    pub(super) fn new() -> io::Result<Event> {
+        // SAFETY: takes no addresses.
+        let number = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if number < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just opened, and nobody else has the number.
+        Ok(Event(unsafe { OwnedFd::from_raw_fd(number) }))
+    }
+
+    pub(super) fn number(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Makes it readable. A counter that is full, and refuses, is readable already.
+    fn signal(&self) {
+        let one = 1u64;
+        // SAFETY: the descriptor is open, and eight bytes are read.
+        unsafe { libc::write(self.number(), (&raw const one).cast(), size_of::<u64>()) };
+    }
+
+    /// Makes it unreadable, if it was readable.
+    pub(super) fn clear(&self) {
+        let mut count = 0u64;
+        // SAFETY: the descriptor is open and does not block; eight bytes are written.
+        unsafe { libc::read(self.number(), (&raw mut count).cast(), size_of::<u64>()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_readable(event: &Event) -> bool {
+        let mut poll = libc::pollfd { fd: event.number(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one record, which is alive.
+        unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
+    }
+
+    #[test]
+    fn an_event_is_readable_from_a_signal_until_it_is_cleared() {
+        let event = Event::new().unwrap();
+        event.clear();
+        assert!(!is_readable(&event));
+        event.signal();
+        event.signal();
+        assert!(is_readable(&event));
+        event.clear();
+        assert!(!is_readable(&event));
+    }
+}
