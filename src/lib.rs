@@ -42,6 +42,7 @@
 //! | sockets | [`net`] |
 //! | locks, events, queues | [`sync`], [`sync::queue`] |
 //! | many at once, but not too many | [`pool`] |
+//! | call what can only block | [`offload`], [`pool::ThreadPool`] |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
@@ -125,6 +126,8 @@ mod driver;
 #[cfg(feature = "hub")]
 mod list;
 mod stack;
+#[cfg(feature = "hub")]
+mod worker;
 
 pub mod context;
 mod greenlet;
@@ -134,6 +137,8 @@ pub mod rules;
 mod hub;
 #[cfg(feature = "hub")]
 pub mod net;
+#[cfg(feature = "hub")]
+mod offload;
 #[cfg(feature = "hub")]
 mod op;
 #[cfg(feature = "hub")]
@@ -153,6 +158,8 @@ pub use hub::{
     Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, reinit, shield,
     stats,
 };
+#[cfg(feature = "hub")]
+pub use offload::{WorkersBusy, offload, try_offload};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};

@@ -2,6 +2,7 @@
 
 use crate::driver::{Capabilities, Kind, Settings};
 use crate::stack::{Shape, StackReuse};
+use crate::worker;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -123,6 +124,7 @@ impl std::error::Error for ConfigError {
 /// | [`ring_entries`](Config::ring_entries) | `GREENLET_RING_ENTRIES` | 256 |
 /// | [`stack_size`](Config::stack_size) | `GREENLET_STACK_SIZE` | 64 KiB |
 /// | [`round`](Config::round) | `GREENLET_ROUND` | 64 |
+/// | [`workers`](Config::workers) | `GREENLET_WORKERS` | 20 |
 /// | [`disable`](Config::disable) | `GREENLET_DISABLE=name,name` | nothing |
 ///
 /// ```
@@ -142,13 +144,21 @@ pub struct Config {
     ring_entries: Option<u32>,
     stack_bytes: Option<usize>,
     round: Option<u32>,
+    workers: Option<u32>,
     disable: Option<String>,
 }
 
 impl Config {
     /// Everything left open.
     pub const fn new() -> Config {
-        Config { hub: None, ring_entries: None, stack_bytes: None, round: None, disable: None }
+        Config {
+            hub: None,
+            ring_entries: None,
+            stack_bytes: None,
+            round: None,
+            workers: None,
+            disable: None,
+        }
     }
 
     /// The kind of hub. One that is named and refused is an error, never replaced by another.
@@ -179,6 +189,14 @@ impl Config {
         self
     }
 
+    /// How many threads [`offload`](crate::offload) may use: 1 to 4,096. They are shared by the whole
+    /// process, whose number this is from now on, whether it is applied to one thread or to all.
+    #[doc(alias = "set_num_threads")]
+    pub fn workers(mut self, threads: u32) -> Config {
+        self.workers = Some(threads);
+        self
+    }
+
     /// Names, separated by commas, of what shall be treated as if the kernel did not offer it.
     pub fn disable(mut self, names: impl Into<String>) -> Config {
         self.disable = Some(names.into());
@@ -190,7 +208,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]; then nothing is made.
     pub fn apply(self) -> Result<(), ConfigError> {
-        super::life::make(&self).map(drop)
+        super::life::make(&self)?;
+        self.apply_to_process();
+        Ok(())
     }
 
     /// Becomes the default of all hubs that are made later, on any thread.
@@ -199,8 +219,17 @@ impl Config {
     /// [`ConfigError::Value`]; then the old default stays.
     pub fn apply_to_all(self) -> Result<(), ConfigError> {
         Wanted::gather(&self)?;
+        self.apply_to_process();
         *DEFAULT.lock().unwrap_or_else(PoisonError::into_inner) = self;
         Ok(())
+    }
+}
+
+impl Config {
+    fn apply_to_process(&self) {
+        if let Some(threads) = self.workers {
+            worker::set_most(threads);
+        }
     }
 }
 
@@ -238,6 +267,7 @@ pub(super) struct Wanted {
     pub(super) ring_entries: Setting<u32>,
     pub(super) stack: Setting<Shape>,
     pub(super) round: Setting<u32>,
+    pub(super) workers: Setting<u32>,
     pub(super) disabled: Setting<Capabilities>,
 }
 
@@ -269,6 +299,12 @@ impl Wanted {
             Shape::DEFAULT.stack_bytes,
         )?;
         let round = choose(config.round.or(general.round), "GREENLET_ROUND", number, 64)?;
+        let workers = choose(
+            config.workers.or(worker::most_by_code()),
+            "GREENLET_WORKERS",
+            number,
+            worker::DEFAULT_MOST,
+        )?;
         let names = choose(
             config.disable.clone().or(general.disable),
             "GREENLET_DISABLE",
@@ -277,6 +313,7 @@ impl Wanted {
         )?;
         within("ring entries", ring_entries.value, 2, 32_768)?;
         within("switches in a round", round.value, 1, 65_536)?;
+        within("workers", workers.value, 1, worker::LARGEST_MOST)?;
         ring_entries.value = ring_entries.value.next_power_of_two();
         let shape =
             Shape::new(stack_bytes.value, Shape::DEFAULT.guard_bytes, StackReuse::default())
@@ -289,6 +326,7 @@ impl Wanted {
             ring_entries,
             stack: Setting { value: shape, source: stack_bytes.source },
             round,
+            workers,
             disabled: Setting { value: disabled, source: names.source },
         })
     }
@@ -351,7 +389,7 @@ impl InForce {
         driver: &dyn fmt::Display,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        let Wanted { kind, ring_entries, stack, round, disabled } = &self.wanted;
+        let Wanted { kind, ring_entries, stack, round, workers, disabled } = &self.wanted;
         let kind_source = match (&self.refused, kind.source, kind.value) {
             (Some(why), ..) => why.as_str(),
             (None, Source::Code, Some(_)) => "named by the program",
@@ -362,6 +400,11 @@ impl InForce {
         writeln!(f, "ring entries  {} ({})", ring_entries.value, ring_entries.source)?;
         writeln!(f, "stack         {} bytes ({})", stack.value.stack_bytes, stack.source)?;
         writeln!(f, "round         {} switches ({})", round.value, round.source)?;
+        let workers = match worker::most_by_code() {
+            Some(value) => &Setting { value, source: Source::Code },
+            None => workers,
+        };
+        writeln!(f, "workers       {} threads ({})", workers.value, workers.source)?;
         write!(f, "disabled      {} ({})", disabled.value, disabled.source)
     }
 }

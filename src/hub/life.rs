@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the tree leads to the hub by address")]
 
 use super::Hub;
-use super::config::{Config, ConfigError, InForce, Wanted};
+use super::config::{Config, ConfigError, InForce, Source, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::ready::{INTERRUPTED, READY, Ready, has, set};
@@ -15,6 +15,7 @@ use crate::greenlet::{
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
+use crate::worker;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
@@ -104,6 +105,9 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
     }
     watch_forks();
     let wanted = Wanted::gather(config)?;
+    if wanted.workers.source != Source::Code {
+        worker::set_most_otherwise(wanted.workers.value);
+    }
     let mut settings = wanted.settings();
     if settings.kind.is_none() {
         settings.kind = REFUSED.get().map(|(_, kind)| *kind);

@@ -1,8 +1,8 @@
 //! Tasks that belong together, and things that they share. Level 6.
 //!
-//! Uses `task`, `sync` and `hub`; used by nobody here. Files, lowest first: `members` (who is in a pool, its places),
+//! Uses `task`, `sync`, `offload`, `worker` and `hub`; used by nobody here. Files, lowest first: `members` (who is in a pool, its places),
 //! `pool_of` (the handle) and `map` (a function over many items), which know one another; `pile`;
-//! `dag`; `object`.
+//! `dag`; `object`; `thread_pool`.
 //!
 //! | | places | a member that spawns while all are taken |
 //! |---|---|---|
@@ -11,7 +11,8 @@
 //! | [`GreenPool`] | as many as it is given | lends its own place |
 //!
 //! Beside them: a [`Pile`] gives results in the order of the spawns, the members of a [`DagPool`] get one
-//! another's results, and an [`ObjectPool`] lends things instead of places.
+//! another's results, an [`ObjectPool`] lends things instead of places, and the members of a
+//! [`ThreadPool`] may block.
 //!
 //! Lending means: what is spawned begins without a place of its own, and the spawner waits in `spawn`
 //! until it has ended. So never more than the pool's size make progress, and a pool does not hang
@@ -36,12 +37,14 @@ mod members;
 mod object;
 mod pile;
 mod pool_of;
+mod thread_pool;
 
 pub use dag::{Collision, DagPool, Failed, Inputs};
 pub use map::{Imap, ImapUnordered};
 pub use object::{ObjectPool, ObjectPoolBuilder, Pooled};
 pub use pile::Pile;
 pub use pool_of::{Lending, Limited, Policy, PoolFull, PoolOf, Unlimited, Waiting};
+pub use thread_pool::ThreadPool;
 
 /// Tasks that are joined or killed together; never full.
 ///

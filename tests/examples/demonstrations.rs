@@ -1,4 +1,4 @@
-//! `examples/hello_servers.rs` and `examples/tour`: they end well and show what they are to show.
+//! `examples/hello_servers.rs`, `examples/offload.rs` and `examples/tour`: they end well and show what they are to show.
 
 use super::client::{connect, expect, rest};
 use super::program::{Server, command, limited, output};
@@ -42,6 +42,12 @@ fn hello_servers_serves_in_each_way() {
         expect(&client, b"HTTP/1.0 200 OK\r\nContent-Length: 11\r\n\r\nHello World");
         assert_eq!(rest(&client), b"");
     }
+}
+
+#[test]
+fn offload_ticks_while_it_waits() {
+    let text = output(&mut command("offload"));
+    has_lines(&text, &["in place nothing ticks: true", "offloaded it does: true", "localhost: "]);
 }
 
 fn short(mut tour: Command) -> Command {

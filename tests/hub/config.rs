@@ -18,7 +18,7 @@ fn settings_are_in_force_and_say_where_they_come_from() {
         config().to_string()
     });
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
     assert!(lines[0].starts_with("hub ") && lines[0].contains("epoll"), "{text}");
     assert!(lines[0].contains("named by the program"), "{text}");
     assert!(lines[2].contains("131072 bytes (set by the program)"), "{text}");
@@ -45,6 +45,7 @@ fn values_that_cannot_be_are_refused_by_name() {
         let entries = refused(Config::new().ring_entries(1));
         assert_eq!(entries, "1 ring entries: must be 2 to 32768");
         refused(Config::new().ring_entries(40_000));
+        assert_eq!(refused(Config::new().workers(0)), "0 workers: must be 1 to 4096");
         refused(Config::new().stack_size(1));
         refused(Config::new().stack_size(usize::MAX));
         let unknown = refused(Config::new().disable("nonsense"));
@@ -81,6 +82,7 @@ fn the_environment_is_obeyed() {
         ("GREENLET_ROUND", "7"),
         ("GREENLET_RING_ENTRIES", "100"),
         ("GREENLET_STACK_SIZE", "262144"),
+        ("GREENLET_WORKERS", "3"),
     ];
     let outcome = with_environment(this_test!(), &variables, || print!("{}", config()));
     outcome.exited_with(0).says_only(&[]);
@@ -89,6 +91,7 @@ fn the_environment_is_obeyed() {
         "ring entries  128 (set by the environment)",
         "stack         262144 bytes (set by the environment)",
         "round         7 switches (set by the environment)",
+        "workers       3 threads (set by the environment)",
     ] {
         assert!(outcome.stdout.contains(piece), "{piece}\n{outcome}");
     }

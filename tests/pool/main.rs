@@ -17,6 +17,7 @@ mod objects;
 mod places;
 mod references;
 mod stress;
+mod threads;
 
 use std::time::Duration;
 
