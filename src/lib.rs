@@ -43,6 +43,7 @@
 //! | locks, events, queues | [`sync`], [`sync::queue`] |
 //! | many at once, but not too many | [`pool`] |
 //! | call what can only block | [`offload`], [`pool::ThreadPool`] |
+//! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
@@ -108,7 +109,8 @@
 //!
 //! [`context`] is the bare switch, for authors of other runtimes. Features: `hub` (default) brings all
 //! that waits, `uring` (default) its io_uring driver; without them this is the tree alone. `fpenv` saves
-//! the floating-point control words of each greenlet; `valgrind` announces stacks to valgrind.
+//! the floating-point control words of each greenlet; `valgrind` announces stacks to valgrind;
+//! `sim` is a simulated world for tests.
 //!
 //! # What to know
 //!
@@ -145,6 +147,8 @@ mod op;
 pub mod pool;
 #[cfg(feature = "hub")]
 pub mod porting;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]

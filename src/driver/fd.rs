@@ -20,10 +20,29 @@ impl Fd {
         Fd { number, serial: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The kernel's number.
+    /// Numbers of simulated descriptors have this bit: so far up the kernel has none (`fs.nr_open` is
+    /// 2^20 by default), and whoever asks it by mistake is told `EBADF`.
+    #[cfg(feature = "sim")]
+    pub(crate) const SIMULATED: RawFd = 1 << 30;
+
+    /// Does it name something in a simulated world?
+    #[inline]
+    pub(crate) fn is_simulated(self) -> bool {
+        #[cfg(feature = "sim")]
+        return self.number & Fd::SIMULATED != 0 && self.number > 0;
+        #[cfg(not(feature = "sim"))]
+        false
+    }
+
+    /// The number; the kernel's, unless it [is simulated](Fd::is_simulated).
     #[inline]
     pub(crate) fn number(self) -> RawFd {
         self.number
+    }
+
+    /// For people: without what says which world it is of.
+    pub(crate) fn number_in_its_world(self) -> RawFd {
+        if self.is_simulated() { self.number & 0xF_FFFF } else { self.number }
     }
 
     /// Which descriptor of that number.

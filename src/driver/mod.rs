@@ -10,6 +10,7 @@
 //!
 //!   uring/       an SQE per entry, one `io_uring_enter` a round, CQEs
 //!   readiness/   tries the system call; EAGAIN: waits for the descriptor, then tries again
+//!   sim/         no kernel: sockets in memory, virtual time, faults out of a seed
 //! ```
 //!
 //! - **Kernel holds until completion**: an [`Entry`] that was pushed and answered [`Pushed::Queued`]
@@ -29,6 +30,8 @@ mod token;
 mod waker;
 
 mod readiness;
+#[cfg(feature = "sim")]
+pub(crate) mod sim;
 #[cfg(feature = "uring")]
 mod uring;
 
@@ -76,6 +79,8 @@ pub(crate) enum Driver {
     #[cfg(feature = "uring")]
     Uring(uring::Uring),
     Readiness(readiness::Readiness),
+    #[cfg(feature = "sim")]
+    Sim(Box<sim::Sim>),
 }
 
 macro_rules! each {
@@ -84,6 +89,8 @@ macro_rules! each {
             #[cfg(feature = "uring")]
             Driver::Uring($it) => $call,
             Driver::Readiness($it) => $call,
+            #[cfg(feature = "sim")]
+            Driver::Sim($it) => $call,
         }
     };
 }
@@ -97,6 +104,13 @@ impl Driver {
     pub(crate) fn new(settings: &Settings) -> io::Result<(Driver, Option<String>)> {
         match settings.kind {
             Some(Kind::Epoll | Kind::Poll | Kind::Select) => {}
+            #[cfg(feature = "sim")]
+            Some(Kind::Sim) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "a simulated hub is made by greenlet::sim",
+                ));
+            }
             #[cfg(feature = "uring")]
             Some(Kind::Uring) => {
                 let uring = uring::Uring::new(settings)
@@ -134,6 +148,8 @@ impl Driver {
             #[cfg(feature = "uring")]
             Driver::Uring(_) => Kind::Uring,
             Driver::Readiness(readiness) => readiness.kind(),
+            #[cfg(feature = "sim")]
+            Driver::Sim(_) => Kind::Sim,
         }
     }
 
@@ -161,12 +177,24 @@ impl Driver {
     /// # Errors
     /// Those of the system call.
     pub(crate) fn call(&mut self, call: Call<'_>) -> io::Result<i32> {
-        call.ask_kernel()
+        match self {
+            #[cfg(feature = "sim")]
+            Driver::Sim(sim) => sim.call(call),
+            _ => call.ask_kernel(),
+        }
     }
 
     /// Closes a descriptor that no pushed entry names any more.
     pub(crate) fn close(&mut self, fd: Fd) -> io::Result<()> {
-        each!(self, driver => driver.close(fd))
+        match self {
+            // A descriptor of the kernel's on the thread of a simulated world, or the other way round.
+            #[cfg(feature = "sim")]
+            Driver::Sim(_) if !fd.is_simulated() => close_of_kernel(fd),
+            #[cfg(feature = "sim")]
+            Driver::Sim(_) => each!(self, driver => driver.close(fd)),
+            _ if fd.is_simulated() => Err(io::Error::from_raw_os_error(libc::EBADF)),
+            _ => each!(self, driver => driver.close(fd)),
+        }
     }
 
     /// Forgets what is known of a descriptor that somebody else will close.
@@ -203,10 +231,14 @@ impl Driver {
         each!(self, driver => driver.return_buffer(number))
     }
 
-    /// `CLOCK_MONOTONIC`, in nanoseconds.
+    /// `CLOCK_MONOTONIC`, in nanoseconds; of a simulated world its own clock.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        monotonic_ns()
+        match self {
+            #[cfg(feature = "sim")]
+            Driver::Sim(sim) => sim.now(),
+            _ => monotonic_ns(),
+        }
     }
 
     /// A moment that is not before [`now`](Driver::now), nor later by more than [`slack`], for less.
@@ -214,12 +246,20 @@ impl Driver {
     /// [`slack`]: Driver::slack_ns
     #[inline]
     pub(crate) fn soon(&self, slack_ns: u64) -> u64 {
-        last_tick_ns() + slack_ns
+        match self {
+            #[cfg(feature = "sim")]
+            Driver::Sim(sim) => sim.now() + slack_ns,
+            _ => last_tick_ns() + slack_ns,
+        }
     }
 
     /// How far [`soon`](Driver::soon) may be off; the same for the whole life of the driver.
     pub(crate) fn slack_ns(&self) -> u64 {
-        tick_ns()
+        match self {
+            #[cfg(feature = "sim")]
+            Driver::Sim(_) => 0,
+            _ => tick_ns(),
+        }
     }
 
     /// What ends an [`enter`](Driver::enter) from any thread.
@@ -233,6 +273,8 @@ impl Driver {
             #[cfg(feature = "uring")]
             Driver::Uring(uring) => uring.accepts_many(),
             Driver::Readiness(_) => false,
+            #[cfg(feature = "sim")]
+            Driver::Sim(sim) => sim.accepts_many(),
         }
     }
 
@@ -244,6 +286,16 @@ impl Driver {
     #[inline]
     pub(crate) fn wants_nonblocking(&self) -> bool {
         matches!(self, Driver::Readiness(_))
+    }
+}
+
+/// Closes a descriptor of the kernel's, of which no driver knows.
+#[cfg(feature = "sim")]
+fn close_of_kernel(fd: Fd) -> io::Result<()> {
+    // SAFETY: its owner asks for it.
+    match unsafe { libc::close(fd.number()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) enum Kind {
     Epoll,
     Poll,
     Select,
+    #[cfg(feature = "sim")]
+    Sim,
 }
 
 impl fmt::Display for Kind {
@@ -18,6 +20,8 @@ impl fmt::Display for Kind {
             Kind::Epoll => "epoll",
             Kind::Poll => "poll",
             Kind::Select => "select",
+            #[cfg(feature = "sim")]
+            Kind::Sim => "sim",
         })
     }
 }

@@ -62,6 +62,15 @@ impl Event {
         unsafe { libc::write(self.number(), (&raw const one).cast(), size_of::<u64>()) };
     }
 
+    /// Blocks the thread until it is readable, and makes it unreadable.
+    #[cfg(feature = "sim")]
+    pub(super) fn wait(&self) {
+        let mut poll = libc::pollfd { fd: self.number(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one record, which is alive. A signal ends it early, which whoever waits must allow for.
+        unsafe { libc::poll(&raw mut poll, 1, -1) };
+        self.clear();
+    }
+
     /// Makes it unreadable, if it was readable.
     pub(super) fn clear(&self) {
         let mut count = 0u64;

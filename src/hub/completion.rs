@@ -309,6 +309,14 @@ impl Hub {
         self.driver.borrow_mut().forget(fd);
     }
 
+    /// Is there no kernel behind it?
+    pub(crate) fn is_simulated(&self) -> bool {
+        #[cfg(feature = "sim")]
+        return matches!(*self.driver.borrow(), crate::driver::Driver::Sim(_));
+        #[cfg(not(feature = "sim"))]
+        false
+    }
+
     /// Must sockets be in non-blocking mode here? Where not, they must be blocking.
     #[inline]
     pub(crate) fn wants_nonblocking(&self) -> bool {

@@ -24,6 +24,9 @@ pub enum HubKind {
     /// to wait for another one is an error, [`Unsupported`](io::ErrorKind::Unsupported).
     #[doc(alias = "selects")]
     Select,
+    /// No kernel: the world of [`sim`](crate::sim). Cannot be asked for.
+    #[cfg(feature = "sim")]
+    Sim,
 }
 
 /// The names that `GREENLET_HUB` takes: `uring`, `epoll`, `poll`, `select`, and those of eventlet for
@@ -69,6 +72,8 @@ impl From<Kind> for HubKind {
             Kind::Epoll => HubKind::Epoll,
             Kind::Poll => HubKind::Poll,
             Kind::Select => HubKind::Select,
+            #[cfg(feature = "sim")]
+            Kind::Sim => HubKind::Sim,
         }
     }
 }
@@ -80,6 +85,8 @@ impl HubKind {
             HubKind::Epoll => Kind::Epoll,
             HubKind::Poll => Kind::Poll,
             HubKind::Select => Kind::Select,
+            #[cfg(feature = "sim")]
+            HubKind::Sim => Kind::Sim,
         }
     }
 }

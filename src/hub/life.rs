@@ -120,6 +120,25 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         }
     }
     let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).map(|(why, _)| why.clone());
+    establish(driver, InForce { wanted, refused })
+}
+
+/// Makes this thread's hub in a simulated world.
+#[cfg(feature = "sim")]
+pub(crate) fn make_simulated(
+    config: &Config,
+    world: crate::driver::sim::WorldSettings,
+) -> Result<(), ConfigError> {
+    if !scheduler().is_null() {
+        return Err(ConfigError::TooLate);
+    }
+    watch_forks();
+    let wanted = Wanted::gather(config)?;
+    let sim = Box::new(crate::driver::sim::Sim::new(world));
+    establish(Driver::Sim(sim), InForce { wanted, refused: None }).map(drop)
+}
+
+fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigError> {
     let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
     let hub = Box::into_raw(Box::new(Hub {
         seam: Scheduler {
@@ -133,7 +152,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         errno: unsafe { libc::__errno_location() },
         greenlet: Cell::new(null()),
         round_left: Cell::new(0),
-        round: Cell::new(wanted.round.value),
+        round: Cell::new(in_force.wanted.round.value),
         inline_left: Cell::new(0),
         number: HUBS.fetch_add(1, Ordering::Relaxed),
         full: Cell::new(null()),
@@ -148,7 +167,7 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         places: Places::new(),
         driver: RefCell::new(driver),
         memory: Pieces::new(),
-        in_force: InForce { wanted, refused },
+        in_force,
         rounds: Cell::new(0),
     }));
     // SAFETY: just made; it lives until `close`, after which nobody asks for it.

@@ -36,6 +36,8 @@ mod ready;
 mod remote;
 mod report;
 mod run;
+#[cfg(feature = "sim")]
+mod simulated;
 mod stats;
 mod wait_list;
 mod waiter;
@@ -46,6 +48,8 @@ pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
 pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
+#[cfg(feature = "sim")]
+pub(crate) use life::make_simulated;
 pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;

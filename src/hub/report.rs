@@ -73,6 +73,13 @@ impl Hub {
         }
         let deadlock = Deadlock { waiting };
         line(format_args!("{deadlock}"));
+        self.tell_root(Box::new(deadlock));
+    }
+
+    /// Raises in the root greenlet; nobody else runs.
+    pub(super) fn tell_root(&self, payload: Payload) {
+        let root = root();
+        let Some(root) = block_of(&root) else { unreachable!("the root lives") };
         if is_parked(root) {
             if root.seat.shields.get() > 0 {
                 fatal(format_args!("the root greenlet cannot be told: it is in a shield"));
@@ -80,11 +87,11 @@ impl Hub {
             if has(root, READY) {
                 fatal(format_args!("the root greenlet cannot be told: it waits before the fork"));
             }
-            self.interrupt(root, Box::new(deadlock));
+            self.interrupt(root, payload);
         } else {
             // SAFETY: it does not run, for we do; not parked, so it waits for a switch. We are the
             // scheduler, and nothing of ours unwinds.
-            unsafe { raise_in_suspended(root, Box::new(deadlock)) };
+            unsafe { raise_in_suspended(root, payload) };
         }
     }
 

@@ -60,6 +60,8 @@ impl Hub {
             }
         };
         self.enter(wait);
+        #[cfg(feature = "sim")]
+        self.judge(wait, in_place);
     }
 
     /// As a look at the world that never waits, from any greenlet.
@@ -71,6 +73,8 @@ impl Hub {
     fn enter(&self, wait: Wait) {
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No && self.lie_down() {
+            #[cfg(feature = "sim")]
+            self.tell_of_others(&mut driver);
             driver.enter(wait);
             self.get_up();
         } else if driver.is_due() {

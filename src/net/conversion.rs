@@ -40,7 +40,7 @@ macro_rules! conversions {
             /// Takes a descriptor over; it is put into the mode that this thread's hub wants.
             fn from(fd: OwnedFd) -> $type {
                 let socket = Socket::adopt(fd);
-                $type { socket: socket.unwrap_or_else(|error| panic!("fcntl: {error}")) }
+                $type { socket: socket.unwrap_or_else(|error| panic!("{error}")) }
             }
         }
 

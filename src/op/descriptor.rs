@@ -81,6 +81,12 @@ pub(super) fn closed() -> io::Error {
 }
 
 #[cold]
+fn unsupported(what: &str) -> io::Error {
+    let text = format!("{what} in a simulated world (greenlet::sim)");
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+#[cold]
 fn in_use(direction: Direction) -> io::Error {
     let what = if direction == Direction::Read { "reads from" } else { "writes to" };
     io::Error::new(
@@ -92,6 +98,9 @@ fn in_use(direction: Direction) -> io::Error {
 impl Descriptor {
     /// Takes a descriptor over, in the mode that this thread's hub wants.
     pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Descriptor> {
+        if hub().is_simulated() {
+            return Err(unsupported("descriptors of the kernel's cannot be used"));
+        }
         set_nonblocking(fd.as_raw_fd(), hub().wants_nonblocking())?;
         Ok(Descriptor::adopt_as_is(fd.into()))
     }
@@ -162,6 +171,9 @@ impl Descriptor {
         look: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         self.check()?;
+        if self.fd.get().is_simulated() {
+            return Err(unsupported("this cannot be asked of a socket"));
+        }
         // SAFETY: open, and stays so while `look` runs: it lets nobody else run. Never dropped.
         let fd = unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) };
         look(&ManuallyDrop::new(T::from(fd)))
@@ -241,12 +253,21 @@ impl Descriptor {
         hub().close_fd(self.fd.get())
     }
 
+    /// For those who hand its number to the kernel by themselves.
+    fn must_be_kernels(&self) {
+        assert!(
+            !self.fd.get().is_simulated(),
+            "a socket of a simulated world has no descriptor of the kernel's (greenlet::sim)"
+        );
+    }
+
     /// Gives the descriptor away, in blocking mode.
     ///
     /// # Panics
     /// When it was closed: there is none any more.
     pub(crate) fn into_owned(self) -> OwnedFd {
         assert!(!self.closed.get(), "a closed socket or file has no descriptor to give away");
+        self.must_be_kernels();
         self.arrivals.close();
         self.arrivals.free();
         let fd = self.fd.get();
@@ -273,6 +294,7 @@ impl Drop for Descriptor {
         debug_assert!(self.first.get().is_null(), "**Closed when nobody names it**");
         match hub_if_any() {
             Some(hub) => drop(hub.close_fd(self.fd.get())),
+            None if self.fd.get().is_simulated() => {} // it went with its world
             // SAFETY: ours, and open.
             None => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
         }
@@ -281,7 +303,11 @@ impl Drop for Descriptor {
 
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
-        if self.closed.get() { -1 } else { self.fd.get().number() }
+        if self.closed.get() {
+            return -1;
+        }
+        self.must_be_kernels();
+        self.fd.get().number()
     }
 }
 
@@ -289,6 +315,7 @@ impl AsFd for Descriptor {
     /// Panics when it was closed.
     fn as_fd(&self) -> BorrowedFd<'_> {
         assert!(!self.closed.get(), "a closed socket or file has no descriptor to lend");
+        self.must_be_kernels();
         // SAFETY: open now. Whoever calls `close` while it is lent has lent it to himself.
         unsafe { BorrowedFd::borrow_raw(self.fd.get().number()) }
     }
@@ -296,7 +323,8 @@ impl AsFd for Descriptor {
 
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_raw_fd())
+        let closed = self.closed.get();
+        write!(f, "{}", if closed { -1 } else { self.fd.get().number_in_its_world() })
     }
 }
 

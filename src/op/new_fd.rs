@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "closes what nobody has claimed")]
 
 use crate::driver::Fd;
+use crate::hub::hub_if_any;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 
 /// Owns a number that was just opened; closed when it is dropped.
@@ -28,6 +29,9 @@ impl NewFd {
 impl Drop for NewFd {
     #[cold]
     fn drop(&mut self) {
+        if self.0.is_simulated() {
+            return drop(hub_if_any().map(|hub| hub.close_fd(self.0)));
+        }
         // SAFETY: it is ours, and no request has named it.
         unsafe { libc::close(self.0.number()) };
     }

@@ -11,9 +11,9 @@ fn mode() -> i32 {
     libc::SOCK_CLOEXEC | if hub().wants_nonblocking() { libc::SOCK_NONBLOCK } else { 0 }
 }
 
-/// Answers what concerns one descriptor.
-fn ask(call: Call<'_>) -> io::Result<i32> {
-    call.ask_kernel()
+/// Answers what concerns one descriptor: of a simulated world, or the kernel's, whatever hub this is.
+fn ask(fd: Fd, call: Call<'_>) -> io::Result<i32> {
+    if fd.is_simulated() { hub().call(call) } else { call.ask_kernel() }
 }
 
 /// Makes a socket; socket(2).
@@ -37,7 +37,7 @@ pub(crate) fn bound(address: &RawAddress, kind: i32) -> io::Result<Descriptor> {
 }
 
 fn bind(descriptor: &Descriptor, address: &RawAddress) -> io::Result<()> {
-    ask(Call::Bind { fd: descriptor.fd(), address }).map(drop)
+    ask(descriptor.fd(), Call::Bind { fd: descriptor.fd(), address }).map(drop)
 }
 
 /// Makes a stream socket that listens there, as std does; listen(2).
@@ -51,14 +51,14 @@ pub(crate) fn listening(address: &RawAddress) -> io::Result<Descriptor> {
         set_option(&descriptor, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     }
     bind(&descriptor, address)?;
-    ask(Call::Listen { fd: descriptor.fd(), backlog })?;
+    ask(descriptor.fd(), Call::Listen { fd: descriptor.fd(), backlog })?;
     Ok(descriptor)
 }
 
 /// Chooses the peer of a datagram socket; connect(2).
 pub(crate) fn associate(descriptor: &Descriptor, address: &RawAddress) -> io::Result<()> {
     descriptor.check()?;
-    ask(Call::Associate { fd: descriptor.fd(), address }).map(drop)
+    ask(descriptor.fd(), Call::Associate { fd: descriptor.fd(), address }).map(drop)
 }
 
 /// shutdown(2)
@@ -69,14 +69,14 @@ pub(crate) fn shutdown(descriptor: &Descriptor, how: Shutdown) -> io::Result<()>
         Shutdown::Write => libc::SHUT_WR,
         Shutdown::Both => libc::SHUT_RDWR,
     };
-    ask(Call::Shutdown { fd: descriptor.fd(), how }).map(drop)
+    ask(descriptor.fd(), Call::Shutdown { fd: descriptor.fd(), how }).map(drop)
 }
 
 /// The address on this side; getsockname(2).
 pub(crate) fn local_name(descriptor: &Descriptor) -> io::Result<RawAddress> {
     descriptor.check()?;
     let mut name = no_address();
-    ask(Call::Name { fd: descriptor.fd(), name: &mut name })?;
+    ask(descriptor.fd(), Call::Name { fd: descriptor.fd(), name: &mut name })?;
     Ok(name)
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn peer_name(descriptor: &Descriptor) -> io::Result<RawAddress> {
 
 pub(super) fn peer_name_of(fd: Fd) -> io::Result<RawAddress> {
     let mut name = no_address();
-    ask(Call::PeerName { fd, name: &mut name })?;
+    ask(fd, Call::PeerName { fd, name: &mut name })?;
     Ok(name)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn peer_name_of(fd: Fd) -> io::Result<RawAddress> {
 pub(crate) fn option(descriptor: &Descriptor, level: i32, name: i32) -> io::Result<i32> {
     descriptor.check()?;
     let mut value = 0;
-    ask(Call::Option { fd: descriptor.fd(), level, name, value: &mut value })?;
+    ask(descriptor.fd(), Call::Option { fd: descriptor.fd(), level, name, value: &mut value })?;
     Ok(value)
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn set_option(
     value: i32,
 ) -> io::Result<()> {
     descriptor.check()?;
-    ask(Call::SetOption { fd: descriptor.fd(), level, name, value }).map(drop)
+    ask(descriptor.fd(), Call::SetOption { fd: descriptor.fd(), level, name, value }).map(drop)
 }
 
 /// Takes the error that the socket has stored.
@@ -120,6 +120,6 @@ pub(crate) fn take_error(descriptor: &Descriptor) -> io::Result<Option<io::Error
 /// Another name for the same file; fcntl(2).
 pub(crate) fn duplicate(descriptor: &Descriptor) -> io::Result<Descriptor> {
     descriptor.check()?;
-    let number = ask(Call::Duplicate { fd: descriptor.fd() })?;
+    let number = ask(descriptor.fd(), Call::Duplicate { fd: descriptor.fd() })?;
     Ok(Descriptor::adopt_as_is(NewFd::new(number)))
 }

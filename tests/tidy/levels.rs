@@ -5,12 +5,12 @@ use super::source::{Finding, Source};
 /// The levels, lowest first. ARCHITECTURE.md draws them; `picture` compares.
 const LEVELS: [&[&str]; 9] = [
     &["arch", "stack", "list", "driver", "worker"],
-    &["greenlet", "context", "rules", "sim"],
+    &["greenlet", "context", "rules"],
     &["hub"],
     &["op", "time"],
     &["sync", "offload"],
     &["task"],
-    &["net", "fs", "io", "process", "signal", "pool", "inspect"],
+    &["net", "fs", "io", "process", "signal", "pool", "inspect", "sim"],
     &["server", "http", "tls", "dns", "backdoor"],
     &["patch", "capi", "porting"],
 ];

@@ -92,7 +92,7 @@ impl Poller {
             Some(Kind::Poll) => return Ok((poll()?, None)),
             Some(Kind::Select) => return Ok((select()?, None)),
             Some(Kind::Epoll) => return Ok((epoll()?, None)),
-            Some(Kind::Uring) | None => {}
+            _ => {} // left open
         }
         let because = |name, error: io::Error| format!("{name} refused: {error}");
         let why = match epoll() {

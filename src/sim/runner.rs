@@ -1,0 +1,133 @@
+//! Runs a program in a world of its own, on a thread of its own.
+
+use super::report::{Failure, Report, text_of};
+use crate::driver::sim::{Faults, WorldSettings};
+use crate::greenlet::for_each_alive;
+use crate::hub::{Config, hub, make_simulated};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
+
+/// Runs `program` in the world of `seed`, with the faults of [`Faults::timing`], which no correct program
+/// can complain of; gives its value and what has happened. Blocks this thread meanwhile.
+///
+/// ```
+/// use std::time::Duration;
+/// let (sum, report) = greenlet::sim::run(7, || {
+///     let tasks = [1, 2, 3].map(|n| greenlet::spawn(move || {
+///         greenlet::sleep(Duration::from_secs(n));
+///         n
+///     }));
+///     tasks.into_iter().map(|task| task.join().unwrap()).sum::<u64>()
+/// });
+/// assert_eq!(sum, 6);
+/// assert!(report.virtual_time >= Duration::from_secs(3));
+/// ```
+///
+/// # Panics
+/// With the program's panic; the seed stands on standard error. When a rule of the hub's was broken.
+pub fn run<R: Send>(seed: u64, program: impl FnOnce() -> R + Send) -> (R, Report) {
+    Sim::new(seed).faults(Faults::timing()).run(program)
+}
+
+/// How a simulated world is to be.
+///
+/// ```
+/// use greenlet::sim::{Faults, Sim};
+/// let (value, report) = Sim::new(1).faults(Faults::timing().with(Faults::CLOCK)).run(|| 2 + 2);
+/// assert_eq!((value, report.operations), (4, 0));
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a world is nothing until something runs in it"]
+pub struct Sim {
+    world: WorldSettings,
+    config: Config,
+}
+
+impl Sim {
+    /// The world of that seed, without faults.
+    pub fn new(seed: u64) -> Sim {
+        let world = WorldSettings { seed, faults: Faults::none(), keeps_lines: false };
+        Sim { world, config: Config::new() }
+    }
+
+    /// What may go wrong there.
+    pub fn faults(mut self, faults: Faults) -> Sim {
+        self.world.faults = faults;
+        self
+    }
+
+    /// Settings of its hub, but for its kind: stacks, the length of a round.
+    pub fn config(mut self, config: Config) -> Sim {
+        self.config = config;
+        self
+    }
+
+    /// Keeps a line for everything that happens; see [`Report::lines`].
+    pub fn keep_lines(mut self) -> Sim {
+        self.world.keeps_lines = true;
+        self
+    }
+
+    /// Runs a program there; gives its value and what has happened. Blocks this thread meanwhile.
+    ///
+    /// # Panics
+    /// As [`run`].
+    pub fn run<R: Send>(self, program: impl FnOnce() -> R + Send) -> (R, Report) {
+        match self.try_run(program) {
+            Ok(done) => done,
+            Err(failure) => {
+                crate::greenlet::line(format_args!("in a simulated world, {failure}"));
+                match failure.payload {
+                    Some(payload) => resume_unwind(payload),
+                    None => panic!("{failure}"),
+                }
+            }
+        }
+    }
+
+    /// As [`run`](Sim::run), with a failure as a value.
+    ///
+    /// # Errors
+    /// The program's panic; the first rule of the hub's that was broken.
+    ///
+    /// # Panics
+    /// When the thread cannot be made, or the settings are refused.
+    pub fn try_run<R: Send>(
+        self,
+        program: impl FnOnce() -> R + Send,
+    ) -> Result<(R, Report), Failure> {
+        let seed = self.world.seed;
+        let inside = move || {
+            if let Err(error) = make_simulated(&self.config, self.world) {
+                panic!("{error}");
+            }
+            let program = || {
+                let value = program();
+                hub().simulated(|sim| sim.freeze());
+                value
+            };
+            let result = catch_unwind(AssertUnwindSafe(|| crate::greenlet::run(program)));
+            let mut greenlets = 0;
+            for_each_alive(|_| greenlets += 1);
+            greenlets -= 1; // the hub's own
+            let account = hub().simulated(|sim| sim.account()).unwrap_or_default();
+            (result, Report::of(account, greenlets))
+        };
+        let ended = thread::scope(|scope| {
+            let builder = thread::Builder::new().name("sim".into());
+            let thread = builder.spawn_scoped(scope, inside).expect("a thread for the world");
+            thread.join()
+        });
+        let fail = |message, payload, report| Failure { seed, message, payload, report };
+        match ended {
+            Ok((result, (report, violations))) => match (violations.into_iter().next(), result) {
+                (Some(rule), result) => Err(fail(rule, result.err(), Some(Box::new(report)))),
+                (None, Err(payload)) => {
+                    Err(fail(text_of(&*payload), Some(payload), Some(Box::new(report))))
+                }
+                (None, Ok(value)) => Ok((value, report)),
+            },
+            Err(payload) => Err(fail(text_of(&*payload), Some(payload), None)),
+        }
+    }
+}

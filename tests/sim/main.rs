@@ -1,0 +1,4 @@
+//! Programs in simulated worlds.
+
+mod users;
+mod worlds;
