@@ -24,6 +24,8 @@
 #![expect(unsafe_code, reason = "the blocks are shared by address")]
 
 #[cfg(feature = "hub")]
+use super::inherited::Values;
+#[cfg(feature = "hub")]
 use super::seat::Seat;
 use super::value::ValueType;
 use crate::arch::{self, Body, Header, Link};
@@ -200,6 +202,9 @@ impl Block {
 pub(super) struct Extra {
     /// The greenlet-local values: which key, and the boxed value.
     pub(super) locals: Vec<(*const (), Box<dyn Any>)>,
+    /// The values that its tasks inherit.
+    #[cfg(feature = "hub")]
+    pub(super) inherited: Option<Values>,
     /// What was raised here last that `throw` had thrown: its address, and its type's name.
     pub(super) raised: Option<(*const (), &'static str)>,
 }

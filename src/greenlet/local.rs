@@ -106,6 +106,8 @@ pub(super) fn drop_all(block: &Block) {
         while let Some((_, value)) = extra.locals.pop() {
             report::contain(|| drop(value));
         }
+        #[cfg(feature = "hub")]
+        super::inherited::drop_all(extra.inherited.take());
     }
     // Still there after so many rounds: left alone, the slot must be clean.
     block.extra.set(std::ptr::null_mut());

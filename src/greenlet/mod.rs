@@ -29,6 +29,8 @@ mod death;
 mod entry;
 mod error;
 mod handle;
+#[cfg(feature = "hub")]
+mod inherited;
 mod inspect;
 mod kill;
 mod local;
@@ -54,6 +56,8 @@ pub use builder::Builder;
 pub use coroutine::{Coroutine, Generator, Step, Yielder, generator};
 pub use error::{ChildExit, GreenletExit, ParentError, SwitchError, Why};
 pub use handle::{Greenlet, all, current, root, trim_stacks};
+#[cfg(feature = "hub")]
+pub use inherited::InheritedKey;
 pub use inspect::{SuspendedFrame, stack_remaining};
 pub use local::LocalKey;
 pub use state::{GreenletId, State};
@@ -68,6 +72,7 @@ pub(crate) use {
     control::Block,
     entry::LARGEST_IN_PLACE,
     error::{Payload, describe, text_of},
+    inherited::inherit,
     kill::give_up_current,
     park::{
         block_of, current_block, current_scheduled, for_each_alive, hand_over, hand_over_plainly,

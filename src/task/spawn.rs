@@ -6,7 +6,7 @@ use super::cell::{Phase, TaskCell};
 use super::handle::JoinHandle;
 use super::link::call_links;
 use crate::greenlet::{
-    Block, LARGEST_IN_PLACE, Payload, TaskStack, contain, current_block, drop_noted, id_of,
+    Block, LARGEST_IN_PLACE, Payload, TaskStack, contain, current_block, drop_noted, id_of, inherit,
 };
 use crate::hub::{Deadline, Hub, hub, set_waits_for, vacate};
 use crate::stack::{Shape, StackError};
@@ -159,11 +159,12 @@ pub(super) fn occupy<T: 'static>(
     Ok(cell)
 }
 
-/// Joins a cell and the greenlet that will fill it.
+/// Joins a cell and the greenlet that will fill it, which inherits the current one's values.
 #[inline(always)]
 pub(super) fn enter<T>(cell: &TaskCell<T>, block: &Block) {
     cell.head().set_block(block, id_of(block));
     block.seat.task.set((&raw const *cell.head()).cast());
+    inherit(block);
 }
 
 #[inline(always)]

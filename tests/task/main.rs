@@ -12,6 +12,7 @@ mod in_child;
 mod trace;
 
 mod builder;
+mod inherited;
 mod joining;
 mod killing;
 mod left;
