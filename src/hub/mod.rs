@@ -53,7 +53,6 @@ pub(crate) use life::make_simulated;
 pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
-#[allow(unused_imports, reason = "its users follow")]
 pub(crate) use remote::RemoteWaker;
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};

@@ -11,7 +11,6 @@
 //! - **No sleep over letters**: the hub lies down in the inbox before it waits for the kernel, and
 //!   does not wait if there is a letter; the first letter after that wakes it.
 #![expect(unsafe_code, reason = "a place leads to a parked greenlet by address")]
-#![cfg_attr(not(test), allow(dead_code, reason = "its users follow"))]
 
 use super::Hub;
 use super::interrupt::Interrupted;

@@ -26,6 +26,7 @@
 
 mod fifo;
 mod inbox;
+pub(crate) mod parts;
 mod ring;
 mod wheel;
 

@@ -11,6 +11,7 @@
 //! | a value that is made once | [`OnceCell`] |
 //! | the next item | [`queue`] |
 //! | several of these, tasks among them | [`wait`], [`wait_each`] |
+//! | another thread | [`thread`] |
 //!
 //! - **In order**: who waits longest is served first. What is given up (a lock, a permit, a turn) is
 //!   handed over to the first that waits, so nobody slips in between.
@@ -18,7 +19,7 @@
 //!   nothing; what it was handed in that very moment goes to the next.
 //! - **Without allocation**: who waits does so by a node in its own frames. While nobody has to wait,
 //!   there is not even a hub.
-//! - **One thread**: all of it is for the greenlets of one thread, tasks or not, the root included;
+//! - **One thread**: all of it, but for [`thread`], is for the greenlets of one thread, tasks or not, the root included;
 //!   it is shared by reference or by [`Rc`](std::rc::Rc).
 //!
 //! ```
@@ -55,6 +56,7 @@ pub mod queue;
 mod reentrant_mutex;
 mod rwlock;
 mod semaphore;
+pub mod thread;
 mod turns;
 mod wait_group;
 mod watch;

@@ -1,0 +1,26 @@
+//! What crosses threads: channels, events, tasks for another thread's hub. Nothing here sleeps to wait for
+//! something; whoever must be met is met at a channel of the standard library.
+#![cfg(feature = "hub")]
+#![allow(unsafe_code, reason = "asks the kernel")]
+
+#[path = "../support/random.rs"]
+mod random;
+
+mod channel;
+mod event;
+mod storm;
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(600);
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// A thread with a hub of its own.
+fn hub_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    std::thread::spawn(|| greenlet::run(|| greenlet::spawn(f).join().unwrap()))
+}
