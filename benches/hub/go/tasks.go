@@ -10,12 +10,16 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
 )
 
-const far = 10 * time.Second
+const (
+	far     = 10 * time.Second
+	members = 100
+)
 
 // Processor time of the process, since goroutines change threads.
 func cpuTime() time.Duration {
@@ -88,6 +92,97 @@ func timeouts(size, laps int) {
 	})
 }
 
+func handOff(capacity, laps int) {
+	items := make(chan int, capacity)
+	all(2, func(task int) {
+		for lap := 0; lap < laps; lap++ {
+			if task == 0 {
+				<-items
+			} else {
+				items <- lap
+			}
+		}
+	})
+}
+
+func contend(size, laps int, take, give func()) {
+	all(size, func(int) {
+		for lap := 0; lap < laps; lap++ {
+			take()
+			if size > 1 {
+				runtime.Gosched()
+			}
+			give()
+		}
+	})
+}
+
+func mutexes(size, laps int) {
+	var mutex sync.Mutex
+	contend(size, laps, mutex.Lock, mutex.Unlock)
+}
+
+// A channel with room for as many as there are permits.
+func semaphores(size, laps int) {
+	taken := make(chan struct{}, (size+1)/2)
+	contend(size, laps, func() { taken <- struct{}{} }, func() { <-taken })
+}
+
+func broadcasts(size, laps int) {
+	var mutex sync.Mutex
+	told := sync.NewCond(&mutex)
+	here, lapsTold := 0, 0
+	allHere := make(chan struct{}, 1)
+	done := make(chan struct{})
+	go func() {
+		all(size, func(int) {
+			for lap := 0; lap < laps; lap++ {
+				mutex.Lock()
+				here++
+				if here == size {
+					allHere <- struct{}{}
+				}
+				for lapsTold == lap {
+					told.Wait()
+				}
+				mutex.Unlock()
+			}
+		})
+		close(done)
+	}()
+	for lap := 0; lap < laps; lap++ {
+		<-allHere
+		mutex.Lock()
+		here, lapsTold = 0, lap+1
+		mutex.Unlock()
+		told.Broadcast()
+	}
+	<-done
+}
+
+// What is nearest to a pool's map: as many goroutines as it has members, fed by a channel.
+func mapped(size, laps int) {
+	for lap := 0; lap < laps; lap++ {
+		items := make(chan int)
+		results := make([]int, size)
+		var working sync.WaitGroup
+		for member := 0; member < members; member++ {
+			working.Add(1)
+			go func() {
+				defer working.Done()
+				for item := range items {
+					results[item] = item
+				}
+			}()
+		}
+		for item := range results {
+			items <- item
+		}
+		close(items)
+		working.Wait()
+	}
+}
+
 func peakBytes() string {
 	status, _ := os.ReadFile("/proc/self/status")
 	for _, line := range strings.Split(string(status), "\n") {
@@ -102,6 +197,8 @@ func peakBytes() string {
 func main() {
 	loops := map[string]func(size, laps int){
 		"spawn": batches, "yield": yields, "sleep": sleeps, "timeout": timeouts,
+		"queue": handOff, "mutex": mutexes, "semaphore": semaphores, "event": broadcasts,
+		"pool": mapped,
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {

@@ -1,13 +1,14 @@
-//! Tasks and timers of the hub beside tokio, may and Go: one table per question.
+//! Tasks, timers and how tasks wait for one another, beside tokio, may, Go, gevent and threads: one table
+//! per question.
 //!
 //! ```text
-//! cargo run --release -p greenlet-hub-benches --bin tasks                    # the peers
-//! cargo run --release -p greenlet-hub-benches --bin tasks    # and ours
-//! cargo run --release -p greenlet-hub-benches --bin tasks -- --quick         # about 10 seconds
+//! cargo run --release -p greenlet-hub-benches --bin tasks
+//! cargo run --release -p greenlet-hub-benches --bin tasks -- --quick         # under a minute
 //! ```
 //!
 //! Each peer is a process of its own on the last CPU that this process may use; they are asked in turns.
-//! Figures are processor time: of the thread (tokio, ours), or of the process where helpers work (may, go).
+//! Figures are processor time: of the thread (tokio, gevent, ours), or of the process where others work,
+//! too (may, Go, threads). Go and gevent are asked where they are installed.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -18,13 +19,15 @@ use greenlet_benches::measure::Case;
 use greenlet_benches::peers::{self, Process};
 use greenlet_hub_benches::harness::text::{columns, figure, or_dash, spread};
 use greenlet_hub_benches::stats::Quartiles;
-use greenlet_hub_benches::tasks::questions::{self, GO, MAY, OURS, Question, TOKIO};
-use greenlet_hub_benches::tasks::{Loops, answer, may_tasks, tokio_tasks};
+use greenlet_hub_benches::tasks::questions::{
+    self, CROSSBEAM, GEVENT, GO, MAY, OURS, Question, STD, TOKIO,
+};
+use greenlet_hub_benches::tasks::{Loops, answer, may_tasks, threads, tokio_tasks};
 
-/// Spawn, yield, sleep and timeout on every peer: one table with ratios and bars.
+/// Tasks, timers, queues, locks, events and pools on every peer: tables with ratios and bars.
 #[derive(Parser)]
 struct Options {
-    /// About 10 seconds: shorter rounds, fewer rounds of sleeps
+    /// Under a minute: shorter rounds, fewer rounds of what is long
     #[arg(long)]
     quick: bool,
     /// Only questions whose name (as spawn/1000) contains this
@@ -43,6 +46,8 @@ fn inside() -> Vec<(&'static str, Loops)> {
     vec![
         (TOKIO, tokio_tasks::loops as Loops),
         (MAY, may_tasks::loops),
+        (STD, threads::std_loops),
+        (CROSSBEAM, threads::crossbeam_loops),
         (OURS, greenlet_hub_benches::tasks::hub::loops),
     ]
 }
@@ -86,12 +91,17 @@ fn start() -> Vec<(&'static str, Process)> {
         peers::build_go(&source, &binary)?;
         Process::start(GO, Command::new(binary).env("GOMAXPROCS", "1"))
     };
+    let gevent = || {
+        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("python/tasks.py");
+        Process::start(GEVENT, Command::new(peers::python_path()).arg(script))
+    };
     let mut started = Vec::new();
     let mut note = |name, process: Result<Process, String>| match process {
         Ok(process) => started.push((name, process)),
         Err(why) => println!("missing: {name}, {why}"),
     };
     note(GO, go());
+    note(GEVENT, gevent());
     inside().into_iter().for_each(|(name, _)| note(name, itself(name)));
     started
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use greenlet::{JoinHandle, sleep, spawn, timeout, yield_now};
 use greenlet_benches::measure::Stopwatch;
 
-use super::{FAR, sleep_length};
+use super::{FAR, hub_sync, sleep_length};
 
 /// The loops of this crate.
 pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
@@ -15,7 +15,7 @@ pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
         "yield" => yields,
         "sleep" => sleeps,
         "timeout" => timeouts,
-        _ => return None,
+        _ => hub_sync::measured(what, size)?,
     };
     let timed = spawn(move || {
         let began = Stopwatch::start();
@@ -25,7 +25,7 @@ pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
     Some(timed.join().expect("it does not panic"))
 }
 
-fn join(tasks: impl IntoIterator<Item = JoinHandle<u64>>) {
+pub(super) fn join(tasks: impl IntoIterator<Item = JoinHandle<u64>>) {
     for task in tasks {
         std::hint::black_box(task.join().expect("it does not panic"));
     }

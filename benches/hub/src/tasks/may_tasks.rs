@@ -6,7 +6,7 @@ use std::time::Duration;
 use may::coroutine::{JoinHandle, sleep, yield_now};
 use may::go;
 
-use super::sleep_length;
+use super::{may_sync, sleep_length};
 use crate::cpu::ProcessClock;
 
 /// The loops of this peer.
@@ -16,7 +16,7 @@ pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
         "spawn" => spawns,
         "yield" => yields,
         "sleep" => sleeps,
-        _ => return None,
+        _ => may_sync::measured(what, size)?,
     };
     let timed = go!(move || {
         let clock = ProcessClock::own();
@@ -27,7 +27,7 @@ pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
     Some(timed.join().expect("it does not panic"))
 }
 
-fn join(tasks: impl IntoIterator<Item = JoinHandle<u64>>) {
+pub(super) fn join(tasks: impl IntoIterator<Item = JoinHandle<u64>>) {
     for task in tasks {
         std::hint::black_box(task.join().expect("it does not panic"));
     }

@@ -10,11 +10,22 @@
 //! | `yield 100` | each of 100 tasks yields once |
 //! | `sleep 10000` | each of 10,000 tasks sleeps once, 1 to 10 ms |
 //! | `timeout 100` | each of 100 tasks yields once inside a timeout of 10 s |
+//! | `queue 1` | an item goes from one task to another through a queue of one |
+//! | `mutex 1` | one task takes a free mutex and gives it back |
+//! | `mutex 10` | each of 10 tasks takes a mutex, yields, gives it back |
+//! | `semaphore 1` | one task takes a free permit and gives it back |
+//! | `semaphore 10` | each of 10 tasks takes one of 5 permits, yields, gives it back |
+//! | `event 1000` | 1,000 tasks are told at once, and wait again |
+//! | `pool 100000` | a pool of 100 members maps 100,000 items |
 //! | `peak 0` | (no lap) bytes: the most resident memory since the last `sleep` began |
 
 pub mod hub;
+mod hub_sync;
+mod may_sync;
 pub mod may_tasks;
 pub mod questions;
+pub mod threads;
+mod tokio_sync;
 pub mod tokio_tasks;
 
 use std::io::BufRead;
@@ -24,6 +35,14 @@ use crate::cpu;
 
 /// How long a timeout is that must not fire.
 pub const FAR: Duration = Duration::from_secs(10);
+
+/// Members of a pool.
+const MEMBERS: usize = 100;
+
+/// How many permits so many tasks share.
+fn permits(tasks: usize) -> usize {
+    tasks.div_ceil(2)
+}
 
 /// One peer's loops: `None` when the question is not for it.
 pub type Loops = fn(what: &str, size: usize, laps: u64) -> Option<Duration>;

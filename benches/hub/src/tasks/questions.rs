@@ -21,6 +21,9 @@ impl Question {
 pub const TOKIO: &str = "tokio";
 pub const MAY: &str = "may";
 pub const GO: &str = "go";
+pub const STD: &str = "std threads";
+pub const CROSSBEAM: &str = "crossbeam";
+pub const GEVENT: &str = "gevent";
 pub const OURS: &str = "greenlet";
 
 /// Everything that is asked; `sleeps` is how often each of the 10,000 tasks sleeps.
@@ -53,6 +56,55 @@ pub fn all(sleeps: u64) -> Vec<Question> {
             text: "a timeout that does not fire, around each yield of 100 (the yield is in it)",
             laps: None,
             bars: &[(TOKIO, 0.25)],
+        },
+        Question {
+            what: "queue",
+            size: 1,
+            text: "an item through a queue of one, from one task to another",
+            laps: None,
+            bars: &[(TOKIO, 0.25)],
+        },
+        Question {
+            what: "mutex",
+            size: 1,
+            text: "a free mutex",
+            laps: None,
+            bars: &[(TOKIO, 0.25)],
+        },
+        Question {
+            what: "mutex",
+            size: 10,
+            text: "a mutex that 10 contend for, each yields while it has it",
+            laps: None,
+            bars: &[(TOKIO, 0.25)],
+        },
+        Question {
+            what: "semaphore",
+            size: 1,
+            text: "a free permit of a semaphore",
+            laps: None,
+            bars: &[],
+        },
+        Question {
+            what: "semaphore",
+            size: 10,
+            text: "5 permits that 10 contend for, each yields while it has one",
+            laps: None,
+            bars: &[],
+        },
+        Question {
+            what: "event",
+            size: 1000,
+            text: "an event that 1,000 wait for, and wait for again (for each of them)",
+            laps: None,
+            bars: &[],
+        },
+        Question {
+            what: "pool",
+            size: 100_000,
+            text: "an item of 100,000 that a pool of 100 maps",
+            laps: Some(1),
+            bars: &[],
         },
         Question {
             what: "sleep",

@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::{FAR, sleep_length};
+use super::{FAR, sleep_length, tokio_sync};
 
 /// The loops of this peer.
 pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
@@ -21,7 +21,11 @@ pub fn loops(what: &str, size: usize, laps: u64) -> Option<Duration> {
         ("yield", size) => run(runtime, yields(size, laps)),
         ("sleep", size) => run(runtime, sleeps(size, laps)),
         ("timeout", size) => run(runtime, timeouts(size, laps)),
-        _ => None,
+        _ => {
+            const SYNC: [&str; 5] = ["queue", "mutex", "semaphore", "event", "pool"];
+            let what = SYNC.into_iter().find(|known| *known == what)?;
+            run(runtime, tokio_sync::measured(what, size, laps))
+        }
     })
 }
 
@@ -32,7 +36,7 @@ fn run(
     Some(runtime.block_on(async { tokio::spawn(measured).await.expect("it does not panic") }))
 }
 
-async fn join(tasks: &mut Vec<JoinHandle<u64>>) {
+pub(super) async fn join(tasks: &mut Vec<JoinHandle<u64>>) {
     for task in tasks.drain(..) {
         std::hint::black_box(task.await.expect("it does not panic"));
     }
