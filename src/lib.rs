@@ -150,6 +150,8 @@ pub mod porting;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "hub")]
+pub mod server;
+#[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]
 mod task;

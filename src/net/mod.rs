@@ -69,7 +69,9 @@ mod tcp;
 mod udp;
 mod unix;
 
+pub(crate) use crate::op::ListenOptions;
 pub use crate::op::PooledBytes;
+pub(crate) use patience::accept_patiently as patiently;
 pub use readiness::{readable, writable};
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;

@@ -11,7 +11,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(1);
 /// Accepts; waits and tries again while there is no descriptor or memory for one more connection.
 /// It stays in the kernel's queue meanwhile, so that the listener would be ready, and accepting again
 /// at once would only burn the processor.
-pub(super) fn accept_patiently<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn accept_patiently<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut pause = FIRST_PAUSE;
     loop {
         match accept() {

@@ -45,8 +45,8 @@ pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
 pub(crate) use socket::{
-    associate, bound, duplicate, listening, local_name, option, pair, peer_name, set_option,
-    shutdown, socket, take_error,
+    ListenOptions, associate, bound, duplicate, listening, local_name, option, pair, peer_name,
+    set_option, shutdown, socket, take_error,
 };
 #[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use write::write;

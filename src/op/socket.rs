@@ -40,15 +40,39 @@ fn bind(descriptor: &Descriptor, address: &RawAddress) -> io::Result<()> {
     ask(descriptor.fd(), Call::Bind { fd: descriptor.fd(), address }).map(drop)
 }
 
-/// Makes a stream socket that listens there, as std does; listen(2).
-pub(crate) fn listening(address: &RawAddress) -> io::Result<Descriptor> {
+/// How a socket is to listen. The default is what std does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListenOptions {
+    /// How many connections may wait; `None` for 128, or as many as the system allows for UNIX.
+    pub(crate) backlog: Option<u32>,
+    pub(crate) reuse_addr: bool,
+    pub(crate) reuse_port: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> ListenOptions {
+        ListenOptions { backlog: None, reuse_addr: true, reuse_port: false }
+    }
+}
+
+/// Makes a stream socket that listens there; listen(2).
+pub(crate) fn listening(address: &RawAddress, options: ListenOptions) -> io::Result<Descriptor> {
     let family = i32::from(address.0.ss_family);
     let descriptor = socket(family, libc::SOCK_STREAM)?;
     let mut backlog = 128;
     if family == libc::AF_UNIX {
         backlog = -1; // as many as the system allows
     } else {
-        set_option(&descriptor, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+        for (is_wanted, name) in
+            [(options.reuse_addr, libc::SO_REUSEADDR), (options.reuse_port, libc::SO_REUSEPORT)]
+        {
+            if is_wanted {
+                set_option(&descriptor, libc::SOL_SOCKET, name, 1)?;
+            }
+        }
+    }
+    if let Some(wanted) = options.backlog {
+        backlog = i32::try_from(wanted).unwrap_or(i32::MAX);
     }
     bind(&descriptor, address)?;
     ask(descriptor.fd(), Call::Listen { fd: descriptor.fd(), backlog })?;

@@ -3,7 +3,7 @@
 use super::TcpStream;
 use crate::net::sockaddr;
 use crate::net::socket::{self, Socket};
-use crate::op;
+use crate::op::{self, ListenOptions};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -52,7 +52,15 @@ impl TcpListener {
     /// [`ToSocketAddrs`], which holds up the whole thread.
     #[doc(alias = "listen")]
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
-        let listen = |address: &SocketAddr| op::listening(&sockaddr::encode(address));
+        TcpListener::bind_with(address, ListenOptions::default())
+    }
+
+    /// As [`bind`](TcpListener::bind), with other options.
+    pub(crate) fn bind_with<A: ToSocketAddrs>(
+        address: A,
+        options: ListenOptions,
+    ) -> io::Result<TcpListener> {
+        let listen = |address: &SocketAddr| op::listening(&sockaddr::encode(address), options);
         Ok(TcpListener { socket: Socket::new(sockaddr::first(address, listen)?) })
     }
 

@@ -3,7 +3,7 @@
 use super::UnixStream;
 use crate::net::sockaddr;
 use crate::net::socket::{self, Socket};
-use crate::op;
+use crate::op::{self, ListenOptions};
 use std::fmt;
 use std::io;
 use std::os::unix::net::SocketAddr;
@@ -44,7 +44,15 @@ impl UnixListener {
     /// # Errors
     /// Those of bind(2).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
-        let listener = op::listening(&sockaddr::encode_unix(address))?;
+        UnixListener::bind_with(address, ListenOptions::default())
+    }
+
+    /// As [`bind_addr`](UnixListener::bind_addr), with another backlog.
+    pub(crate) fn bind_with(
+        address: &SocketAddr,
+        options: ListenOptions,
+    ) -> io::Result<UnixListener> {
+        let listener = op::listening(&sockaddr::encode_unix(address), options)?;
         Ok(UnixListener { socket: Socket::new(listener) })
     }
 

@@ -1,0 +1,171 @@
+//! Servers of datagrams.
+
+use super::builder::DatagramServerBuilder;
+use super::ending::Ending;
+use super::serving::{Core, Service};
+use crate::net::{UdpSocket, UnixDatagram, UnixSocketAddr, patiently};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a [`DatagramServer`] can receive from: a [`UdpSocket`] or a [`UnixDatagram`].
+///
+/// Only this crate implements it.
+pub trait DatagramSocket: AsFd + sealed::Sealed + Sized + 'static {
+    /// From where datagrams come.
+    type Address: Clone + fmt::Debug + 'static;
+
+    #[doc(hidden)]
+    fn take(&self, buffer: &mut [u8]) -> io::Result<(usize, Self::Address)>;
+    #[doc(hidden)]
+    fn here(&self) -> io::Result<Self::Address>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! socket {
+    ($socket:ty, $address:ty) => {
+        impl sealed::Sealed for $socket {}
+        impl DatagramSocket for $socket {
+            type Address = $address;
+
+            fn take(&self, buffer: &mut [u8]) -> io::Result<(usize, $address)> {
+                patiently(|| self.recv_from(buffer))
+            }
+
+            fn here(&self) -> io::Result<$address> {
+                self.local_addr()
+            }
+        }
+    };
+}
+
+socket!(UdpSocket, SocketAddr);
+socket!(UnixDatagram, UnixSocketAddr);
+
+/// A socket, and the file that goes with it.
+pub(super) struct Receiving<S> {
+    pub(super) socket: S,
+    pub(super) _file: Option<super::builder::NameFile>,
+}
+
+impl<S: AsFd> AsFd for Receiving<S> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A datagram, from where it comes, and the socket to answer by.
+pub(super) struct Datagram<S: DatagramSocket> {
+    pub(super) bytes: Vec<u8>,
+    pub(super) from: S::Address,
+    pub(super) by: Rc<Receiving<S>>,
+}
+
+impl<S: DatagramSocket> Service for Receiving<S> {
+    type Item = Datagram<S>;
+
+    fn take(this: &Rc<Self>, scratch: &mut [u8]) -> io::Result<Datagram<S>> {
+        let (length, from) = this.socket.take(scratch)?;
+        Ok(Datagram { bytes: scratch[..length].to_vec(), from, by: this.clone() })
+    }
+
+    /// Those who handle answer by it: the last of them closes it.
+    fn shut(&self) {}
+}
+
+/// Calls a handler for each datagram, in a greenlet of its own: with its bytes, the address from which
+/// it comes, and the socket to answer by. See the [module](super).
+///
+/// ```
+/// use greenlet::net::UdpSocket;
+/// use greenlet::server::DatagramServer;
+///
+/// let server = DatagramServer::bind("127.0.0.1:0", |bytes, from, socket| {
+///     socket.send_to(&bytes.to_ascii_uppercase(), from).map(drop)
+/// })?;
+/// server.start()?;
+/// let client = UdpSocket::bind("127.0.0.1:0")?;
+/// client.send_to(b"hello", server.local_addr())?;
+/// let mut answer = [0; 9];
+/// let (length, _) = client.recv_from(&mut answer)?;
+/// assert_eq!(&answer[..length], b"HELLO");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// With a limit the kernel holds as many datagrams as the socket's buffer takes, and drops the others.
+/// The socket is closed when the server has been, and the last handler that has it has ended.
+pub struct DatagramServer<S: DatagramSocket = UdpSocket> {
+    pub(super) core: Rc<Core<Receiving<S>>>,
+    pub(super) address: S::Address,
+}
+
+impl DatagramServer<UdpSocket> {
+    /// Binds, as [`UdpSocket::bind`] does; nothing is received yet.
+    ///
+    /// # Errors
+    /// Those of [`UdpSocket::bind`].
+    pub fn bind<R: Ending>(
+        address: impl ToSocketAddrs,
+        handler: impl Fn(&[u8], SocketAddr, &UdpSocket) -> R + 'static,
+    ) -> io::Result<DatagramServer> {
+        DatagramServerBuilder::new().bind(address, handler)
+    }
+
+    /// What can be chosen before; a builder for servers of any kind of datagrams.
+    pub fn builder() -> DatagramServerBuilder {
+        DatagramServerBuilder::new()
+    }
+}
+
+impl DatagramServer<UnixDatagram> {
+    /// Binds to a file of that name, which is made; nothing is received yet. The file is removed with
+    /// the socket, if it is still the same.
+    ///
+    /// # Errors
+    /// Those of [`UnixDatagram::bind`].
+    pub fn bind_unix<R: Ending>(
+        path: impl AsRef<Path>,
+        handler: impl Fn(&[u8], UnixSocketAddr, &UnixDatagram) -> R + 'static,
+    ) -> io::Result<DatagramServer<UnixDatagram>> {
+        DatagramServerBuilder::new().bind_unix(path, handler)
+    }
+}
+
+impl<S: DatagramSocket> DatagramServer<S> {
+    /// Serves at a socket that was bound elsewhere. Once closed it cannot be started again.
+    ///
+    /// # Errors
+    /// Those of getsockname(2).
+    pub fn new<R: Ending>(
+        socket: S,
+        handler: impl Fn(&[u8], S::Address, &S) -> R + 'static,
+    ) -> io::Result<DatagramServer<S>> {
+        DatagramServerBuilder::new().socket(socket, handler)
+    }
+
+    /// The address that it is bound to, or was bound to before it was closed: with the port that it got
+    /// where 0 was asked for.
+    #[doc(alias("server_port", "server_host", "address"))]
+    pub fn local_addr(&self) -> S::Address {
+        self.address.clone()
+    }
+}
+
+super::methods::methods!(DatagramServer<S: DatagramSocket>, "datagram", "receiving");
+
+impl<S: DatagramSocket> fmt::Debug for DatagramServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramServer")
+            .field("address", &self.address)
+            .field("is_started", &self.is_started())
+            .field("running", &self.running())
+            .finish_non_exhaustive()
+    }
+}

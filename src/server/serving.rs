@@ -1,0 +1,358 @@
+//! What both servers are: a task that takes, tasks that handle, and their end.
+
+use super::ending::StopServe;
+use crate::greenlet::line;
+use crate::hub::{hub, shield};
+use crate::pool::Pool;
+use crate::sync::{Event, Watched, watch};
+use crate::task::{JoinHandle, TaskBuilder, TaskRef};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+/// How long handlers that were killed are waited for.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+/// How long nothing is taken when there was no stack for a handler.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A socket, as far as a server needs it.
+pub(super) trait Service: AsFd + Sized + 'static {
+    /// What a handler is called with.
+    type Item: 'static;
+
+    /// Takes the next one; parks until there is one, and while something is wanting for it.
+    fn take(this: &Rc<Self>, scratch: &mut [u8]) -> io::Result<Self::Item>;
+
+    /// Ends what others wait for at it, and closes it, if that harms no handler.
+    fn shut(&self);
+}
+
+/// What is called with the socket at each start.
+pub(super) type PreStart = dyn Fn(BorrowedFd<'_>) -> io::Result<()>;
+
+/// What can be chosen of every server.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) concurrency: usize,
+    pub(super) pool: Option<Pool>,
+    pub(super) name: Option<Box<str>>,
+    pub(super) stack_bytes: Option<usize>,
+    pub(super) grace: Duration,
+    pub(super) pre_start: Option<Rc<PreStart>>,
+    /// The longest datagram; 0 for streams.
+    pub(super) most_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            concurrency: usize::MAX,
+            pool: None,
+            name: None,
+            stack_bytes: None,
+            grace: Duration::from_secs(1),
+            pre_start: None,
+            most_bytes: 0,
+        }
+    }
+}
+
+type Handler<S> = dyn Fn(<S as Service>::Item) -> bool;
+type Bind<S> = dyn Fn() -> io::Result<S>;
+
+/// A server, to its handle and to its handlers.
+pub(super) struct Core<S: Service> {
+    /// None while it is closed.
+    socket: RefCell<Option<Rc<S>>>,
+    /// Makes the socket once more, if we have made it.
+    bind: Option<Box<Bind<S>>>,
+    handler: Rc<Handler<S>>,
+    options: Options,
+    /// The tasks that run the handler.
+    handlers: Pool,
+    taker: RefCell<Option<JoinHandle<()>>>,
+    is_started: Cell<bool>,
+    /// Set while it is not started, and its socket not about to be closed.
+    is_stopped: Event,
+    /// How many are in `stop`; and set while nobody is.
+    stopping: Cell<usize>,
+    nobody_stops: Event,
+    /// Why it has ended by itself.
+    failure: RefCell<Option<io::Error>>,
+    this: Weak<Core<S>>,
+}
+
+impl<S: Service> Core<S> {
+    pub(super) fn new(
+        socket: S,
+        bind: Option<Box<Bind<S>>>,
+        options: Options,
+        handler: impl Fn(S::Item) -> bool + 'static,
+    ) -> Rc<Core<S>> {
+        let set = || {
+            let event = Event::new();
+            event.set();
+            event
+        };
+        Rc::new_cyclic(|this| Core {
+            socket: RefCell::new(Some(Rc::new(socket))),
+            bind,
+            handler: Rc::new(handler),
+            handlers: Pool::new(options.concurrency),
+            options,
+            taker: RefCell::new(None),
+            is_started: Cell::new(false),
+            is_stopped: set(),
+            stopping: Cell::new(0),
+            nobody_stops: set(),
+            failure: RefCell::new(None),
+            this: this.clone(),
+        })
+    }
+
+    pub(super) fn is_started(&self) -> bool {
+        self.is_started.get()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.socket.borrow().is_none()
+    }
+
+    pub(super) fn is_accepting(&self) -> bool {
+        self.taker.borrow().as_ref().is_some_and(|taker| !taker.is_finished())
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.handlers.len()
+    }
+
+    pub(super) fn start(&self) -> io::Result<()> {
+        if self.is_started() {
+            return Ok(());
+        }
+        let socket = self.socket.borrow().clone();
+        let socket = match (socket, &self.bind) {
+            (Some(socket), _) => socket,
+            (None, Some(bind)) => Rc::new(bind()?),
+            (None, None) => return Err(closed()),
+        };
+        if let Some(pre_start) = &self.options.pre_start {
+            pre_start(socket.as_fd())?;
+        }
+        *self.socket.borrow_mut() = Some(socket);
+        self.failure.take();
+        self.is_started.set(true);
+        self.is_stopped.clear();
+        let started = self.accept();
+        if started.is_err() {
+            self.close();
+        }
+        started
+    }
+
+    /// Begins to take, or goes on.
+    pub(super) fn accept(&self) -> io::Result<()> {
+        if self.is_accepting() {
+            return Ok(());
+        }
+        let Some(socket) = self.socket.borrow().clone().filter(|_| self.is_started()) else {
+            return Err(closed());
+        };
+        let this = self.this.clone();
+        let limit = self.options.pool.clone().unwrap_or_else(|| self.handlers.clone());
+        let most_bytes = self.options.most_bytes;
+        let taker = self.builder().spawn(move || {
+            let mut scratch = vec![0; most_bytes];
+            let why = loop {
+                limit.wait_available(); // **A place, then a connection**
+                match S::take(&socket, &mut scratch) {
+                    Ok(item) => {
+                        // Not kept while it waits: the handle may be dropped.
+                        let Some(core) = this.upgrade() else { return };
+                        core.handle(item);
+                    }
+                    Err(error) if is_of_one_client(&error) => {}
+                    Err(error) => break error,
+                }
+            };
+            drop(socket);
+            if let Some(core) = this.upgrade() {
+                core.fail(why);
+            }
+        });
+        *self.taker.borrow_mut() = Some(taker.map_err(io::Error::other)?);
+        Ok(())
+    }
+
+    fn builder(&self) -> TaskBuilder {
+        let builder = match self.options.stack_bytes {
+            Some(bytes) => TaskBuilder::new().stack_size(bytes),
+            None => TaskBuilder::new(),
+        };
+        match &self.options.name {
+            Some(name) => builder.name(name.clone()),
+            None => builder,
+        }
+    }
+
+    /// Spawns the handler.
+    fn handle(&self, item: S::Item) {
+        let (handler, this) = (self.handler.clone(), self.this.clone());
+        let task = self.builder().spawn(move || {
+            let stops = match catch_unwind(AssertUnwindSafe(|| handler(item))) {
+                Ok(stops) => stops,
+                Err(payload) if payload.is::<StopServe>() => true,
+                // Reported as any task's, and noticed by nobody else.
+                Err(payload) => resume_unwind(payload),
+            };
+            if let Some(core) = this.upgrade().filter(|_| stops) {
+                core.close();
+            }
+        });
+        match task {
+            Ok(task) => {
+                self.handlers.add(&task);
+                if let Some(pool) = &self.options.pool {
+                    pool.add(&task);
+                }
+            }
+            Err(why) => {
+                line(format_args!("a client is sent away: {why}"));
+                crate::time::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Stops taking, and keeps the socket.
+    pub(super) fn pause(&self) {
+        let taker = self.taker.take();
+        if let Some(taker) = taker {
+            taker.kill();
+        }
+    }
+
+    /// Ends by itself.
+    fn fail(&self, why: io::Error) {
+        if self.is_started() {
+            *self.failure.borrow_mut() = Some(why);
+            self.taker.take(); // the current task
+            self.close();
+        }
+    }
+
+    /// Takes no more, and closes.
+    pub(super) fn close(&self) {
+        let (socket, taker) = (self.socket.take(), self.taker.take());
+        let waits = hub().others_can_run();
+        self.is_started.set(false); // so that nobody takes what comes of this for a failure
+        if socket.is_none() && taker.is_none() {
+            if waits {
+                self.is_stopped.wait(); // somebody else is at it, or was
+            }
+            return;
+        }
+        if let Some(taker) = &taker {
+            taker.kill_soon();
+        }
+        if let Some(socket) = &socket {
+            socket.shut();
+        }
+        drop(socket);
+        self.is_stopped.set();
+        if let Some(taker) = taker.filter(|_| waits) {
+            taker.wait();
+        }
+    }
+
+    /// Closes, lets the handlers end within the grace, and kills the others: how many those were.
+    pub(super) fn stop(&self, grace: Duration) -> usize {
+        struct Stopping<'a>(&'a Cell<usize>, &'a Event);
+        impl Drop for Stopping<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+                if self.0.get() == 0 {
+                    self.1.set();
+                }
+            }
+        }
+        self.stopping.set(self.stopping.get() + 1);
+        self.nobody_stops.clear();
+        let _stopping = Stopping(&self.stopping, &self.nobody_stops);
+        self.close();
+        let waits = hub().others_can_run();
+        if waits {
+            wait_for_all(&self.others(), grace);
+        }
+        let left = self.others();
+        left.iter().for_each(TaskRef::kill_soon);
+        if waits {
+            wait_for_all(&left, AFTER_KILL);
+        }
+        left.len()
+    }
+
+    /// The handlers that run, but for the one that asks.
+    fn others(&self) -> Vec<TaskRef> {
+        let mut tasks = self.handlers.tasks();
+        tasks.retain(|task| !task.is_current() && !task.is_finished());
+        tasks
+    }
+
+    pub(super) fn serve_forever(&self) -> io::Result<()> {
+        self.start()?;
+        let end = || {
+            self.is_stopped.wait();
+            if self.stopping.get() == 0 {
+                self.stop(self.options.grace);
+            }
+            // Somebody else's grace counts, while he waits.
+            self.nobody_stops.wait();
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(end)) {
+            shield(|| self.stop(self.options.grace));
+            resume_unwind(payload);
+        }
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Parks until it is closed; what ended it.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        self.is_stopped.wait();
+        self.failure.take().map_or(Ok(()), Err)
+    }
+}
+
+fn wait_for_all(tasks: &[TaskRef], limit: Duration) {
+    watch(tasks.iter().map(|task| (task.is_finished(), task.watchers())), Some(limit), |_| false);
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the server is closed")
+}
+
+/// Does an error concern one connection or datagram, and not the socket that it came to?
+///
+/// Source: accept(2), which passes on what the network did to the connection; recv(2), which tells what
+/// became of an earlier datagram.
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNABORTED
+                | libc::ECONNREFUSED
+                | libc::ECONNRESET
+                | libc::EPERM
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::ENETDOWN
+                | libc::ENETUNREACH
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::ENONET
+                | libc::ETIMEDOUT
+        )
+    )
+}

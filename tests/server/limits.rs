@@ -1,0 +1,161 @@
+//! How many at once, and what happens when something runs out.
+
+use crate::in_child::{in_child, this_test};
+use crate::{Trace, asks, client, echo_server, settle, until};
+use greenlet::net::TcpStream;
+use greenlet::pool::Pool;
+use greenlet::server::StreamServer;
+use greenlet::sync::Event;
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How many connections wait in the kernel to be accepted: `tcpi_unacked`, for a listener.
+fn in_backlog(server: &StreamServer, fd: i32) -> u32 {
+    // SAFETY: zeroes are such a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let at = (&raw mut info).cast();
+    // SAFETY: there is room for the answer.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, at, &raw mut length) };
+    assert_eq!(result, 0, "{server:?}");
+    info.tcpi_unacked
+}
+
+#[test]
+fn no_more_are_accepted_than_there_are_places() {
+    let (most, now) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let fd = Rc::new(Cell::new(-1));
+    let server = StreamServer::builder()
+        .concurrency(2)
+        .pre_start({
+            let fd = fd.clone();
+            move |socket| {
+                fd.set(socket.as_raw_fd());
+                Ok(())
+            }
+        })
+        .bind("127.0.0.1:0", {
+            let (most, now) = (most.clone(), now.clone());
+            move |stream, _| {
+                now.set(now.get() + 1);
+                most.set(most.get().max(now.get()));
+                let _ = crate::echo(stream);
+                now.set(now.get() - 1);
+            }
+        })
+        .unwrap();
+    server.start().unwrap();
+    let mut clients: Vec<_> = (0..6).map(|_| client(&server)).collect();
+    until(|| now.get() == 2);
+    settle();
+    assert_eq!((server.running(), in_backlog(&server, fd.get())), (2, 4));
+    for left in (0..6).rev() {
+        let stream = clients.remove(0);
+        asks(&stream, b"my turn");
+        drop(stream);
+        until(|| {
+            now.get() == left.min(2)
+                && in_backlog(&server, fd.get()) == left as u32 - left.min(2) as u32
+        });
+    }
+    assert_eq!(most.get(), 2);
+}
+
+#[test]
+fn a_pool_that_is_shared_counts_what_else_is_in_it() {
+    let pool = Pool::new(2);
+    let (free, trace) = (Rc::new(Event::new()), Trace::default());
+    pool.spawn_detached({
+        let free = free.clone();
+        move || free.wait()
+    });
+    let server = StreamServer::builder()
+        .pool(&pool)
+        .bind("127.0.0.1:0", {
+            let trace = trace.clone();
+            move |mut stream: TcpStream, _| {
+                let mut name = [0];
+                stream.read_exact(&mut name).unwrap();
+                trace.note(format!("{} of {}", name[0] as char, stream.read(&mut name).unwrap()));
+            }
+        })
+        .unwrap();
+    server.start().unwrap();
+    let (mut one, mut two) = (client(&server), client(&server));
+    one.write_all(b"a").unwrap();
+    two.write_all(b"b").unwrap();
+    until(|| server.running() == 1);
+    settle();
+    assert_eq!((server.running(), pool.running()), (1, 2));
+    drop(one);
+    until(|| trace.take() == ["a of 0"]);
+    drop(two);
+    until(|| trace.take() == ["b of 0"]);
+    // What is not the server's is not ended by it.
+    assert_eq!(server.stop(crate::SHORT), 0);
+    assert_eq!(pool.running(), 1);
+    free.set();
+    pool.join();
+}
+
+/// Clients come while no descriptor is free: they wait, and the processor does not.
+#[test]
+fn it_waits_while_there_are_no_descriptors() {
+    let outcome = in_child(this_test!(), || {
+        let server = StreamServer::bind("127.0.0.1:0", |stream, _| crate::echo(stream)).unwrap();
+        let clients: Vec<_> = (0..20).map(|_| client(&server)).collect();
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: valid addresses.
+        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+        limit.rlim_cur = 64;
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        let mut others = Vec::new();
+        while let Ok(other) = clients[0].try_clone() {
+            others.push(other);
+        }
+        server.start().unwrap();
+        let rounds_before = greenlet::stats().enters;
+        greenlet::sleep(Duration::from_millis(100));
+        let rounds = greenlet::stats().enters - rounds_before;
+        // Pauses of 10, 20 and 40 ms.
+        assert!(rounds < 50, "{rounds} looks at the kernel: it is busy with waiting");
+        assert_eq!(server.running(), 0);
+        others.truncate(others.len() - 1);
+        // One at a time can be served.
+        for stream in clients {
+            asks(&stream, b"at last");
+        }
+        assert!(server.is_accepting());
+    });
+    outcome.exited_with(0).says("accepting connections waits: Too many open files");
+}
+
+#[test]
+fn with_no_place_at_all_nothing_is_accepted() {
+    let server = StreamServer::builder().concurrency(0).bind("127.0.0.1:0", |_, _| ()).unwrap();
+    server.start().unwrap();
+    let mut stream = client(&server);
+    settle();
+    stream.set_read_timeout(Some(crate::SHORT)).unwrap();
+    assert_eq!(stream.read(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+    server.close();
+}
+
+#[test]
+fn many_come_and_go() {
+    let server = echo_server();
+    let address = server.local_addr();
+    let clients = Pool::new(20);
+    for number in 0..500_u32 {
+        clients.spawn_detached(move || {
+            asks(&TcpStream::connect(address).unwrap(), &number.to_be_bytes());
+        });
+    }
+    clients.join();
+    until(|| server.running() == 0);
+}
