@@ -42,6 +42,7 @@
 //! | sockets | [`net`] |
 //! | locks, events, queues | [`sync`], [`sync::queue`] |
 //! | many at once, but not too many | [`pool`] |
+//! | serve connections and datagrams, and stop with grace | [`server`] |
 //! | call what can only block | [`offload`], [`pool::ThreadPool`] |
 //! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
@@ -147,10 +148,10 @@ mod op;
 pub mod pool;
 #[cfg(feature = "hub")]
 pub mod porting;
-#[cfg(feature = "sim")]
-pub mod sim;
 #[cfg(feature = "hub")]
 pub mod server;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "hub")]
 pub mod sync;
 #[cfg(feature = "hub")]
@@ -166,6 +167,8 @@ pub use hub::{
 };
 #[cfg(feature = "hub")]
 pub use offload::{WorkersBusy, offload, try_offload};
+#[cfg(feature = "hub")]
+pub use server::{StopServe, connect, listen, serve};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
