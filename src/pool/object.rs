@@ -71,6 +71,7 @@ pub struct ObjectPoolBuilder {
 
 impl ObjectPoolBuilder {
     /// For a pool of at most `max` objects.
+    #[doc(alias = "max_size")]
     pub fn new(max: usize) -> ObjectPoolBuilder {
         ObjectPoolBuilder { min: 0, max, newest_first: false, max_idle: None, max_age: None }
     }

@@ -94,6 +94,7 @@ impl<T, E> AsyncResult<T, E> {
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens; once it was set, it is raised at
     /// the next wait.
+    #[doc(alias = "result")]
     pub fn get(&self) -> Result<&T, &E> {
         self.wait();
         match self.try_get() {

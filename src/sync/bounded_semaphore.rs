@@ -98,6 +98,7 @@ impl BoundedSemaphore {
     }
 
     /// The number that it began with.
+    #[doc(alias = "original_counter")]
     pub fn bound(&self) -> usize {
         self.semaphore.bound
     }

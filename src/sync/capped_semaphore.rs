@@ -140,6 +140,7 @@ impl CappedSemaphore {
     }
 
     /// How often it can be available at most.
+    #[doc(alias = "upper_bound")]
     pub fn limit(&self) -> usize {
         self.limit
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder makes nothing until `spawn`"]
+#[doc(alias = "Thread")]
 pub struct TaskBuilder {
     name: Option<Box<str>>,
     stack_bytes: Option<usize>,

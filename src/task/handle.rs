@@ -38,6 +38,7 @@ pub enum TaskState {
 /// ```
 #[must_use = "a task goes on without its handle; greenlet::spawn_detached says so"]
 #[doc(alias = "GreenThread")]
+#[doc(alias = "gevent.Greenlet")]
 pub struct JoinHandle<T> {
     cell: TaskCell<T>,
 }

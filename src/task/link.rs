@@ -58,6 +58,7 @@ pub struct Link {
 impl Link {
     /// Takes the callback away; false if it was called already (or, for those that are spawned, is
     /// about to be). A callback may unlink later ones.
+    #[doc(alias = "unlink_all")]
     pub fn unlink(self) -> bool {
         self.slot.take().is_some()
     }

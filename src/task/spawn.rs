@@ -29,6 +29,7 @@ use std::time::Duration;
 /// hub that cannot be made.
 #[track_caller]
 #[inline]
+#[doc(alias = "start_new_thread")]
 pub fn spawn<T: 'static>(f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
     match try_spawn(f) {
         Ok(handle) => handle,
@@ -75,6 +76,7 @@ pub(super) fn spawn_at<T: 'static>(
 /// As [`spawn`].
 #[doc(alias = "spawn_after")]
 #[track_caller]
+#[doc(alias = "Timer")]
 pub fn spawn_later<T: 'static>(delay: Duration, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
     match TaskBuilder::new().spawn_later(delay, f) {
         Ok(handle) => handle,

@@ -141,6 +141,7 @@ impl Timeout {
     }
 
     /// Its length.
+    #[doc(alias = "seconds")]
     pub fn limit(&self) -> Duration {
         self.interrupting.elapsed().limit
     }

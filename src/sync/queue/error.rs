@@ -24,6 +24,7 @@ impl<T> std::error::Error for Closed<T> {}
 
 /// Nothing was put; the item comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "queue.Full")]
 pub enum PutError<T> {
     /// There was no room, at once or in time.
     Full(T),
@@ -65,6 +66,7 @@ impl<T> std::error::Error for PutError<T> {}
 
 /// Nothing was gotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(alias = "queue.Empty")]
 pub enum GetError {
     /// There was no item, at once or in time.
     Empty,

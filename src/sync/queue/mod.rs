@@ -63,6 +63,7 @@ pub use store::{Buffer, Counted, Fifo, Handover, Lifo, Lowest, Store};
 /// assert_eq!(queue.try_put("b"), Err(PutError::Full("b")));
 /// assert_eq!(queue.get(), Ok("a"));
 /// ```
+#[doc(alias("LightQueue", "SimpleQueue"))]
 pub type Queue<T> = QueueOf<Fifo<T>>;
 
 /// A queue from which the newest item comes first.

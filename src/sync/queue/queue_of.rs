@@ -224,6 +224,7 @@ impl<S: Store> QueueOf<S> {
     }
 
     /// How many items make it full; `None` if it is never full.
+    #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> Option<usize> {
         let capacity = self.0.capacity.get();
         (capacity != usize::MAX).then_some(capacity)
