@@ -41,6 +41,7 @@
 //! | wait for a moment, limit a wait | [`sleep`], [`timeout`], [`Timeout`], [`shield`] |
 //! | sockets | [`net`] |
 //! | locks, events, queues | [`sync`], [`sync::queue`] |
+//! | other threads | [`HubHandle`], [`sync::thread`] |
 //! | many at once, but not too many | [`pool`] |
 //! | serve connections and datagrams, and stop with grace | [`server`] |
 //! | call what can only block | [`offload`], [`pool::ThreadPool`] |
@@ -162,8 +163,8 @@ mod time;
 pub use greenlet::*;
 #[cfg(feature = "hub")]
 pub use hub::{
-    Config, ConfigError, Deadlock, Elapsed, HubKind, Stats, config, is_interrupted, reinit, shield,
-    stats,
+    Config, ConfigError, Deadlock, Elapsed, HubHandle, HubKind, Stats, config, is_interrupted,
+    reinit, shield, stats,
 };
 #[cfg(feature = "hub")]
 pub use offload::{WorkersBusy, offload, try_offload};
@@ -174,9 +175,9 @@ pub use stack::{StackError, StackReuse};
 pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
 #[cfg(feature = "hub")]
 pub use task::{
-    JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, Scope, ScopedJoinHandle, TaskBuilder,
-    TaskEnd, TaskRef, TaskState, join_all, kill_all, scope, spawn, spawn_detached, spawn_later,
-    try_spawn,
+    HubEnded, JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, RemoteJoin, RemoteJoinError,
+    Scope, ScopedJoinHandle, TaskBuilder, TaskEnd, TaskRef, TaskState, join_all, kill_all, scope,
+    spawn, spawn_detached, spawn_later, try_spawn,
 };
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

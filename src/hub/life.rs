@@ -316,9 +316,10 @@ unsafe fn close(seam: *const Scheduler) {
     // Somebody still looks at a buffer of the pool; or the ring is the parent's, and a thread that is not
     // in this process may hold its locks.
     let must_stay = hub.lent.get() > 0 || hub.forks != forks();
+    if hub.forks == forks() {
+        hub.close_mail();
+    }
     if must_stay {
         std::mem::forget(hub);
-    } else {
-        hub.close_mail();
     }
 }

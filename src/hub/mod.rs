@@ -53,7 +53,8 @@ pub(crate) use life::make_simulated;
 pub use life::{config, reinit};
 pub(crate) use life::{hub, hub_if_any};
 pub(crate) use memory::give_back_memory;
-pub(crate) use remote::RemoteWaker;
+pub use remote::HubHandle;
+pub(crate) use remote::{Errand, Key, Mailbox, RemoteWaker};
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};
 pub use stats::{Stats, stats};
@@ -65,7 +66,7 @@ use crate::list::Wheel;
 use config::InForce;
 use memory::Pieces;
 use ready::Ready;
-use remote::{Mailbox, Places};
+use remote::Places;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   another thread                 this thread
-//!   wake(key) ──▶ Mailbox: inbox ──▶ open_mail ──▶ places[key] ──▶ ready list
-//!                     └─ asleep? ──▶ driver's waker ends `enter`
+//!   wake(key) ───▶ Mailbox: inbox ──▶ open_mail ──▶ places[key] ──▶ ready list
+//!   spawn(task) ─▶    └─ asleep? ──▶ driver's waker ends `enter`
 //! ```
 //!
 //! - **Keys, not addresses**: another thread knows a greenlet that waits by a key, which is good
@@ -16,16 +16,20 @@ use super::Hub;
 use super::interrupt::Interrupted;
 use super::life::forks;
 use crate::driver::Waker;
-use crate::greenlet::{Block, current_block};
+use crate::greenlet::{Block, GreenletExit, current_block, line};
 use crate::list::Inbox;
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::ptr::null;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What other threads know of a hub.
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     inbox: Inbox<Letter>,
     waker: Arc<Waker>,
+    /// How many [`HubHandle`]s there are.
+    handles: AtomicUsize,
     /// As in the hub: in the child of a fork nobody reads this.
     forks: u32,
 }
@@ -34,11 +38,30 @@ pub(super) struct Mailbox {
 enum Letter {
     /// Wake who waits under this key.
     Wake(Key),
+    /// End what lodges under this key.
+    Kill(Key),
+    Run(Arc<dyn Errand>),
+    /// The last handle is gone.
+    Look,
+}
+
+/// What another thread asks a hub to do.
+pub(crate) trait Errand: Send + Sync {
+    /// Does it, in the hub's greenlet: no user code, nothing that waits.
+    fn run(self: Arc<Self>, hub: &Hub);
+
+    /// It will not be done, or its end will not come. Nothing of the user's may be dropped here.
+    fn hub_has_ended(&self);
 }
 
 impl Mailbox {
     pub(super) fn new(waker: &Arc<Waker>) -> Arc<Mailbox> {
-        Arc::new(Mailbox { inbox: Inbox::new(), waker: waker.clone(), forks: forks() })
+        Arc::new(Mailbox {
+            inbox: Inbox::new(),
+            waker: waker.clone(),
+            handles: AtomicUsize::new(0),
+            forks: forks(),
+        })
     }
 
     /// Leaves a letter, and wakes the hub if it sleeps.
@@ -54,11 +77,85 @@ impl Mailbox {
         }
         Ok(())
     }
+
+    /// Ends what lodges under this key, if it still does.
+    pub(crate) fn kill(&self, key: Key) {
+        let _ = self.send(Letter::Kill(key));
+    }
+
+    /// Is its hub gone? In the child of a fork it is.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.forks != forks() || self.inbox.is_closed()
+    }
 }
 
-/// Which of a hub's places, and the how manieth wait there.
+/// A hub, to other threads: they can give it tasks ([`spawn`](HubHandle::spawn)). Cheap to clone.
+///
+/// While there is one, its hub is never in a [`Deadlock`](crate::Deadlock): somebody may send a task.
+/// When the last is dropped and nothing else can happen, that is raised in the hub's root greenlet.
+/// The hub ends with its thread; what is sent later comes back.
+///
+/// ```
+/// use greenlet::HubHandle;
+/// let hub = HubHandle::current();
+/// let thread = std::thread::spawn(move || hub.spawn(|| 6 * 7).join().unwrap());
+/// greenlet::sleep(std::time::Duration::from_millis(5)); // the hub runs while this one waits
+/// assert_eq!(thread.join().unwrap(), 42);
+/// ```
+pub struct HubHandle(Arc<Mailbox>);
+
+impl HubHandle {
+    /// The hub of the current thread, which is made if there is none.
+    ///
+    /// # Panics
+    /// When the environment asks for a hub that cannot be made, and in the child of a fork.
+    pub fn current() -> HubHandle {
+        let mailbox = &super::hub().mailbox;
+        mailbox.handles.fetch_add(1, Ordering::Relaxed);
+        HubHandle(mailbox.clone())
+    }
+
+    /// Has the hub ended, with its thread, or by a fork of which this is the child?
+    pub fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.0
+    }
+
+    /// # Errors
+    /// The hub has ended; the errand was not looked at.
+    pub(crate) fn send(&self, errand: Arc<dyn Errand>) -> Result<(), ()> {
+        self.0.send(Letter::Run(errand)).map_err(drop)
+    }
+}
+
+impl Clone for HubHandle {
+    fn clone(&self) -> HubHandle {
+        self.0.handles.fetch_add(1, Ordering::Relaxed);
+        HubHandle(self.0.clone())
+    }
+}
+
+impl Drop for HubHandle {
+    fn drop(&mut self) {
+        // Released before the letter that makes the hub look at the number.
+        if self.0.handles.fetch_sub(1, Ordering::Release) == 1 {
+            let _ = self.0.send(Letter::Look);
+        }
+    }
+}
+
+impl fmt::Debug for HubHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubHandle").field("has_ended", &self.has_ended()).finish_non_exhaustive()
+    }
+}
+
+/// Which of a hub's places, and the how manieth stay there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
+pub(crate) struct Key {
     index: u32,
     generation: u32,
 }
@@ -78,17 +175,20 @@ impl RemoteWaker {
     }
 }
 
-/// The greenlets of a hub that wait for other threads.
+/// The greenlets of a hub that other threads know: those that wait for them, and those that lodge here
+/// for as long as they run.
 pub(super) struct Places {
     places: RefCell<Vec<Place>>,
     /// The free place to be taken next; places.len() if there is none.
     free: Cell<u32>,
-    taken: Cell<u32>,
+    waits: Cell<u32>,
 }
 
 struct Place {
-    /// Who waits; null while the place is free.
+    /// Who is here; null while the place is free.
     block: *const Block,
+    /// Who is told if the hub ends first.
+    errand: Option<Arc<dyn Errand>>,
     generation: u32,
     /// The next free one.
     next: u32,
@@ -96,29 +196,28 @@ struct Place {
 
 impl Places {
     pub(super) const fn new() -> Places {
-        Places { places: RefCell::new(Vec::new()), free: Cell::new(0), taken: Cell::new(0) }
+        Places { places: RefCell::new(Vec::new()), free: Cell::new(0), waits: Cell::new(0) }
     }
 
-    fn take(&self, block: &Block) -> Key {
+    fn take(&self, block: &Block, errand: Option<Arc<dyn Errand>>) -> Key {
         let mut places = self.places.borrow_mut();
         let index = self.free.get();
         if index as usize == places.len() {
-            places.push(Place { block: null(), generation: 0, next: index + 1 });
+            places.push(Place { block: null(), errand: None, generation: 0, next: index + 1 });
         }
         let place = &mut places[index as usize];
-        place.block = block;
+        (place.block, place.errand) = (block, errand);
         self.free.set(place.next);
-        self.taken.set(self.taken.get() + 1);
         Key { index, generation: place.generation }
     }
 
-    fn leave(&self, key: Key) {
+    fn leave(&self, key: Key) -> Option<Arc<dyn Errand>> {
         let place = &mut self.places.borrow_mut()[key.index as usize];
         place.block = null();
         // Wraps after four billion waits in this place; then a wake that is as late has no cause.
         place.generation = place.generation.wrapping_add(1);
         place.next = self.free.replace(key.index);
-        self.taken.set(self.taken.get() - 1);
+        place.errand.take()
     }
 
     /// Who waits under this key, if that wait is not over.
@@ -142,15 +241,37 @@ impl Hub {
         register: impl FnOnce(RemoteWaker),
         done: impl FnMut() -> bool,
     ) -> Result<(), Interrupted> {
-        let wait = Wait { hub: self, key: self.places.take(current_block()) };
+        self.places.waits.set(self.places.waits.get() + 1);
+        let wait = Wait { hub: self, key: self.places.take(current_block(), None) };
         register(RemoteWaker { mailbox: self.mailbox.clone(), key: wait.key });
         self.wait_until(done)
     }
 
-    /// Is somebody waiting for another thread?
+    /// A key by which other threads may [kill](Mailbox::kill) the greenlet of `block`, until it
+    /// [moves out](Hub::move_out). If the hub ends before, `errand` is told.
+    pub(crate) fn lodge(&self, block: &Block, errand: Arc<dyn Errand>) -> Key {
+        self.places.take(block, Some(errand))
+    }
+
+    /// The greenlet under this key is about to end. Here is its errand again.
+    pub(crate) fn move_out(&self, key: Key) -> Option<Arc<dyn Errand>> {
+        self.places.leave(key)
+    }
+
+    /// Is this the greenlet under that key?
+    pub(crate) fn lodges(&self, block: &Block, key: Key) -> bool {
+        std::ptr::eq(self.places.find(key), block)
+    }
+
+    /// Is this our mailbox?
+    pub(crate) fn reads(&self, mailbox: &Arc<Mailbox>) -> bool {
+        Arc::ptr_eq(&self.mailbox, mailbox)
+    }
+
+    /// Is somebody waiting for another thread, or could one send a task?
     #[inline]
     pub(super) fn awaits_others(&self) -> bool {
-        self.places.taken.get() > 0
+        self.places.waits.get() > 0 || self.mailbox.handles.load(Ordering::Relaxed) > 0
     }
 
     /// The hub wants to wait for the kernel. False if it must not, because there is a letter.
@@ -176,13 +297,39 @@ impl Hub {
                         self.wake(block);
                     }
                 }
+                Letter::Kill(key) => {
+                    // SAFETY: null, or a greenlet that has not moved out.
+                    if let Some(block) = unsafe { self.places.find(key).as_ref() } {
+                        self.interrupt(block, Box::new(GreenletExit));
+                    }
+                }
+                Letter::Run(errand) => errand.run(self),
+                Letter::Look => {}
             }
         }
     }
 
-    /// Nobody reads letters any more.
+    /// Nobody reads letters any more, and nobody who lodges here will end. The thread's locals are
+    /// gone, so that no code of the user's may run: errands are leaked.
     pub(super) fn close_mail(&self) {
-        drop(self.mailbox.inbox.close());
+        let mut never_begun = 0;
+        for letter in self.mailbox.inbox.close() {
+            if let Letter::Run(errand) = letter {
+                errand.hub_has_ended();
+                std::mem::forget(errand);
+                never_begun += 1;
+            }
+        }
+        if never_begun > 0 {
+            let tasks = if never_begun == 1 { "task" } else { "tasks" };
+            line(format_args!("{never_begun} {tasks} of other threads never began"));
+        }
+        for place in self.places.places.take() {
+            if let Some(errand) = place.errand {
+                errand.hub_has_ended();
+                std::mem::forget(errand);
+            }
+        }
     }
 }
 
@@ -195,6 +342,7 @@ struct Wait<'a> {
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         self.hub.places.leave(self.key);
+        self.hub.places.waits.set(self.hub.places.waits.get() - 1);
     }
 }
 

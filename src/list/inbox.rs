@@ -97,6 +97,11 @@ impl<T> Inbox<T> {
         let _ = self.last.compare_exchange(asleep(), null_mut(), Relaxed, Relaxed);
     }
 
+    /// Was it closed?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.last.load(Relaxed) == closed()
+    }
+
     /// Takes nothing any more; what is still there is returned.
     pub(crate) fn close(&self) -> Letters<T> {
         Letters::reversed(self.last.swap(closed(), Acquire))

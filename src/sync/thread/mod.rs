@@ -39,3 +39,4 @@ mod waits;
 pub use channel::{IntoIter, Receiver, Sender, bounded, unbounded};
 pub use event::Event;
 pub use one_shot::{OneReceiver, OneSender, one_shot};
+pub(crate) use waits::{Served, Waits, lock, wait};
