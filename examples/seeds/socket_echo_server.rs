@@ -1,8 +1,9 @@
 //! The notes on eventlet, its second program: sends each line back to the client that sent it.
 //! `cargo run --example socket_echo_server`, then `nc 127.0.0.1 8000`; another address as argument.
 
-use greenlet::net::{TcpListener, TcpStream};
+use greenlet::net::TcpStream;
 use greenlet::pool::GreenPool;
+use greenlet::server::listen;
 use std::io::{self, BufRead, BufReader, Write};
 
 fn handle(mut fd: BufReader<TcpStream>) -> io::Result<()> {
@@ -22,7 +23,7 @@ fn handle(mut fd: BufReader<TcpStream>) -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1);
-    let server = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:8000"))?;
+    let server = listen(address.as_deref().unwrap_or("127.0.0.1:8000"))?;
     println!("server socket listening on port {}", server.local_addr()?.port());
     let pool = GreenPool::new(200);
     loop {
