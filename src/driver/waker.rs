@@ -58,8 +58,12 @@ impl Event {
     /// Makes it readable. A counter that is full, and refuses, is readable already.
     fn signal(&self) {
         let one = 1u64;
-        // SAFETY: the descriptor is open, and eight bytes are read.
-        unsafe { libc::write(self.number(), (&raw const one).cast(), size_of::<u64>()) };
+        while {
+            // SAFETY: the descriptor is open, and eight bytes are read.
+            let done =
+                unsafe { libc::write(self.number(), (&raw const one).cast(), size_of::<u64>()) };
+            done < 0 && is_interrupted()
+        } {}
     }
 
     /// Blocks the thread until it is readable, and makes it unreadable.
@@ -74,9 +78,19 @@ impl Event {
     /// Makes it unreadable, if it was readable.
     pub(super) fn clear(&self) {
         let mut count = 0u64;
-        // SAFETY: the descriptor is open and does not block; eight bytes are written.
-        unsafe { libc::read(self.number(), (&raw mut count).cast(), size_of::<u64>()) };
+        while {
+            // SAFETY: the descriptor is open and does not block; eight bytes are written.
+            let done =
+                unsafe { libc::read(self.number(), (&raw mut count).cast(), size_of::<u64>()) };
+            done < 0 && is_interrupted()
+        } {}
     }
+}
+
+/// Was the last system call ended by a signal? Linux does not do that to calls that never block, but
+/// what stands between us and it may.
+fn is_interrupted() -> bool {
+    io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
 #[cfg(test)]

@@ -51,18 +51,14 @@ impl Levels {
     /// poll.
     pub(super) fn poll() -> io::Result<Levels> {
         // The kernel's answer to nothing at all: a filter would show.
-        match ppoll(&mut [], Some(0)) {
-            0 => Ok(Levels::new(false)),
-            error => Err(io::Error::from_raw_os_error(-error)),
-        }
+        works(ppoll(&mut [], Some(0)))?;
+        Ok(Levels::new(false))
     }
 
     /// select, and poll where it is allowed.
     pub(super) fn select() -> io::Result<Levels> {
-        match select::wait(&mut Sets::default(), Some(0)) {
-            0 => Ok(Levels::new(true)),
-            error => Err(io::Error::from_raw_os_error(-error)),
-        }
+        works(select::wait(&mut Sets::default(), Some(0)))?;
+        Ok(Levels::new(true))
     }
 
     fn new(selects: bool) -> Levels {
@@ -232,6 +228,14 @@ impl Levels {
 impl fmt::Display for Levels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.selects { "select" } else { "poll" })
+    }
+}
+
+/// Is this an answer of a system call that may be made? A signal is one, too.
+fn works(answer: i32) -> io::Result<()> {
+    match -answer {
+        ..=0 | libc::EINTR => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
 }
 
