@@ -10,8 +10,9 @@
 //! waits for a slow listener, and who does not read for a while is dropped. There are no locks: all
 //! greenlets run on one thread, and none is interrupted but where it waits.
 
-use greenlet::net::{TcpListener, TcpStream};
-use greenlet::{spawn_detached, timeout, try_spawn};
+use greenlet::net::TcpStream;
+use greenlet::server::StreamServer;
+use greenlet::{spawn_detached, timeout};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -28,17 +29,13 @@ const LONGEST_NAME: usize = 20;
 
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".to_owned());
-    let listener = TcpListener::bind(&*address)?;
-    println!("listening on {}", listener.local_addr()?);
-    let room = Rc::new(Room::default());
-    for (number, stream) in (1_u64..).zip(listener.incoming()) {
-        let Ok(stream) = stream else { continue }; // see `echo.rs`
-        let room = room.clone();
-        if let Err(why) = try_spawn(move || room.welcome(number, stream)) {
-            eprintln!("a client is sent away: {why}");
-        }
-    }
-    Ok(())
+    let (room, count) = (Room::default(), Cell::new(0));
+    let server = StreamServer::bind(&*address, move |stream, _| {
+        count.set(count.get() + 1);
+        room.welcome(count.get(), stream);
+    })?;
+    println!("listening on {}", server.local_addr());
+    server.serve_forever()
 }
 
 /// Who is there.

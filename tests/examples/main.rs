@@ -10,3 +10,4 @@ mod httpd;
 mod port_forwarder;
 mod program;
 mod seeds;
+mod server;

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Takes its output until that ends.
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Server {
@@ -46,20 +48,35 @@ impl Server {
             panic!("{first:?}, status {:?}", child.wait())
         };
         let lines = Arc::new(Mutex::new(Vec::new()));
-        thread::spawn({
+        let reader = Some(thread::spawn({
             let lines = lines.clone();
             move || {
                 for line in output.lines().map_while(Result::ok) {
                     lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 }
             }
-        });
-        Server { child, address, lines }
+        }));
+        Server { child, address, lines, reader }
     }
 
     /// What it has said after its first line.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it has ended by itself, and well, and all of its output is here.
+    #[track_caller]
+    pub(crate) fn ends_well(&mut self) {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it goes on: {:#?}", self.lines());
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert!(status.success(), "{status}");
+        self.reader.take().expect("asked once").join().expect("no panic");
     }
 
     /// Waits until standard output has a line with this text.
