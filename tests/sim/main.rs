@@ -1,4 +1,5 @@
 //! Programs in simulated worlds.
 
+mod servers;
 mod users;
 mod worlds;
