@@ -142,7 +142,8 @@ fn pool_determinism() {
 fn timeout_with() {
     let output = command("timeout_with").output().expect("the example starts");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "Error: TooLong\n");
+    // Before it, perhaps, why there is no io_uring.
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().last(), Some("Error: TooLong"));
     assert_eq!(output.status.code(), Some(1));
 }
 
