@@ -3,7 +3,7 @@
 use super::faults::Faults;
 use super::name::Name;
 use super::random::Concern;
-use super::socket::{Datagram, Id, Peer, Role, UDP_LONGEST};
+use super::socket::{Datagram, Id, Peer, Role, Socket, UDP_LONGEST};
 use super::stream::Result;
 use super::world::World;
 
@@ -135,12 +135,19 @@ impl World {
         let was_full = socket.datagram_room() == 0;
         let datagram = socket.datagrams.pop_front();
         if was_full {
-            let waits = |role: &Role| matches!(role, Role::Datagrams { .. });
-            let senders: Vec<Id> =
-                self.all_sockets().filter(|(_, s)| waits(&s.role)).map(|(id, _)| id).collect();
-            senders.into_iter().for_each(|sender| self.touch(sender));
+            self.touch_senders();
         }
         Ok(datagram)
+    }
+
+    /// Something has changed for those who wait until they can send somewhere.
+    pub(super) fn touch_senders(&mut self) {
+        let sends = |socket: &Socket| {
+            !socket.waiting.is_empty() && matches!(socket.role, Role::Datagrams { .. })
+        };
+        let senders: Vec<Id> =
+            self.all_sockets().filter(|(_, socket)| sends(socket)).map(|(id, _)| id).collect();
+        senders.into_iter().for_each(|sender| self.touch(sender));
     }
 
     /// Can a datagram be sent to the peer? Only of UNIX sockets is this ever "no".

@@ -169,7 +169,7 @@ impl Sim {
         self.world.note("post", [flight.into(), tag, result]);
         self.counters.completions += 1;
         let posted = Posted { flight, completion };
-        if self.posted.len() >= self.completions {
+        if self.posted.len() >= self.completions || !self.overflowed.is_empty() {
             self.counters.overflows += 1;
             self.overflowed.push_back(posted);
             return;

@@ -143,6 +143,7 @@ impl World {
                     self.touch(peer); // whoever waits for room
                 }
             }
+            Role::Datagrams { .. } => self.touch_senders(),
             _ => {}
         }
     }
