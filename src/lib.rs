@@ -172,7 +172,7 @@ pub use offload::{WorkersBusy, offload, try_offload};
 pub use server::{StopServe, connect, listen, serve};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
-pub use sync::{Wait, WaitEach, Waitable, wait, wait_each};
+pub use sync::{Wait, WaitEach, Waitable, run_until_idle, run_until_idle_timeout, wait, wait_each};
 #[cfg(feature = "hub")]
 pub use task::{
     HubEnded, JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, RemoteJoin, RemoteJoinError,

@@ -7,6 +7,7 @@ use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::ready::{INTERRUPTED, READY, Ready, has, set};
 use super::remote::{Mailbox, Places};
+use super::rest::Resting;
 use crate::driver::{Driver, Kind};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
@@ -165,6 +166,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         alarms_gathered_until: Cell::new(0),
         mailbox: Mailbox::new(driver.waker()),
         places: Places::new(),
+        resting: Resting::new(),
         driver: RefCell::new(driver),
         memory: Pieces::new(),
         in_force,

@@ -15,8 +15,8 @@
 //!
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
-//! `completion` (operations), `wait_list`, `remote` (other threads), `report`, `run` (the loop), `life`
-//! (how a hub begins and ends), `memory`, `stats`.
+//! `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
+//! happen), `report`, `run` (the loop), `life` (how a hub begins and ends), `memory`, `stats`.
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
@@ -35,6 +35,7 @@ mod memory;
 mod ready;
 mod remote;
 mod report;
+mod rest;
 mod run;
 #[cfg(feature = "sim")]
 mod simulated;
@@ -67,6 +68,7 @@ use config::InForce;
 use memory::Pieces;
 use ready::Ready;
 use remote::Places;
+use rest::Resting;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -106,6 +108,7 @@ pub(crate) struct Hub {
     driver: RefCell<Driver>,
     mailbox: Arc<Mailbox>,
     places: Places,
+    resting: Resting,
     memory: Pieces,
     in_force: InForce,
     /// How often the world was looked at.

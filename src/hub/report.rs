@@ -49,10 +49,13 @@ pub(crate) fn waits_for(block: &Block) -> &'static str {
 }
 
 impl Hub {
-    /// Nothing can happen any more: tells the root greenlet. One that waits `in_place` cannot be
+    /// Nothing can happen any more: tells those who wait for that, or else the root greenlet. One that waits `in_place` cannot be
     /// told anything, for its thread unwinds.
     #[cold]
     pub(super) fn report_deadlock(&self, in_place: Option<&Block>) {
+        if self.tell_of_rest(in_place) {
+            return;
+        }
         if let Some(block) = in_place {
             fatal(format_args!(
                 "{} waits for {} in a destructor, where nothing can wake it",

@@ -54,8 +54,11 @@ impl Hub {
             Wait::No
         } else {
             match self.wheel.next_deadline() {
+                Some(_) if self.only_limits_of_rest_are_left(in_place) => {
+                    return self.report_deadlock(in_place);
+                }
                 Some(moment) => Wait::Until(moment.max(self.alarms_gathered_until.get())),
-                None if self.in_flight.get() > 0 || self.awaits_others() => Wait::ForEver,
+                None if self.awaits_anything() => Wait::ForEver,
                 None => return self.report_deadlock(in_place),
             }
         };

@@ -105,6 +105,19 @@ impl<const N: usize> Rings<N> {
         NonNull::new(head.prev.get().cast_mut()).filter(|node| !ptr::eq(node.as_ptr(), head))
     }
 
+    /// How many nodes a list has; walks over them.
+    pub(super) fn count(&self, ring: usize) -> usize {
+        let head: *const Link = self.head(ring);
+        // SAFETY: what is linked stays where it is (**Linked where it says**).
+        let next = |node: *const Link| unsafe { &*node }.next.get();
+        let mut count = 0;
+        let mut node = next(head);
+        while !ptr::eq(node, head) {
+            (count, node) = (count + 1, next(node));
+        }
+        count
+    }
+
     pub(super) fn pop_front(&self, ring: usize) -> Option<NonNull<Link>> {
         let node = self.front(ring)?;
         // SAFETY: it is linked, here (**Linked where it says**).

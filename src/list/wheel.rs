@@ -120,6 +120,11 @@ impl Wheel {
         self.len.get()
     }
 
+    /// How many of them will fire; counts the others.
+    pub(crate) fn len_of_those_that_fire(&self) -> usize {
+        self.len() - self.lists.count(NEVER)
+    }
+
     /// Lets `advance` fire the timer when time has reached `deadline_ns`; at the next call, if that is
     /// past. With `u64::MAX` it never fires, whatever the time.
     ///
@@ -377,6 +382,7 @@ mod tests {
             insert(&wheel, &timers[0], u64::MAX);
             assert_eq!((wheel.len(), wheel.next_deadline()), (1, None));
             insert(&wheel, &timers[1], u64::MAX - 1);
+            assert_eq!((wheel.len(), wheel.len_of_those_that_fire()), (2, 1));
             assert!(wheel.next_deadline().is_some());
             assert_eq!(fired(&wheel, u64::MAX), [(u64::MAX - 1) / MS]);
             assert_eq!((wheel.len(), wheel.next_deadline()), (1, None));

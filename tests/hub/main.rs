@@ -21,6 +21,7 @@ mod hub_greenlet;
 mod interrupts;
 mod lazy;
 mod looking;
+mod rest;
 mod sizes;
 mod storm;
 mod thread_end;
