@@ -44,7 +44,7 @@
 //! | other threads | [`HubHandle`], [`sync::thread`] |
 //! | many at once, but not too many | [`pool`] |
 //! | serve connections and datagrams, and stop with grace | [`server`] |
-//! | call what can only block | [`offload`], [`pool::ThreadPool`] |
+//! | call what can only block | [`offload()`], [`pool::ThreadPool`] |
 //! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |

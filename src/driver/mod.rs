@@ -25,7 +25,9 @@ mod fd;
 #[cfg(test)]
 mod filter;
 mod request;
+#[cfg_attr(not(feature = "uring"), allow(dead_code, reason = "some of it is the ring's alone"))]
 mod settings;
+#[cfg_attr(not(feature = "uring"), allow(dead_code, reason = "some of it is the ring's alone"))]
 mod token;
 mod waker;
 

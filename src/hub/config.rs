@@ -196,7 +196,7 @@ impl Config {
         self
     }
 
-    /// How many threads [`offload`](crate::offload) may use: 1 to 4,096. They are shared by the whole
+    /// How many threads [`offload`](crate::offload()) may use: 1 to 4,096. They are shared by the whole
     /// process, whose number this is from now on, whether it is applied to one thread or to all.
     #[doc(alias = "set_num_threads")]
     pub fn workers(mut self, threads: u32) -> Config {

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// A [`Pool`](super::Pool) for what can only block: what it is given runs on threads of its own, at most
 /// as many as it has places.
 ///
-/// Each thing that it runs is a task here, whose greenlet waits as in [`offload`](crate::offload) until
+/// Each thing that it runs is a task here, whose greenlet waits as in [`offload`](crate::offload()) until
 /// the thread is done. So everything is as in a pool: handles with results, joins, limits, maps, and
 /// `spawn` parks while all places are taken. Threads are made on demand, and end when there was nothing
 /// to do for five seconds. What is given away is [`Send`]; the pool itself stays on its thread.
