@@ -45,15 +45,20 @@ fn the_end_of_a_process_waits_for_no_worker() {
 fn a_thread_with_a_call_under_way_ends_without_harm() {
     let (gate, wait) = channel::<()>();
     let (said, heard) = channel();
+    let (begin, begun) = channel();
     std::thread::spawn(move || {
         greenlet::run(|| {
             let task = spawn(move || {
                 offload(move || {
+                    begin.send(()).unwrap();
                     let _ = wait.recv();
                     said.send(()).unwrap();
                 })
             });
-            yield_now();
+            // A call that has not begun never would.
+            while begun.try_recv().is_err() {
+                yield_now();
+            }
             assert!(!task.is_finished());
         });
     })
