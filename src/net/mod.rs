@@ -1,7 +1,7 @@
 //! Sockets with the methods of `std::net` and `std::os::unix::net`, whose calls park the greenlet
 //! instead of the thread. Level 6.
 //!
-//! Uses `op` and `time`. What std has is here under the same name, with the same arguments and
+//! Uses `op` and `time`, and `task` for [`select`]. What std has is here under the same name, with the same arguments and
 //! results; code that was written for std's sockets runs when its `use` is changed.
 //!
 //! ```
@@ -25,7 +25,8 @@
 //! | TCP, UDP | [`TcpStream`] | [`TcpListener`], [`Incoming`] | [`UdpSocket`] |
 //! | UNIX, by [names](UnixSocketAddr) | [`UnixStream`] | [`UnixListener`], [`UnixIncoming`] | [`UnixDatagram`] |
 //!
-//! Descriptors of somebody else's are waited for by [`readable`] and [`writable`].
+//! Descriptors of somebody else's are waited for by [`readable`] and [`writable`], several of them by
+//! [`select`].
 //!
 //! ```text
 //!   tcp/  udp  unix/     one type each: names, documentation, addresses
@@ -34,7 +35,7 @@
 //!             sockaddr        addresses as the kernel has them
 //!             conversion      from and to std's types and descriptors
 //!             patience        accepting while something is wanting
-//!             readiness       descriptors of somebody else's
+//!             readiness, select   descriptors of somebody else's
 //! ```
 //!
 //! # What differs from std
@@ -62,6 +63,7 @@ mod conversion;
 mod limit;
 mod patience;
 mod readiness;
+mod select;
 mod sockaddr;
 mod socket;
 mod stream;
@@ -73,6 +75,7 @@ pub(crate) use crate::op::ListenOptions;
 pub use crate::op::PooledBytes;
 pub(crate) use patience::accept_patiently as patiently;
 pub use readiness::{readable, writable};
+pub use select::{Selected, select};
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixSocketAddr, UnixStream};

@@ -38,7 +38,7 @@ pub(crate) use datagram::{recv_datagram, recv_from, send_datagram};
 pub(crate) use descriptor::{Descriptor, Direction};
 pub(crate) use message::{recv_vectored, send_vectored};
 pub(crate) use new_fd::NewFd;
-pub(crate) use poll::{poll, poll_foreign};
+pub(crate) use poll::{poll, poll_foreign, poll_now};
 #[allow(unused_imports, reason = "for files and pipes, which are to come")]
 pub(crate) use read::read;
 pub use recv::PooledBytes;

@@ -14,6 +14,7 @@ mod masked;
 mod pair;
 mod parity;
 mod raw;
+mod select;
 mod sharing;
 mod storm;
 mod streams;
