@@ -46,6 +46,7 @@
 //! | serve connections and datagrams, and stop with grace | [`server`] |
 //! | call what can only block | [`offload()`], [`pool::ThreadPool`] |
 //! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
+//! | run the hub inside another event loop | [`turn`], [`turn_fd`], [`next_turn`] |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
@@ -164,7 +165,7 @@ pub use greenlet::*;
 #[cfg(feature = "hub")]
 pub use hub::{
     Config, ConfigError, Deadlock, Elapsed, HubHandle, HubKind, Stats, config, is_interrupted,
-    reinit, shield, stats,
+    next_turn, reinit, shield, stats, turn, turn_fd,
 };
 #[cfg(feature = "hub")]
 pub use offload::{WorkersBusy, offload, try_offload};

@@ -48,6 +48,7 @@ pub(crate) use waker::Waker;
 
 use std::fmt;
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 /// How long [`Driver::enter`] may stay in the kernel.
@@ -267,6 +268,20 @@ impl Driver {
     /// What ends an [`enter`](Driver::enter) from any thread.
     pub(crate) fn waker(&self) -> &Arc<Waker> {
         each!(self, driver => driver.waker())
+    }
+
+    /// What others can wait for: readable when `enter` has something to find that came after the last
+    /// [`hush`](Driver::hush).
+    ///
+    /// # Errors
+    /// `Unsupported` where there is nothing of the kind; what eventfd(2) says.
+    pub(crate) fn pollable(&mut self) -> io::Result<RawFd> {
+        each!(self, driver => driver.pollable())
+    }
+
+    /// Makes what others wait for unreadable. Says whether something is there all the same.
+    pub(crate) fn hush(&mut self) -> bool {
+        each!(self, driver => driver.hush())
     }
 
     /// Is an `AcceptMany` more than one accept here?

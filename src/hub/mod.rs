@@ -16,7 +16,8 @@
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
 //! `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
-//! happen), `report`, `run` (the loop), `life` (how a hub begins and ends), `memory`, `stats`.
+//! happen), `report`, `run` (the loop), `life` (how a hub begins and ends), `memory`, `stats`,
+//! `turn` (for the loops of others).
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
@@ -40,6 +41,7 @@ mod run;
 #[cfg(feature = "sim")]
 mod simulated;
 mod stats;
+mod turn;
 mod wait_list;
 mod waiter;
 
@@ -59,6 +61,7 @@ pub(crate) use remote::{Errand, Key, Mailbox, RemoteWaker};
 pub use report::Deadlock;
 pub(crate) use report::{WaitsFor, set_waits_for};
 pub use stats::{Stats, stats};
+pub use turn::{next_turn, turn, turn_fd};
 pub(crate) use wait_list::{Arrivals, OneOfSeveral, WaitList, WaitNode};
 
 use crate::driver::Driver;

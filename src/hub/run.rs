@@ -73,7 +73,7 @@ impl Hub {
         self.enter(Wait::No);
     }
 
-    fn enter(&self, wait: Wait) {
+    pub(super) fn enter(&self, wait: Wait) {
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No && self.lie_down() {
             #[cfg(feature = "sim")]

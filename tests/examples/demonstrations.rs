@@ -1,4 +1,4 @@
-//! `examples/hello_servers.rs`, `examples/offload.rs` and `examples/tour`: they end well and show what they are to show.
+//! `examples/hello_servers.rs`, `examples/offload.rs`, `examples/embedded.rs` and `examples/tour`: they end well and show what they are to show.
 
 use super::client::{connect, expect, rest};
 use super::program::{Server, command, limited, output};
@@ -48,6 +48,16 @@ fn hello_servers_serves_in_each_way() {
 fn offload_ticks_while_it_waits() {
     let text = output(&mut command("offload"));
     has_lines(&text, &["in place nothing ticks: true", "offloaded it does: true", "localhost: "]);
+}
+
+#[test]
+fn embedded_runs_greenlets_inside_another_loop() {
+    let text = output(&mut command("embedded"));
+    let wanted = [
+        "the loop has ticked, and was told 55",
+        "the last of 100 connections brought: hello from a greenlet",
+    ];
+    has_lines(&text, &wanted);
 }
 
 fn short(mut tour: Command) -> Command {

@@ -27,6 +27,7 @@ mod storm;
 mod thread_end;
 mod tracing;
 mod tree;
+mod turns;
 mod unwinding;
 
 use std::time::Duration;

@@ -42,7 +42,6 @@ impl Epoll {
         self.coarse = true;
     }
 
-    #[cfg(test)]
     pub(super) fn number(&self) -> RawFd {
         self.instance.as_raw_fd()
     }

@@ -48,6 +48,7 @@ use queue::{Held, Queue};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use table::{Lane, Table};
 
@@ -240,6 +241,19 @@ impl Readiness {
 
     pub(super) fn waker(&self) -> &Arc<Waker> {
         &self.waker
+    }
+
+    /// An epoll instance is readable when it has events.
+    pub(super) fn pollable(&mut self) -> io::Result<RawFd> {
+        match &self.poller {
+            Poller::Epoll(epoll) => Ok(epoll.number()),
+            Poller::Levels(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Each wait takes the events.
+    pub(super) fn hush(&mut self) -> bool {
+        !self.done.is_empty()
     }
 
     pub(super) fn counters(&self) -> Counters {

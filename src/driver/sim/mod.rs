@@ -277,6 +277,15 @@ impl Sim {
         self.is_at_rest
     }
 
+    /// Nothing of the kernel's.
+    pub(super) fn pollable(&mut self) -> io::Result<std::os::fd::RawFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn hush(&mut self) -> bool {
+        self.is_due()
+    }
+
     pub(super) fn waker(&self) -> &Arc<Waker> {
         &self.waker
     }

@@ -38,6 +38,7 @@ mod tests;
 
 pub(super) use refusal::why_refused;
 pub(crate) use wake::Mark;
+use wake::Turns;
 
 use crate::driver::{Capabilities, Counters, Entry, Fd, Settings, Waker};
 use buffers::Pool;
@@ -71,6 +72,8 @@ pub(crate) struct Uring {
     /// How many buffers, and their bytes.
     pool_size: (u16, u32),
     waker: Arc<Waker>,
+    /// Made for those who wait outside.
+    turns: Option<Turns>,
 }
 
 impl Uring {
@@ -112,6 +115,7 @@ impl Uring {
             pool: None,
             pool_size: (settings.pool_buffers, settings.pool_buffer_bytes),
             waker,
+            turns: None,
         };
         uring.listen();
         Ok(uring)

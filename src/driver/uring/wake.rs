@@ -2,14 +2,14 @@
 //!
 //! A message needs no ring of the sender's own (6.13), costs a third less processor time than an event
 //! and is there a fifth earlier (6.18, between two processors). An event is what older kernels have.
-#![expect(unsafe_code, reason = "io_uring_register(2)")]
+#![expect(unsafe_code, reason = "io_uring_register(2), epoll(7)")]
 
 use super::Uring;
 use crate::driver::waker::{Event, Waker};
 use crate::driver::{Capabilities, Token};
 use io_uring::{opcode, squeue, types};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{from_ref, without_provenance};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -96,5 +96,54 @@ impl Uring {
     pub(super) fn heard(&mut self) {
         self.waker.event().into_iter().for_each(Event::clear);
         self.listen();
+    }
+}
+
+/// What others wait for in their own loops.
+pub(super) struct Turns {
+    /// Signalled with each completion, and with work that brings some. The ring itself can be polled,
+    /// too, but under `DEFER_TASKRUN` work that comes wakes nobody there (6.18).
+    event: Event,
+    /// Of that event and the waker's: an event that the ring polls does not always signal another (the
+    /// kernel puts that off, and since 6.10 only once; io_uring/eventfd.c, `ops`).
+    both: OwnedFd,
+}
+
+impl Turns {
+    fn new(uring: &Uring) -> io::Result<Turns> {
+        let event = Event::new()?;
+        // SAFETY: takes no addresses.
+        let number = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if number < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: just opened, and nobody else has the number.
+        let both = unsafe { OwnedFd::from_raw_fd(number) };
+        for member in std::iter::once(&event).chain(uring.waker.event()) {
+            let mut wanted = libc::epoll_event { events: libc::EPOLLIN as u32, u64: 0 };
+            let (add, member) = (libc::EPOLL_CTL_ADD, member.number());
+            // SAFETY: both are open, and one record is read.
+            if unsafe { libc::epoll_ctl(both.as_raw_fd(), add, member, &raw mut wanted) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        uring.ring.submitter().register_eventfd(event.number())?;
+        Ok(Turns { event, both })
+    }
+}
+
+impl Uring {
+    pub(in crate::driver) fn pollable(&mut self) -> io::Result<RawFd> {
+        if self.turns.is_none() {
+            self.turns = Some(Turns::new(self)?);
+        }
+        let turns = self.turns.as_ref().expect("just made");
+        Ok(turns.both.as_raw_fd())
+    }
+
+    pub(in crate::driver) fn hush(&mut self) -> bool {
+        self.turns.iter().for_each(|turns| turns.event.clear());
+        // What came before is to be seen by now, so that no signal for it is needed.
+        self.is_due()
     }
 }

@@ -1,0 +1,93 @@
+//! A hub inside somebody else's loop: that one waits for the hub's descriptor among its own, and gives
+//! the hub a turn.
+
+use super::{Hub, hub};
+use crate::driver::Wait;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Lets every greenlet that is ready run once, and looks at the kernel, for those who have a loop of
+/// their own. If nobody is ready, waits for that, but not longer than `limit`; zero never waits. Says
+/// whether anybody has run.
+///
+/// Such a loop asks [`next_turn`] how long it may wait, waits as long or until [`turn_fd`] is readable,
+/// and then calls this with a limit of zero. Greenlets run only in here, or when the caller itself waits for something.
+///
+/// ```
+/// use std::time::Duration;
+/// let task = greenlet::spawn(|| greenlet::sleep(Duration::from_millis(2)));
+/// while !task.is_finished() {
+///     greenlet::turn(Duration::from_secs(1));
+/// }
+/// ```
+///
+/// # Panics
+/// When the environment asks for a hub that cannot be made.
+///
+/// # Cancellation
+/// Nothing is raised here.
+#[doc(alias("loop.run", "poll"))]
+pub fn turn(limit: Duration) -> bool {
+    let hub = hub();
+    hub.look_until(0);
+    if !limit.is_zero() {
+        let moment = hub.moment(limit);
+        while hub.ready.is_empty() && hub.now() < moment {
+            hub.look_until(moment);
+        }
+    }
+    let ran = !hub.ready.is_empty();
+    if ran {
+        hub.yield_now();
+        hub.glance(); // what they have begun is submitted
+    }
+    ran
+}
+
+/// How long the caller's loop may wait before the next [`turn`], if [`turn_fd`] does not become readable
+/// before: zero if there is something to do, `None` for as long as it takes. To be asked before every
+/// such wait: what comes after this makes the descriptor readable.
+///
+/// # Panics
+/// When the environment asks for a hub that cannot be made.
+pub fn next_turn() -> Option<Duration> {
+    let hub = hub();
+    // From now on whoever has something for us makes the descriptor readable.
+    let is_due = hub.driver.borrow_mut().hush() || !hub.lie_down();
+    if is_due || !hub.ready.is_empty() {
+        return Some(Duration::ZERO);
+    }
+    let deadline = hub.wheel.next_deadline()?;
+    Some(Duration::from_nanos(deadline.saturating_sub(hub.now())))
+}
+
+/// A descriptor that is readable when the hub wants a [`turn`]; poll(2), epoll(7). It belongs to the hub
+/// and is closed with it, at the end of the thread.
+///
+/// On io_uring with Linux 6.10 and later it may miss that an eventfd(2) has become readable for which a
+/// greenlet waits: the kernel puts such signals off, and since then only once. Nothing else is missed.
+///
+/// # Errors
+/// `Unsupported` where the hub has none: on poll, on select, and in a simulated world. Those of
+/// eventfd(2).
+///
+/// # Panics
+/// When the environment asks for a hub that cannot be made.
+pub fn turn_fd() -> io::Result<RawFd> {
+    hub().driver.borrow_mut().pollable()
+}
+
+impl Hub {
+    /// A look at the world that waits until `moment` at most, from any greenlet. The kernel is asked in
+    /// any case: what nobody waits for would keep the descriptor readable.
+    fn look_until(&self, moment: u64) {
+        self.ring_alarms();
+        let first = match self.wheel.next_deadline() {
+            _ if !self.ready.is_empty() => 0,
+            Some(deadline) => deadline.max(self.alarms_gathered_until.get()).min(moment),
+            None => moment,
+        };
+        self.enter(Wait::Until(first));
+    }
+}
