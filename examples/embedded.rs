@@ -57,7 +57,8 @@ fn main() -> io::Result<()> {
         let until_turn = next_turn().unwrap_or(Duration::MAX);
         let wait = until_turn.min(until_tick).min(longest);
         // A negative number is not looked at; poll(2).
-        let [hub_is_due, is_told] = poll([hub.unwrap_or(-1), told.as_raw_fd()], wait)?;
+        let pipe = if said.is_none() { told.as_raw_fd() } else { -1 };
+        let [hub_is_due, is_told] = poll([hub.unwrap_or(-1), pipe], wait)?;
         if is_told {
             let mut byte = [0];
             told.read_exact(&mut byte)?;
