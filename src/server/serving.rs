@@ -167,7 +167,10 @@ impl<S: Service> Core<S> {
         let taker = self.builder().spawn(move || {
             let mut scratch = vec![0; most_bytes];
             let why = loop {
-                limit.wait_available(); // **A place, then a connection**
+                // **A place, then a connection**
+                if limit.is_full() {
+                    limit.wait_available();
+                }
                 match S::take(&socket, &mut scratch) {
                     Ok(item) => {
                         // Not kept while it waits: the handle may be dropped.
