@@ -15,6 +15,7 @@ mod play;
 mod post;
 #[path = "../support/random.rs"]
 mod random;
+mod rest;
 mod seeds;
 mod serve;
 mod servers;
