@@ -7,18 +7,22 @@
 use super::Hub;
 use super::interrupt::{Elapsed, unmark_if_quiet};
 use crate::greenlet::{Block, WeakGreenlet};
-use crate::list::Timer;
+use crate::list::{Timer, prefetch};
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::null;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// When so many alarms ring at once, the next ones are gathered: waiting for each by itself would cost
-/// more than all that they wake. A million sleeps of 1 to 10 ms by ten thousand greenlets: 21,000 waits
-/// and 590 ns of processor time a sleep without, 170 waits and 280 ns with it.
-const MANY_ALARMS: u32 = 16;
-/// For so long; a wait for the kernel is not held up by it.
+/// So many alarms ring at one look at the world; then those run whom they wake, and the others who are
+/// ready. As many as the first cache holds the frames of, which all lie at the same places of their pages:
+/// what was loaded to wake a greenlet shall still be near when it runs. When all rang at once, thousands
+/// came to stand in the ready list, which did not get shorter again, and each waited for memory twice.
+const ALARMS_AT_ONCE: usize = 16;
+
+/// When more alarms than that are due, the next ones are gathered for so long: waiting for each by itself
+/// would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
+/// 1 to 10 ms by ten thousand greenlets: 21,000 waits without, 170 with it.
 const GATHERING_NS: u64 = 1_000_000;
 
 /// How every timer of the wheel begins: what to do when its moment has come.
@@ -28,11 +32,34 @@ struct Alarm {
     ring: fn(&Hub, &Alarm),
 }
 
+impl Alarm {
+    #[inline]
+    fn new(whom: &Block, ring: fn(&Hub, &Alarm)) -> Alarm {
+        Alarm { timer: Timer::new((&raw const *whom).cast()), ring }
+    }
+
+    /// Who is concerned; may be gone.
+    #[inline]
+    fn whom(&self) -> *const Block {
+        self.timer.beside().cast()
+    }
+
+    /// Asks memory for what is touched when one rings, and when the greenlet then runs: a line of its
+    /// block, and those around the alarm, which in a sleep lies close to where the greenlet stopped.
+    #[inline(always)]
+    fn prefetch(timer: *const Timer, block: *const ()) {
+        let (frame, block) = (timer.cast::<u8>(), block.cast::<u8>());
+        prefetch(block);
+        for line in 0..6 {
+            prefetch(frame.wrapping_sub(128).wrapping_add(line * 64));
+        }
+    }
+}
+
 /// Wakes a greenlet at a moment.
 #[repr(C)]
 pub(crate) struct Deadline {
     alarm: Alarm,
-    wakes: *const Block,
     passed: Cell<bool>,
 }
 
@@ -43,8 +70,8 @@ impl Deadline {
     /// One that wakes `block`, once it was [set](Hub::set_deadline).
     #[inline]
     pub(crate) fn new(block: &Block) -> Deadline {
-        let alarm = Alarm { timer: Timer::new(), ring: Deadline::ring };
-        Deadline { alarm, wakes: block, passed: Cell::new(false) }
+        let alarm = Alarm::new(block, Deadline::ring);
+        Deadline { alarm, passed: Cell::new(false) }
     }
 
     /// Has the moment come?
@@ -58,7 +85,8 @@ impl Deadline {
         let deadline = unsafe { &*(&raw const *alarm).cast::<Deadline>() };
         deadline.passed.set(true);
         // SAFETY: **Parked memory stays**: the deadline lies in a frame of this greenlet.
-        hub.wake(unsafe { &*deadline.wakes });
+        let block = unsafe { &*alarm.whom() };
+        hub.wake(block);
     }
 }
 
@@ -84,7 +112,7 @@ impl Interrupting {
     #[inline]
     pub(crate) fn new(block: &Block, limit: Duration, label: Option<&'static str>) -> Interrupting {
         Interrupting {
-            alarm: Alarm { timer: Timer::new(), ring: Interrupting::ring },
+            alarm: Alarm::new(block, Interrupting::ring),
             whom: WeakGreenlet::of(block),
             number: Cell::new(0),
             limit,
@@ -265,21 +293,21 @@ impl Hub {
         this.unqueue();
     }
 
-    /// Wakes and interrupts those whose moment has come.
-    pub(super) fn ring_alarms(&self) {
+    /// Wakes and interrupts those whose moment has come, some at a time; says whether more may be left.
+    pub(super) fn ring_alarms(&self) -> bool {
         if self.wheel.len() == 0 {
-            return;
+            return false;
         }
         let now = self.now();
-        let mut rung = 0;
-        self.wheel.advance(now, |timer| {
-            rung += 1;
+        let more = self.wheel.advance(now, ALARMS_AT_ONCE, |timer| {
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
-        if rung >= MANY_ALARMS {
+        if more {
             self.alarms_gathered_until.set(now.saturating_add(GATHERING_NS));
+            self.wheel.look_ahead(ALARMS_AT_ONCE, Alarm::prefetch);
         }
+        more
     }
 }

@@ -45,11 +45,12 @@ impl Hub {
     /// that waits `in_place` is woken), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.rounds.set(self.rounds.get() + 1);
-        self.ring_alarms();
-        let goes_on = match in_place {
-            Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
-            None => !self.ready.is_empty(),
-        };
+        let more_alarms = self.ring_alarms();
+        let goes_on = more_alarms
+            || match in_place {
+                Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
+                None => !self.ready.is_empty(),
+            };
         let wait = if goes_on {
             Wait::No
         } else {

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "timers are linked by promise")]
 
 use std::hint::black_box;
+use std::ptr::null;
 use std::time::Instant;
 
 use super::model::Random;
@@ -11,7 +12,7 @@ use super::{Timer, Wheel};
 const MS: u64 = 1_000_000;
 
 fn timers(count: usize) -> Vec<Timer> {
-    std::iter::repeat_with(Timer::new).take(count).collect()
+    std::iter::repeat_with(|| Timer::new(null())).take(count).collect()
 }
 
 /// Nanoseconds for each of `count` calls, the best of five.
@@ -56,7 +57,7 @@ fn expire(count: usize, span_ns: u64) -> f64 {
         let mut now_ns = 0;
         while wheel.len() > 0 {
             now_ns += MS;
-            wheel.advance(now_ns, |_| fired += 1);
+            wheel.advance(now_ns, usize::MAX, |_| fired += 1);
         }
         assert_eq!(fired, count);
     })
@@ -65,7 +66,7 @@ fn expire(count: usize, span_ns: u64) -> f64 {
 /// A timeout that does not fire, among as many others; one clock for all.
 fn unfired(others: usize, timeout_ns: u64) -> f64 {
     const COUNT: usize = 1 << 22;
-    let (timers, timer) = (timers(others), Timer::new());
+    let (timers, timer) = (timers(others), Timer::new(null()));
     let wheel = Wheel::new(1);
     for timer in &timers {
         // SAFETY: as above.
@@ -85,7 +86,7 @@ fn unfired(others: usize, timeout_ns: u64) -> f64 {
 /// The worst look: at a slot of as many others, after one was inserted before them all.
 fn look(others: usize) -> f64 {
     const COUNT: usize = 1 << 10;
-    let (timers, timer) = (timers(others), Timer::new());
+    let (timers, timer) = (timers(others), Timer::new(null()));
     let wheel = Wheel::new(0);
     for (i, timer) in (1..).zip(&timers) {
         // SAFETY: as above.

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ptr::null;
 
 use super::{Timer, Wheel};
 
@@ -72,7 +73,7 @@ impl Pair {
     pub(super) fn new(now_ns: u64, timers: usize) -> Pair {
         Pair {
             wheel: Wheel::new(now_ns),
-            timers: std::iter::repeat_with(Timer::new).take(timers).collect(),
+            timers: std::iter::repeat_with(|| Timer::new(null())).take(timers).collect(),
             now_ns: Cell::new(now_ns),
             inserted: Cell::new(0),
             waiting: RefCell::default(),
@@ -105,11 +106,14 @@ impl Pair {
         assert!(!self.timers[i].is_linked());
     }
 
-    /// Advances both. `then` is called at the end of each firing, and may use all methods.
+    /// Advances both, in steps of 1 to 16 timers. `then` is called at the end of each firing, and may use all methods.
     pub(super) fn advance(&self, to_ns: u64, mut then: impl FnMut(&Pair)) {
         self.now_ns.set(self.now_ns.get().max(to_ns));
         let now_ns = self.now_ns.get();
-        self.wheel.advance(to_ns, |timer| {
+        let most = 1 + self.inserted.get() as usize % 16;
+        let fired = Cell::new(0);
+        let mut fire = |timer: &Timer| {
+            fired.set(fired.get() + 1);
             let i = self.timers.iter().position(|t| std::ptr::eq(t, timer)).unwrap();
             let (key, due) = self.waiting.borrow_mut().pop_first().expect("nothing is waiting");
             assert_eq!((i, timer.deadline_ns()), (due, key.0), "at {now_ns}");
@@ -117,7 +121,17 @@ impl Pair {
             assert!(!timer.is_linked());
             self.keys.borrow_mut()[i] = None;
             then(self);
-        });
+        };
+        while self.wheel.advance(to_ns, most, &mut fire) {
+            assert_eq!(fired.replace(0), most);
+            let mut ahead = Vec::new();
+            self.wheel.look_ahead(4, |timer, _| ahead.push(timer));
+            assert!(!ahead[0].is_null(), "something is due");
+            let ahead = ahead.into_iter().take_while(|timer| !timer.is_null());
+            for (timer, i) in ahead.zip(self.waiting.borrow().values()) {
+                assert!(std::ptr::eq(timer, &raw const self.timers[*i]));
+            }
+        }
         let late = self.first().filter(|first| *first <= now_ns);
         assert_eq!(late, None, "not fired at {now_ns}");
         self.check();
@@ -218,6 +232,42 @@ fn it_does_so_from_the_neighbours_of_every_power_of_two() {
     for (seed, start_ns) in powers().enumerate() {
         fuzz(start_ns, seed as u64, 200);
         fuzz(!start_ns, !seed as u64, 200);
+    }
+}
+
+/// Many timers in few slots, some of which are emptied by removing, some by firing, a few at a time.
+#[test]
+fn crowds_fire_in_order_too() {
+    const TIMERS: u64 = 600;
+    for seed in 0..20 {
+        let shown = Seed(seed);
+        let mut random = Random(seed);
+        let pair = Pair::new(random.magnitude() >> 8, TIMERS as usize);
+        for _ in 0..40 {
+            let now_ns = pair.now_ns.get();
+            let (inserts, removals) = (random.below(500), random.below(800));
+            let span_ns = [1 << 18, 1 << 21, 1 << 23, 1 << 27][random.below(4) as usize];
+            for _ in 0..inserts {
+                let coarse = random.below(2) * 0xfff;
+                let after_ns = random.below(span_ns) & !coarse;
+                pair.insert(random.below(TIMERS) as usize, now_ns + after_ns);
+            }
+            for _ in 0..removals {
+                pair.remove(random.below(TIMERS) as usize);
+            }
+            pair.check();
+            let mut deeds = 32;
+            pair.advance(now_ns + random.below(span_ns), |pair| {
+                if deeds > 0 && random.below(4) == 0 {
+                    deeds -= 1;
+                    let deadline_ns = pair.now_ns.get().saturating_sub(random.below(1 << 20));
+                    pair.insert(random.below(TIMERS) as usize, deadline_ns);
+                    pair.remove(random.below(TIMERS) as usize);
+                }
+            });
+        }
+        pair.drain();
+        drop(shown);
     }
 }
 

@@ -33,6 +33,18 @@ impl Link {
         !self.next.get().is_null()
     }
 
+    /// Makes it linked, though in none of these lists (`near.rs`).
+    #[inline]
+    pub(super) fn mark(&self) {
+        self.next.set(self);
+    }
+
+    /// Makes it unlinked again.
+    #[inline]
+    pub(super) fn unmark(&self) {
+        self.next.set(ptr::null());
+    }
+
     /// Takes a linked node out of its list, and says whether that is empty now.
     ///
     /// # Safety
