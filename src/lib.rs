@@ -41,7 +41,7 @@
 //! | wait for a moment, limit a wait | [`sleep`], [`timeout`], [`Timeout`], [`shield`] |
 //! | sockets | [`net`] |
 //! | locks, events, queues | [`sync`], [`sync::queue`] |
-//! | other threads | [`HubHandle`], [`sync::thread`] |
+//! | other threads; a hub on each processor | [`HubHandle`], [`sync::thread`], [`workers()`] |
 //! | many at once, but not too many | [`pool`] |
 //! | serve connections and datagrams, and stop with grace | [`server`] |
 //! | call what can only block | [`offload()`], [`pool::ThreadPool`] |
@@ -177,8 +177,8 @@ pub use sync::{Wait, WaitEach, Waitable, run_until_idle, run_until_idle_timeout,
 #[cfg(feature = "hub")]
 pub use task::{
     HubEnded, JoinAll, JoinError, JoinHandle, Joined, KillAll, Link, RemoteJoin, RemoteJoinError,
-    Scope, ScopedJoinHandle, TaskBuilder, TaskEnd, TaskRef, TaskState, join_all, kill_all, scope,
-    spawn, spawn_detached, spawn_later, try_spawn,
+    Scope, ScopedJoinHandle, TaskBuilder, TaskEnd, TaskRef, TaskState, Worker, Workers, join_all,
+    kill_all, scope, spawn, spawn_detached, spawn_later, try_spawn, workers,
 };
 #[cfg(feature = "hub")]
 pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};

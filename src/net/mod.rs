@@ -76,6 +76,6 @@ pub use crate::op::PooledBytes;
 pub(crate) use patience::accept_patiently as patiently;
 pub use readiness::{readable, writable};
 pub use select::{Selected, select};
-pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use tcp::{Incoming, TcpListener, TcpListenerBuilder, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixSocketAddr, UnixStream};

@@ -47,11 +47,13 @@ pub(crate) struct ListenOptions {
     pub(crate) backlog: Option<u32>,
     pub(crate) reuse_addr: bool,
     pub(crate) reuse_port: bool,
+    /// Of several that share a port, the one that takes what comes in on this processor.
+    pub(crate) incoming_cpu: Option<usize>,
 }
 
 impl Default for ListenOptions {
     fn default() -> ListenOptions {
-        ListenOptions { backlog: None, reuse_addr: true, reuse_port: false }
+        ListenOptions { backlog: None, reuse_addr: true, reuse_port: false, incoming_cpu: None }
     }
 }
 
@@ -69,6 +71,10 @@ pub(crate) fn listening(address: &RawAddress, options: ListenOptions) -> io::Res
             if is_wanted {
                 set_option(&descriptor, libc::SOL_SOCKET, name, 1)?;
             }
+        }
+        if let Some(cpu) = options.incoming_cpu {
+            let cpu = i32::try_from(cpu).unwrap_or(i32::MAX);
+            set_option(&descriptor, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu)?;
         }
     }
     if let Some(wanted) = options.backlog {

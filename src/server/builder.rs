@@ -178,6 +178,14 @@ impl StreamServerBuilder {
         self
     }
 
+    /// Of several servers at one address ([`reuse_port`](StreamServerBuilder::reuse_port)), this one
+    /// takes what comes in on that processor; see
+    /// [`TcpListenerBuilder::incoming_cpu`](crate::net::TcpListenerBuilder::incoming_cpu).
+    pub fn incoming_cpu(mut self, cpu: usize) -> StreamServerBuilder {
+        self.listen.incoming_cpu = Some(cpu);
+        self
+    }
+
     /// See [`StreamServer::bind`].
     ///
     /// # Errors

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Files: `cell` (what handles and task share), `error`, `handle` and `task_ref`, `link`, `spawn` and
-//! `builder` (how tasks begin and run), `kill`, `join_all`, `scope`, `remote` (for hubs of other threads). Handles and spawning know one
+//! `builder` (how tasks begin and run), `kill`, `join_all`, `scope`, `remote` (for hubs of other threads),
+//! `workers` (a hub per processor). Handles and spawning know one
 //! another.
 //!
 //! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
@@ -27,6 +28,7 @@ mod remote;
 mod scope;
 mod spawn;
 mod task_ref;
+mod workers;
 
 pub use builder::TaskBuilder;
 pub use error::JoinError;
@@ -38,3 +40,4 @@ pub use remote::{HubEnded, RemoteJoin, RemoteJoinError};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};
 pub use task_ref::TaskRef;
+pub use workers::{Worker, Workers, workers};

@@ -12,6 +12,7 @@ mod channel;
 mod event;
 mod spawning;
 mod storm;
+mod workers;
 
 use std::thread::JoinHandle;
 use std::time::Duration;

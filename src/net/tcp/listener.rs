@@ -1,6 +1,6 @@
 //! What accepts TCP connections.
 
-use super::TcpStream;
+use super::{TcpListenerBuilder, TcpStream};
 use crate::net::sockaddr;
 use crate::net::socket::{self, Socket};
 use crate::op::{self, ListenOptions};
@@ -53,6 +53,11 @@ impl TcpListener {
     #[doc(alias = "listen")]
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
         TcpListener::bind_with(address, ListenOptions::default())
+    }
+
+    /// One that is bound with other options than std's.
+    pub fn builder() -> TcpListenerBuilder {
+        TcpListenerBuilder::new()
     }
 
     /// As [`bind`](TcpListener::bind), with other options.

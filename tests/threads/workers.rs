@@ -1,0 +1,144 @@
+//! One hub per processor.
+
+use crate::{LONG, ms};
+use greenlet::net::{TcpListener, TcpStream};
+use greenlet::sync::thread::unbounded;
+use greenlet::{RemoteJoinError, sleep, spawn, spawn_detached, workers};
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::thread::current;
+
+#[test]
+fn each_runs_on_a_thread_of_its_own_and_stays_on_its_processor() {
+    let crew = workers(3, |worker| {
+        worker.wait_for_stop();
+        assert!(worker.is_stopping());
+        // SAFETY: takes nothing.
+        let here = usize::try_from(unsafe { libc::sched_getcpu() }).unwrap();
+        assert!(worker.cpu().is_none_or(|cpu| cpu == here));
+        (worker.index(), current().id(), current().name().map(str::to_owned))
+    })
+    .unwrap();
+    assert_eq!((crew.len(), crew.hubs().count()), (3, 3));
+    assert_eq!(format!("{crew:?}"), "Workers { len: 3, .. }");
+    crew.stop();
+    let done: Vec<_> = crew.join().into_iter().map(Result::unwrap).collect();
+    assert_eq!(done.iter().map(|done| done.0).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(done.iter().map(|done| done.1).collect::<std::collections::HashSet<_>>().len(), 3);
+    assert_eq!(done[2].2.as_deref(), Some("worker 2"));
+}
+
+#[test]
+fn they_take_tasks_until_they_end() {
+    let crew = workers(2, |worker| worker.wait_for_stop()).unwrap();
+    let hubs: Vec<_> = crew.hubs().cloned().collect();
+    let sums: Vec<_> = (0..40).map(|n| hubs[n % 2].spawn(move || n)).collect();
+    assert_eq!(sums.into_iter().map(|sum| sum.join().unwrap()).sum::<usize>(), 780);
+    let held = Arc::new(());
+    let paper = held.clone();
+    let left = hubs[0].spawn(move || {
+        sleep(LONG);
+        drop(paper);
+    });
+    // Joined by a greenlet: others run meanwhile.
+    let joining = spawn(move || crew.shutdown(LONG));
+    assert!(joining.join().unwrap().into_iter().all(|done| done.is_ok()));
+    assert!(matches!(left.join(), Err(RemoteJoinError::Killed)));
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(hubs.iter().all(|hub| hub.has_ended()));
+}
+
+#[test]
+fn one_that_does_not_stop_is_killed() {
+    let crew = workers(2, |worker| {
+        if worker.index() == 1 {
+            sleep(LONG);
+        }
+        worker.wait_for_stop();
+        "stopped"
+    })
+    .unwrap();
+    let done = crew.shutdown(ms(20));
+    assert_eq!(*done[0].as_ref().unwrap(), "stopped");
+    assert!(matches!(done[1], Err(RemoteJoinError::Killed)));
+}
+
+#[test]
+fn one_that_panics_leaves_the_others_alone() {
+    let crew = workers(2, |worker| {
+        if worker.index() == 0 {
+            std::panic::resume_unwind(Box::new("out of tea"));
+        }
+        worker.wait_for_stop();
+    })
+    .unwrap();
+    crew.hubs().nth(1).unwrap().spawn(|| ()).join().unwrap();
+    crew.stop();
+    let done = crew.join();
+    assert_eq!(done[0].as_ref().unwrap_err().payload_as_str(), Some("out of tea"));
+    assert!(done[1].is_ok());
+}
+
+#[test]
+fn they_share_a_port() {
+    let first = TcpListener::builder().reuse_port(true).backlog(64).bind("127.0.0.1:0").unwrap();
+    let address = first.local_addr().unwrap();
+    assert!(TcpListener::bind(address).is_err(), "not without the option");
+    drop(first);
+    let (served, by) = unbounded();
+    let crew = workers(2, move |worker| {
+        let mut builder = TcpListener::builder().reuse_port(true);
+        if let Some(cpu) = worker.cpu() {
+            builder = builder.incoming_cpu(cpu);
+        }
+        let listener = builder.bind(address).unwrap();
+        if let Some(cpu) = worker.cpu() {
+            assert_eq!(incoming_cpu(&listener), cpu);
+        }
+        let (served, index) = (served.clone(), worker.index());
+        served.send(None).unwrap();
+        let accepting = spawn(move || {
+            for stream in listener.incoming() {
+                served.send(Some(index)).unwrap();
+                spawn_detached(move || drop(stream.unwrap().write_all(b"hello")));
+            }
+        });
+        worker.wait_for_stop();
+        accepting.kill();
+    })
+    .unwrap();
+    assert_eq!((by.recv(), by.recv()), (Ok(None), Ok(None)));
+    for _ in 0..20 {
+        let mut text = String::new();
+        TcpStream::connect(address).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+    }
+    let who: BTreeSet<_> = by.try_iter().flatten().collect();
+    assert!(!who.is_empty() && who.iter().all(|&index| index < 2));
+    assert!(crew.shutdown(LONG).into_iter().all(|done| done.is_ok()));
+}
+
+/// What the kernel has noted.
+fn incoming_cpu(listener: &TcpListener) -> usize {
+    let (mut cpu, mut length) = (-1i32, size_of::<i32>() as libc::socklen_t);
+    // SAFETY: a number of that length.
+    let answer = unsafe {
+        libc::getsockopt(
+            listener.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_INCOMING_CPU,
+            (&raw mut cpu).cast(),
+            &mut length,
+        )
+    };
+    assert_eq!(answer, 0);
+    usize::try_from(cpu).unwrap()
+}
+
+#[test]
+#[should_panic(expected = "at least one")]
+fn none_are_no_workers() {
+    drop(workers(0, |_| ()));
+}
