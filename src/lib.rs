@@ -47,6 +47,7 @@
 //! | call what can only block | [`offload()`], [`pool::ThreadPool`] |
 //! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
 //! | run the hub inside another event loop | [`turn`], [`turn_fd`], [`next_turn`] |
+//! | find who keeps all others waiting | [`monitor`] |
 //! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
 //! | hand control over oneself | the tree, below |
 //! | build a runtime of one's own | [`context`] |
@@ -162,6 +163,8 @@ mod task;
 mod time;
 
 pub use greenlet::*;
+#[cfg(feature = "hub")]
+pub use hub::monitor;
 #[cfg(feature = "hub")]
 pub use hub::{
     Config, ConfigError, Deadlock, Elapsed, HubHandle, HubKind, Stats, config, is_interrupted,

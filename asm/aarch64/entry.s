@@ -1,7 +1,9 @@
-// First frame of every new stack, and the thunk from which a suspended stack is walked.
+// First frame of every new stack, and the places from which suspended and interrupted stacks are walked.
 //
 //   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
 //   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
+//   greenlet_interrupted: never reached; a walk that comes here goes on in the registers of the signal
+//   frame at sp, as behind a handler
 //
 //   register   greenlet_entry               greenlet_walk
 //   x0         in: payload, passed on       in: frame; then data for visit
@@ -30,6 +32,7 @@
     .equ FRAME_X19, 0
     .equ WALK_SIZE, 16
     .equ WALK_X30, 8
+    .equ SYS_RT_SIGRETURN, 139
 
     .text
     .hidden greenlet_entry
@@ -103,6 +106,20 @@ greenlet_walk:
     ret
     .cfi_endproc
     .size   greenlet_walk, . - greenlet_walk
+
+    .hidden greenlet_interrupted
+    .globl  greenlet_interrupted
+    .type   greenlet_interrupted, @function
+    .p2align 4
+greenlet_interrupted:
+    nop                             // unwinders look up what lies one byte before the address
+    // No unwind information: where there is none, unwinders know these two instructions for those
+    // that the kernel returns to from a handler, and take all registers from the signal frame at
+    // sp: a siginfo and a ucontext.
+    // 11. leave the handler that there is not
+    mov     x8, #SYS_RT_SIGRETURN
+    svc     #0
+    .size   greenlet_interrupted, . - greenlet_interrupted
 
     .section .note.GNU-stack, "", @progbits
     .text

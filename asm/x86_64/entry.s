@@ -1,7 +1,9 @@
-// First frame of every new stack, and the thunk from which a suspended stack is walked.
+// First frame of every new stack, and the places from which suspended and interrupted stacks are walked.
 //
 //   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
 //   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
+//   greenlet_interrupted: never reached; a walk that comes here goes on in the registers of the signal
+//   frame at sp, as behind a handler
 //
 //   register   greenlet_entry               greenlet_walk
 //   rdi        in: payload, passed on       in: frame; then data for visit
@@ -26,6 +28,7 @@
     .equ FRAME_RBP, 16
     .equ FRAME_RBX, 8
     .equ FRAME_RESUME, 0
+    .equ SYS_RT_SIGRETURN, 15
 
     .text
     .hidden greenlet_entry
@@ -96,6 +99,20 @@ greenlet_walk:
     ret
     .cfi_endproc
     .size   greenlet_walk, . - greenlet_walk
+
+    .hidden greenlet_interrupted
+    .globl  greenlet_interrupted
+    .type   greenlet_interrupted, @function
+    .p2align 4
+greenlet_interrupted:
+    nop                             // unwinders look up what lies one byte before the address
+    // No unwind information: where there is none, unwinders know these two instructions for those
+    // that the kernel returns to from a handler, and take all registers from the signal frame at
+    // sp: a ucontext.
+    // 11. leave the handler that there is not
+    mov     rax, SYS_RT_SIGRETURN
+    syscall
+    .size   greenlet_interrupted, . - greenlet_interrupted
 
     .section .note.GNU-stack, "", @progbits
     .text

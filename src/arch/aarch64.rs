@@ -4,12 +4,16 @@ use super::{Arrival, Header, Word};
 use std::arch::{asm, global_asm};
 use std::cell::Cell;
 use std::mem::offset_of;
+#[cfg(feature = "hub")]
+use std::ops::Range;
 use std::ptr::{null, null_mut};
 
 global_asm!(include_str!("../../asm/aarch64/entry.s"), options(raw));
 
 unsafe extern "C" {
     fn greenlet_entry();
+    #[cfg(feature = "hub")]
+    fn greenlet_interrupted();
     pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
 }
 
@@ -86,9 +90,95 @@ impl Frame {
         Frame { x19: header.cast(), x29: null(), resume: greenlet_entry as *const (), padding: 0 }
     }
 
+    /// Right below a signal frame: a walk goes on in the registers of that.
+    #[cfg(feature = "hub")]
+    pub(super) const fn below_signal_frame() -> Frame {
+        let resume = (greenlet_interrupted as *const ()).wrapping_byte_add(4); // behind the nop
+        Frame { x19: null(), x29: null(), resume, padding: 0 }
+    }
+
     /// The registers that are saved here and nowhere else on the suspended stack.
     pub(crate) fn registers(&self) -> [usize; 2] {
         [self.x19.addr(), self.x29.addr()]
+    }
+}
+
+/// What the kernel leaves for a handler to return to, as far as walks read it.
+#[cfg(feature = "hub")]
+#[repr(C)]
+pub(super) struct SignalFrame {
+    info: libc::siginfo_t,
+    context: libc::ucontext_t,
+}
+
+#[cfg(feature = "hub")]
+const _: () = assert!(offset_of!(SignalFrame, context) == 128);
+
+/// x0 to x30, sp, pc.
+#[cfg(feature = "hub")]
+pub(super) type Registers = [usize; 33];
+#[cfg(feature = "hub")]
+pub(super) const SP: usize = 31;
+#[cfg(feature = "hub")]
+pub(super) const PC: usize = 32;
+
+/// The registers that a handler was given.
+#[cfg(feature = "hub")]
+pub(super) fn registers(context: &libc::ucontext_t) -> Registers {
+    let machine = &context.uc_mcontext;
+    std::array::from_fn(|i| match i {
+        0..SP => machine.regs[i] as usize,
+        SP => machine.sp as usize,
+        _ => machine.pc as usize,
+    })
+}
+
+/// The code of `greenlet_entry`.
+#[cfg(feature = "hub")]
+pub(super) fn first_call() -> Range<usize> {
+    (greenlet_entry as *const ()).addr()..(greenlet_walk as *const ()).addr()
+}
+
+/// Does a context that runs with this stack pointer, `above` so many bytes the last saved frame, execute
+/// one of the last instructions of switch.s? They belong to the side that was left.
+///
+/// # Safety
+/// - `pc` is where it runs.
+#[cfg(feature = "hub")]
+pub(super) unsafe fn is_arriving(pc: *const u8, above: usize) -> bool {
+    // SAFETY: an instruction stands there.
+    match (above, unsafe { pc.cast::<u32>().read() }) {
+        (0, 0xf940_0bf0) => true,  // ldr x16, [sp, #16]
+        (0, 0xa8c2_77f3) => true,  // ldp x19, x29, [sp], #32
+        (32, 0xd61f_0200) => true, // br x16
+        _ => false,
+    }
+}
+
+/// Does a call stand right before this address?
+///
+/// # Safety
+/// - The eight bytes before it are mapped.
+#[cfg(feature = "hub")]
+pub(super) unsafe fn follows_a_call(address: *const u8) -> bool {
+    if !address.addr().is_multiple_of(4) {
+        return false;
+    }
+    // SAFETY: the caller's promise, and aligned.
+    let before = unsafe { address.cast::<u32>().sub(1).read() };
+    before >> 26 == 0b10_0101 || before & 0xffff_fc1f == 0xd63f_0000 // bl, blr
+}
+
+/// As if the kernel had interrupted somebody with these.
+#[cfg(feature = "hub")]
+pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
+    let machine = &mut frame.context.uc_mcontext;
+    for (i, register) in registers.iter().enumerate() {
+        match i {
+            0..SP => machine.regs[i] = *register as u64,
+            SP => machine.sp = *register as u64,
+            _ => machine.pc = *register as u64,
+        }
     }
 }
 

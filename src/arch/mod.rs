@@ -35,6 +35,11 @@ mod native;
 #[cfg(feature = "fpenv")]
 mod fpenv;
 
+#[cfg(feature = "hub")]
+mod interrupted;
+
+#[cfg(feature = "hub")]
+pub(crate) use interrupted::{Registers, follows_a_call, is_first_call, walk_interrupted};
 pub(crate) use native::{Frame, Link};
 
 /// One machine word that need not be initialised: a pointer, or a small value's bytes.

@@ -4,12 +4,16 @@ use super::{Arrival, Header, Word};
 use std::arch::{asm, global_asm};
 use std::cell::Cell;
 use std::mem::offset_of;
+#[cfg(feature = "hub")]
+use std::ops::Range;
 use std::ptr::{null, null_mut};
 
 global_asm!(include_str!("../../asm/x86_64/entry.s"), options(raw));
 
 unsafe extern "C" {
     fn greenlet_entry();
+    #[cfg(feature = "hub")]
+    fn greenlet_interrupted();
     pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
 }
 
@@ -85,9 +89,79 @@ impl Frame {
         Frame { resume: greenlet_entry as *const (), rbx: header.cast(), rbp: null() }
     }
 
+    /// Right below a signal frame: a walk goes on in the registers of that.
+    #[cfg(feature = "hub")]
+    pub(super) const fn below_signal_frame() -> Frame {
+        let resume = (greenlet_interrupted as *const ()).wrapping_byte_add(1); // behind the nop
+        Frame { resume, rbx: null(), rbp: null() }
+    }
+
     /// The registers that are saved here and nowhere else on the suspended stack.
     pub(crate) fn registers(&self) -> [usize; 2] {
         [self.rbx.addr(), self.rbp.addr()]
+    }
+}
+
+/// What the kernel leaves for a handler to return to, as far as walks read it.
+#[cfg(feature = "hub")]
+pub(super) type SignalFrame = libc::ucontext_t;
+
+/// The general registers, in the kernel's order.
+#[cfg(feature = "hub")]
+pub(super) type Registers = [usize; 17];
+#[cfg(feature = "hub")]
+pub(super) const SP: usize = libc::REG_RSP as usize;
+#[cfg(feature = "hub")]
+pub(super) const PC: usize = libc::REG_RIP as usize;
+
+/// The registers that a handler was given.
+#[cfg(feature = "hub")]
+pub(super) fn registers(context: &libc::ucontext_t) -> Registers {
+    std::array::from_fn(|i| context.uc_mcontext.gregs[i] as usize)
+}
+
+/// The code of `greenlet_entry`.
+#[cfg(feature = "hub")]
+pub(super) fn first_call() -> Range<usize> {
+    (greenlet_entry as *const ()).addr()..(greenlet_walk as *const ()).addr()
+}
+
+/// Does a context that runs with this stack pointer, `above` so many bytes the last saved frame, execute
+/// one of the last instructions of switch.s? They belong to the side that was left.
+///
+/// # Safety
+/// - `pc` is where it runs.
+#[cfg(feature = "hub")]
+pub(super) unsafe fn is_arriving(pc: *const u8, above: usize) -> bool {
+    // SAFETY: an instruction stands there, and what begins with 0xff is longer than one byte.
+    let bytes = unsafe { [*pc, if *pc == 0xff { *pc.add(1) } else { 0 }] };
+    match above {
+        0 => bytes[0] == 0x58,       // pop rax
+        8 => bytes[0] == 0x5b,       // pop rbx
+        16 => bytes[0] == 0x5d,      // pop rbp
+        24 => bytes == [0xff, 0xe0], // jmp rax
+        _ => false,
+    }
+}
+
+/// Does a call stand right before this address? Code that only looks like one is taken for one.
+///
+/// # Safety
+/// - The eight bytes before it are mapped.
+#[cfg(feature = "hub")]
+pub(super) unsafe fn follows_a_call(address: *const u8) -> bool {
+    // SAFETY: the caller's promise.
+    let before = |bytes: usize| unsafe { *address.sub(bytes) };
+    // Direct, or by a register or memory, with displacements of several lengths.
+    before(5) == 0xe8
+        || [2, 3, 4, 6, 7].iter().any(|&at| before(at) == 0xff && before(at - 1) >> 3 & 7 == 2)
+}
+
+/// As if the kernel had interrupted somebody with these.
+#[cfg(feature = "hub")]
+pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
+    for (place, register) in frame.uc_mcontext.gregs.iter_mut().zip(registers) {
+        *place = *register as i64;
     }
 }
 

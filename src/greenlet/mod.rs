@@ -38,6 +38,8 @@ mod outermost;
 #[cfg(feature = "hub")]
 mod park;
 mod report;
+#[cfg(feature = "hub")]
+mod running;
 mod scheduler;
 #[cfg(feature = "hub")]
 mod seat;
@@ -80,6 +82,7 @@ pub(crate) use {
         raise_in_suspended, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
+    running::{Running, running},
     scheduler::{Scheduler, is_parked, scheduler},
     task::{TaskStack, dismiss, set_name},
 };

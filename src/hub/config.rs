@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// How a hub waits for the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -276,6 +277,8 @@ pub(super) struct Wanted {
     pub(super) round: Setting<u32>,
     pub(super) workers: Setting<u32>,
     pub(super) disabled: Setting<Capabilities>,
+    /// The limit of the monitor that the environment asks for.
+    pub(super) monitor: Option<Duration>,
 }
 
 impl Wanted {
@@ -312,6 +315,8 @@ impl Wanted {
             number,
             worker::DEFAULT_MOST,
         )?;
+        let monitor = choose(None, "GREENLET_MONITOR", number, 0)?.value;
+        let monitor = (monitor > 0).then(|| Duration::from_millis(monitor.into()));
         let names = choose(
             config.disable.clone().or(general.disable),
             "GREENLET_DISABLE",
@@ -335,6 +340,7 @@ impl Wanted {
             round,
             workers,
             disabled: Setting { value: disabled, source: names.source },
+            monitor,
         })
     }
 
@@ -396,7 +402,8 @@ impl InForce {
         driver: &dyn fmt::Display,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        let Wanted { kind, ring_entries, stack, round, workers, disabled } = &self.wanted;
+        let Wanted { kind, ring_entries, stack, round, workers, disabled, monitor: _ } =
+            &self.wanted;
         let kind_source = match (&self.refused, kind.source, kind.value) {
             (Some(why), ..) => why.as_str(),
             (None, Source::Code, Some(_)) => "named by the program",

@@ -5,9 +5,11 @@ use super::Hub;
 use super::config::{Config, ConfigError, InForce, Source, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
+use super::monitor;
 use super::ready::{INTERRUPTED, READY, Ready, has, set};
 use super::remote::{Mailbox, Places};
 use super::rest::Resting;
+use super::watched::{self, Pulse};
 use crate::driver::{Driver, Kind};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
@@ -16,13 +18,13 @@ use crate::greenlet::{
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
-use crate::worker;
+use crate::worker::{self, forks, watch_forks};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
@@ -34,7 +36,7 @@ pub(crate) fn hub<'a>() -> &'a Hub {
     // SAFETY: null, or a hub (no other scheduler exists) that lives until its thread's locals are
     // destroyed and no code of the thread runs any more; the reference does not leave the thread.
     match unsafe { scheduler().cast::<Hub>().as_ref() } {
-        Some(hub) if hub.forks == FORKS.load(Ordering::Relaxed) => hub,
+        Some(hub) if hub.forks == forks() => hub,
         other => hub_slowly(other),
     }
 }
@@ -43,17 +45,7 @@ pub(crate) fn hub<'a>() -> &'a Hub {
 #[inline]
 pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
-    unsafe { scheduler().cast::<Hub>().as_ref() }
-        .filter(|hub| hub.forks == FORKS.load(Ordering::Relaxed))
-}
-
-/// How often this process is the child of a fork.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// How often this process is the child of a fork; noticed once there was a hub.
-#[inline]
-pub(super) fn forks() -> u32 {
-    FORKS.load(Ordering::Relaxed)
+    unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())
 }
 
 /// How many hubs there have been.
@@ -84,7 +76,7 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 pub fn reinit() {
     // SAFETY: null or a hub, as in `hub`.
     let Some(old) = (unsafe { scheduler().cast::<Hub>().as_ref() }) else { return };
-    if old.forks == FORKS.load(Ordering::Relaxed) {
+    if old.forks == forks() {
         return;
     }
     // Marked as ready, and in no list of the new hub: no wake reaches them.
@@ -121,6 +113,9 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
         }
     }
     let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).map(|(why, _)| why.clone());
+    if let Some(limit) = wanted.monitor {
+        monitor::start_by_environment(limit);
+    }
     establish(driver, InForce { wanted, refused })
 }
 
@@ -152,7 +147,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         // SAFETY: always valid.
         errno: unsafe { libc::__errno_location() },
         greenlet: Cell::new(null()),
-        round_left: Cell::new(0),
+        pulse: Pulse::new(),
         round: Cell::new(in_force.wanted.round.value),
         inline_left: Cell::new(0),
         number: HUBS.fetch_add(1, Ordering::Relaxed),
@@ -160,7 +155,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         in_flight: Cell::new(0),
         lent: Cell::new(0),
         next_number: Cell::new(0),
-        forks: FORKS.load(Ordering::Relaxed),
+        forks: forks(),
         wheel: Wheel::new(driver.now()),
         coarse_limits_from_ns: driver.slack_ns().saturating_mul(100),
         alarms_gathered_until: Cell::new(0),
@@ -170,7 +165,6 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         driver: RefCell::new(driver),
         memory: Pieces::new(),
         in_force,
-        rounds: Cell::new(0),
     }));
     // SAFETY: just made; it lives until `close`, after which nobody asks for it.
     let shared: &'static Hub = unsafe { &*hub };
@@ -185,6 +179,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
     shared.seam.fallback.set(greenlet);
     // SAFETY: it stays until the tree calls its `close`.
     unsafe { set_scheduler(hub.cast()) };
+    watched::enter(shared);
     Ok(shared)
 }
 
@@ -219,17 +214,6 @@ static REFUSED: OnceLock<(String, Kind)> = OnceLock::new();
 fn of(seam: &Scheduler) -> &Hub {
     // SAFETY: the only scheduler there is is the first field of a hub.
     unsafe { &*(&raw const *seam).cast::<Hub>() }
-}
-
-fn watch_forks() {
-    static WATCH: OnceLock<()> = OnceLock::new();
-    extern "C" fn in_child() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-    WATCH.get_or_init(|| {
-        // SAFETY: the handler is async-signal-safe. A failure (no memory) leaves forks unnoticed.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
 }
 
 impl Hub {
@@ -313,6 +297,7 @@ impl Hub {
 unsafe fn close(seam: *const Scheduler) {
     // SAFETY: made by `Box::into_raw`; the tree has forgotten it, and its greenlet is parked.
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
+    watched::leave(&hub);
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };
     // Somebody still looks at a buffer of the pool; or the ring is the parent's, and a thread that is not

@@ -16,8 +16,8 @@
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
 //! `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
-//! happen), `report`, `run` (the loop), `life` (how a hub begins and ends), `memory`, `stats`,
-//! `turn` (for the loops of others).
+//! happen), `report`, `watched` (what other threads see of a hub), `run` (the loop), `monitor/`, `life` (how a
+//! hub begins and ends), `memory`, `stats`, `turn` (for the loops of others).
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
@@ -33,6 +33,7 @@ mod deadline;
 mod interrupt;
 mod life;
 mod memory;
+pub mod monitor;
 mod ready;
 mod remote;
 mod report;
@@ -44,6 +45,7 @@ mod stats;
 mod turn;
 mod wait_list;
 mod waiter;
+mod watched;
 
 pub(crate) use completion::{LentBuffer, Operation, Stream};
 pub use config::{Config, ConfigError, HubKind};
@@ -74,6 +76,7 @@ use remote::Places;
 use rest::Resting;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use watched::Pulse;
 
 /// The event loop of one thread.
 #[repr(C)]
@@ -85,8 +88,8 @@ pub(crate) struct Hub {
     errno: *mut i32,
     /// The hub's own greenlet.
     greenlet: Cell<*const Block>,
-    /// How many hand-overs are left until the kernel is looked at.
-    round_left: Cell<u32>,
+    /// What others see of us.
+    pulse: Pulse,
     /// How many there are in a round.
     round: Cell<u32>,
     /// How many operations may still end at once before their greenlet yields.
@@ -114,8 +117,6 @@ pub(crate) struct Hub {
     resting: Resting,
     memory: Pieces,
     in_force: InForce,
-    /// How often the world was looked at.
-    rounds: Cell<u64>,
 }
 
 const _: () = assert!(std::mem::offset_of!(Hub, seam) == 0); // a `*const Scheduler` is a `*const Hub`

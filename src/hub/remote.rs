@@ -14,10 +14,10 @@
 
 use super::Hub;
 use super::interrupt::Interrupted;
-use super::life::forks;
 use crate::driver::Waker;
 use crate::greenlet::{Block, GreenletExit, current_block, line};
 use crate::list::Inbox;
+use crate::worker::forks;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr::null;

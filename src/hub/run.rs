@@ -16,7 +16,7 @@ impl Hub {
             self.look_at_the_world(None);
             let Some(first) = self.ready.pop() else { continue };
             let round = self.round.get();
-            self.round_left.set(round);
+            self.pulse.set_round_left(round);
             let began = self.is_sampled().then(|| self.now());
             // SAFETY: it was taken off the ready list, so it is parked; we are the scheduler, in
             // whose greenlet nothing unwinds.
@@ -29,7 +29,7 @@ impl Hub {
 
     /// Is this one of the rounds whose length is measured?
     fn is_sampled(&self) -> bool {
-        self.rounds.get().is_multiple_of(8)
+        self.pulse.rounds().is_multiple_of(8)
     }
 
     /// Rounds that take long are made shorter, so that the kernel is looked at often enough.
@@ -44,7 +44,7 @@ impl Hub {
     /// Deadlines, then the kernel: submits what was begun, waits if nobody is ready (or until the one
     /// that waits `in_place` is woken), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
-        self.rounds.set(self.rounds.get() + 1);
+        self.pulse.begin_round();
         let more_alarms = self.ring_alarms();
         let goes_on = more_alarms
             || match in_place {
@@ -79,7 +79,9 @@ impl Hub {
         if wait != Wait::No && self.lie_down() {
             #[cfg(feature = "sim")]
             self.tell_of_others(&mut driver);
+            self.pulse.set_sleeps(true);
             driver.enter(wait);
+            self.pulse.set_sleeps(false);
             self.get_up();
         } else if driver.is_due() {
             driver.enter(Wait::No);

@@ -47,7 +47,7 @@ pub fn stats() -> Stats {
     let counters = driver.counters();
     Stats {
         hub: driver.kind().into(),
-        rounds: hub.rounds.get(),
+        rounds: hub.pulse.rounds(),
         enters: counters.enters,
         calls: counters.calls,
         operations: counters.pushed,

@@ -58,6 +58,7 @@ pub fn next_turn() -> Option<Duration> {
     if is_due || !hub.ready.is_empty() {
         return Some(Duration::ZERO);
     }
+    hub.pulse.set_sleeps(true); // until its next turn
     let deadline = hub.wheel.next_deadline()?;
     Some(Duration::from_nanos(deadline.saturating_sub(hub.now())))
 }
@@ -82,6 +83,7 @@ impl Hub {
     /// A look at the world that waits until `moment` at most, from any greenlet. The kernel is asked in
     /// any case: what nobody waits for would keep the descriptor readable.
     fn look_until(&self, moment: u64) {
+        self.pulse.begin_round();
         self.ring_alarms();
         let first = match self.wheel.next_deadline() {
             _ if !self.ready.is_empty() => 0,

@@ -115,11 +115,11 @@ impl Hub {
     /// is over.
     #[inline(always)]
     pub(crate) fn successor<'a>(&self) -> &'a Block {
-        let left = self.round_left.get();
+        let left = self.pulse.round_left();
         if left > 0
             && let Some(block) = self.ready.pop()
         {
-            self.round_left.set(left - 1);
+            self.pulse.set_round_left(left - 1);
             return block;
         }
         // SAFETY: the hub's greenlet lives as long as the hub, and is parked while others run.

@@ -1,7 +1,7 @@
 //! Threads for what can only block: system calls and C libraries that know no other way, and long
 //! computations. Level 0.
 //!
-//! Uses `std` and libc; used by `offload` and `pool`. No greenlets here: a job is a closure, and whoever
+//! Uses `std` and libc; used by `hub` (what a process has one of), `offload` and `pool`. No greenlets here: a job is a closure, and whoever
 //! gives one sees to it himself that he hears of its end.
 //!
 //! ```text
@@ -20,7 +20,8 @@ mod per_process;
 mod signals;
 mod workers;
 
-pub(crate) use per_process::PerProcess;
+pub(crate) use per_process::{PerProcess, forks, watch_forks};
+pub(crate) use signals::without_signals;
 pub(crate) use workers::{Job, Workers};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,5 @@
 //! A bounded number of threads and the jobs that wait for one.
+#![expect(unsafe_code, reason = "asks which thread this is")]
 
 use super::signals::without_signals;
 use std::collections::VecDeque;
@@ -7,7 +8,7 @@ use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::Duration;
 
 /// What a thread does once.
@@ -42,7 +43,7 @@ struct Shared {
 struct State {
     jobs: VecDeque<Job>,
     most: usize,
-    threads: Vec<ThreadId>,
+    threads: Vec<libc::pthread_t>,
     /// Threads that were made and have not said who they are yet.
     unknown: usize,
     /// Threads that wait and were not called yet.
@@ -98,8 +99,7 @@ impl Workers {
 
     /// Is the current thread one of these?
     pub(crate) fn are_current(&self) -> bool {
-        let state = self.0.lock();
-        !state.threads.is_empty() && state.threads.contains(&thread::current().id())
+        self.0.lock().threads.contains(&this_thread())
     }
 
     #[cfg(test)]
@@ -172,7 +172,7 @@ impl Shared {
 
     /// The life of a thread.
     fn work(&self) {
-        let me = thread::current().id();
+        let me = this_thread();
         let mut state = self.lock();
         state.unknown -= 1;
         state.threads.push(me);
@@ -229,6 +229,12 @@ impl Shared {
     }
 }
 
+/// Also where the thread's locals are gone, which `std::thread::current` needs.
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: always succeeds.
+    unsafe { libc::pthread_self() }
+}
+
 /// A job that panics has told its own people; a payload whose drop panics as well is leaked.
 fn run(job: Job) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(job))
@@ -243,6 +249,7 @@ mod tests {
     use super::*;
     use std::sync::Barrier;
     use std::sync::mpsc::{Sender, channel};
+    use std::thread::ThreadId;
 
     const LONG: Duration = Duration::from_secs(60);
 
