@@ -24,6 +24,7 @@ mod clock;
 mod fd;
 #[cfg(test)]
 mod filter;
+pub(crate) mod planted;
 mod request;
 #[cfg_attr(not(feature = "uring"), allow(dead_code, reason = "some of it is the ring's alone"))]
 mod settings;

@@ -66,13 +66,14 @@ impl Event {
         } {}
     }
 
-    /// Blocks the thread until it is readable, and makes it unreadable.
+    /// Blocks the thread until it is readable, at most so long, and makes it unreadable. Was it?
     #[cfg(feature = "sim")]
-    pub(super) fn wait(&self) {
+    pub(super) fn wait(&self, limit_ms: i32) -> bool {
         let mut poll = libc::pollfd { fd: self.number(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one record, which is alive. A signal ends it early, which whoever waits must allow for.
-        unsafe { libc::poll(&raw mut poll, 1, -1) };
+        let count = unsafe { libc::poll(&raw mut poll, 1, limit_ms) };
         self.clear();
+        count == 1
     }
 
     /// Makes it unreadable, if it was readable.

@@ -7,6 +7,7 @@
 use super::Hub;
 use super::report::WaitsFor;
 use super::wait_list::{WaitList, WaitNode};
+use crate::driver::planted::{self, Bug};
 use crate::driver::{Call, Completion, Entry, Fd, MORE, Pushed, Request, Token};
 use crate::greenlet::Block;
 use std::cell::{Cell, RefCell};
@@ -207,6 +208,9 @@ impl Hub {
     pub(super) fn complete(&self, completion: Completion) {
         match completion.token.tag() {
             Token::OPERATION => {
+                if planted::is(Bug::DropACompletion) && self.rounds.get().is_multiple_of(64) {
+                    return;
+                }
                 // SAFETY: **Kernel holds until completion**: it is still in its frame.
                 let operation = unsafe { &*completion.token.address::<Operation>() };
                 operation.result.set(completion.result);
@@ -258,7 +262,7 @@ impl Hub {
     fn stream_brought(&self, completion: Completion) {
         // SAFETY: a stream stays where it is until it is over.
         let stream = unsafe { &*completion.token.address::<Stream>() };
-        if completion.flags & MORE == 0 {
+        if completion.flags & MORE == 0 && !planted::is(Bug::StaleMultishot) {
             stream.armed.set(false);
         }
         let mut results = stream.results.borrow_mut();

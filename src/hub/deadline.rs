@@ -6,6 +6,7 @@
 
 use super::Hub;
 use super::interrupt::{Elapsed, unmark_if_quiet};
+use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, WeakGreenlet};
 use crate::list::{Timer, prefetch};
 use std::cell::Cell;
@@ -214,6 +215,9 @@ impl Interrupting {
 fn fresh_number(next: &Cell<u64>) -> u64 {
     const AT_ONCE: u64 = 1 << 12;
     static NEXT: AtomicU64 = AtomicU64::new(AT_ONCE);
+    if planted::is(Bug::WrongGeneration) {
+        return 1;
+    }
     let mut number = next.get();
     if number.is_multiple_of(AT_ONCE) {
         number = NEXT.fetch_add(AT_ONCE, Ordering::Relaxed);
@@ -298,7 +302,8 @@ impl Hub {
         if self.wheel.len() == 0 {
             return false;
         }
-        let now = self.now();
+        let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
+        let now = self.now() + early_ns;
         let more = self.wheel.advance(now, ALARMS_AT_ONCE, |timer| {
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };

@@ -15,6 +15,7 @@
 use super::Hub;
 use super::interrupt::Interrupted;
 use crate::driver::Waker;
+use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, GreenletExit, current_block, line};
 use crate::list::Inbox;
 use crate::worker::forks;
@@ -72,7 +73,7 @@ impl Mailbox {
         if self.forks != forks() {
             return Err(letter);
         }
-        if self.inbox.put(letter)? {
+        if self.inbox.put(letter)? && !planted::is(Bug::LostInboxWake) {
             self.waker.wake();
         }
         Ok(())
@@ -272,6 +273,12 @@ impl Hub {
     #[inline]
     pub(super) fn awaits_others(&self) -> bool {
         self.places.waits.get() > 0 || self.mailbox.handles.load(Ordering::Relaxed) > 0
+    }
+
+    /// Is somebody waiting for another thread?
+    #[cfg(feature = "sim")]
+    pub(super) fn waits_for_others(&self) -> bool {
+        self.places.waits.get() > 0
     }
 
     /// The hub wants to wait for the kernel. False if it must not, because there is a letter.

@@ -3,7 +3,7 @@
 use super::Hub;
 use crate::driver::sim::Sim;
 use crate::driver::{Driver, Wait};
-use crate::greenlet::Block;
+use crate::greenlet::{Block, fatal};
 
 impl Hub {
     /// Calls `f` with the world, if it is simulated.
@@ -14,11 +14,11 @@ impl Hub {
         }
     }
 
-    /// Says whether somebody waits for another thread.
+    /// Says whether somebody waits for another thread, and whether one may come unasked.
     #[inline]
     pub(super) fn tell_of_others(&self, driver: &mut Driver) {
         if let Driver::Sim(sim) = driver {
-            sim.set_awaits_others(self.awaits_others());
+            sim.set_others(self.waits_for_others(), self.awaits_others());
         }
     }
 
@@ -29,7 +29,14 @@ impl Hub {
         let Some((is_at_rest, violation)) = sentence else { return };
         match violation {
             Some(text) if in_place.is_none() => self.tell_root(Box::new(text)),
-            _ if is_at_rest && wait == Wait::ForEver => self.report_deadlock(in_place),
+            _ if is_at_rest && wait == Wait::ForEver => {
+                if self.simulated(|sim| sim.is_told_in_vain()).unwrap_or(false) {
+                    fatal(format_args!(
+                        "the world is at rest, and the root greenlet cannot be told"
+                    ));
+                }
+                self.report_deadlock(in_place);
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
 use super::hub_if_any;
+use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, current_block};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::{Cell, RefCell};
@@ -233,7 +234,11 @@ impl WaitList {
     /// Fires the first wait and wakes its greenlet; false if there is none.
     #[inline]
     pub(crate) fn wake_one(&self) -> bool {
-        !self.is_empty() && self.fire_first()
+        let has_fired = !self.is_empty() && self.fire_first();
+        if planted::is(Bug::DoubleWake) {
+            self.fire_first();
+        }
+        has_fired
     }
 
     fn fire_first(&self) -> bool {

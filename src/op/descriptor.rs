@@ -11,6 +11,7 @@ use super::NewFd;
 use super::arrivals::Arrivals;
 use super::turn::Line;
 use crate::driver::Fd;
+use crate::driver::planted::{self, Bug};
 use crate::greenlet::current_block;
 use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
 use std::cell::Cell;
@@ -241,7 +242,11 @@ impl Descriptor {
         self.arrivals.close();
         // From a destructor while the thread unwinds the others cannot leave: what they had begun was
         // told to end, and the kernel keeps the file until it has.
+        let was_used = !self.first.get().is_null();
         while !self.first.get().is_null() && hub().others_can_run() {
+            if planted::is(Bug::CloseBeforeFlush) {
+                break;
+            }
             set_waits_for(current_block(), &"operations on what it closes");
             let node = WaitNode::new();
             // SAFETY: taken out again below; no park unwinds.
@@ -249,6 +254,9 @@ impl Descriptor {
             hub().park();
             // SAFETY: in this list, or fired.
             unsafe { self.closers.remove(&node) };
+        }
+        if planted::is(Bug::LeakADescriptor) && was_used {
+            return Ok(());
         }
         hub().close_fd(self.fd.get())
     }

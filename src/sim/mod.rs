@@ -57,7 +57,8 @@
 //!   Options of multicast are refused.
 //! - When nothing can happen any more, [`Deadlock`](crate::Deadlock) is raised in the root greenlet, also
 //!   where somebody waits for a socket.
-//! - Other threads are real, and so is their time: what waits for them depends on no seed.
+//! - Other threads are real, and so is their time: what waits for them ([`offload`](crate::offload())) depends
+//!   on no seed. Meanwhile the world's clock stands still, for at most 5 s each time.
 
 mod report;
 mod runner;
@@ -123,6 +124,16 @@ pub fn note(text: &str) {
 /// Outside of a simulated world.
 pub fn calm() {
     in_world(|sim| sim.calm());
+}
+
+/// Plants one of the crate's bugs in this process, by its name; none: takes it out again. Says which names
+/// there are.
+#[cfg(planted)]
+#[doc(hidden)]
+pub fn plant(name: &str) -> Vec<&'static str> {
+    use crate::driver::planted::{NAMES, choose};
+    choose(NAMES.iter().find(|(known, _)| *known == name).map(|(_, bug)| *bug));
+    NAMES.iter().map(|(known, _)| *known).collect()
 }
 
 fn in_world<R>(f: impl FnOnce(&mut crate::driver::sim::Sim) -> R) -> R {

@@ -44,6 +44,16 @@ pub(crate) fn play(part: &Part, _: usize, _: bool, ledger: &Ledger) -> Option<Pl
                         });
                     });
                 }
+                5 => {
+                    // Two of one length, of which the outer one comes first.
+                    let _ = timeout(length, || {
+                        sleep(length / 2);
+                        let began = sim::elapsed();
+                        let result = timeout(length, || sleep(length * 2));
+                        let took = sim::elapsed() - began;
+                        ledger.check(took >= length, || format!("{result:?} after {took:?}"));
+                    });
+                }
                 3 => {
                     let limit = Timeout::start(length);
                     takes(&ledger, "a shield", length * 2, || shield(|| sleep(length * 2)));

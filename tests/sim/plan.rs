@@ -33,6 +33,10 @@ pub(crate) enum Part {
     Goods { queue: u8, capacity: usize, makers: Vec<usize>, takers: usize, limit_ms: Option<u64> },
     /// A semaphore, a mutex, a lock with readers, a condition.
     Locks { kind: u8, places: usize, users: usize, turns: usize, hold: u8 },
+    /// A stream that is closed under its reader, and its numbers given to another.
+    Reuse { rounds: usize, yields: u64 },
+    /// Calls on other threads; alone in its plan, because their time is real.
+    Errands { count: u64 },
     /// A pool with more to do than places.
     Crew { size: usize, jobs: usize, kind: u8 },
 }
@@ -60,7 +64,11 @@ impl Plan {
             _ => Faults::all(),
         };
         let count = 1 + random.below(4) as usize;
-        let parts: Vec<Part> = (0..count).map(|_| part(&random)).collect();
+        let mut parts: Vec<Part> = (0..count).map(|_| part(&random)).collect();
+        if random.one_in(32) {
+            parts = vec![Part::Errands { count: 1 + random.below(4) }];
+            return Plan { seed, faults, parts, blows: Vec::new() };
+        }
         let blows = match random.below(2) {
             0 => Vec::new(),
             _ => (0..1 + random.below(4)).map(|_| blow(&random, count)).collect(),
@@ -83,7 +91,7 @@ fn some(random: &Random, most: u64) -> usize {
 }
 
 fn part(random: &Random) -> Part {
-    match random.below(12) {
+    match random.below(13) {
         0..=2 => {
             let size = [8, 200, 5000, 90_000][random.below(4) as usize];
             let chunks = (0..some(random, 6)).map(|_| some(random, size)).collect();
@@ -112,7 +120,7 @@ fn part(random: &Random) -> Part {
         },
         7 => Part::Naps {
             lengths_ms: (0..some(random, 6)).map(|_| nap_ms(random)).collect(),
-            kind: random.below(5) as u8,
+            kind: random.below(6) as u8,
         },
         8 | 9 => Part::Goods {
             queue: random.below(5) as u8,
@@ -128,6 +136,7 @@ fn part(random: &Random) -> Part {
             turns: some(random, 5),
             hold: random.below(3) as u8,
         },
+        11 => Part::Reuse { rounds: some(random, 5), yields: random.below(3) },
         _ => Part::Crew {
             size: some(random, 3),
             jobs: some(random, 12),
@@ -166,6 +175,8 @@ impl Part {
             Part::Post { count, .. } => half_of(count),
             Part::Locks { turns, users, .. } => half_of(turns) || half_of(users),
             Part::Crew { jobs, .. } => half_of(jobs),
+            Part::Reuse { rounds, .. } => half_of(rounds),
+            Part::Errands { .. } => false,
         };
         shortened.then_some(part)
     }

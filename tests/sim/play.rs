@@ -7,7 +7,7 @@
 
 use super::ledger::{Ledger, Played, millis};
 use super::plan::{Blow, Plan};
-use super::{crew, goods, locks, naps, post, serve, talk};
+use super::{crew, errands, goods, locks, naps, post, reuse, serve, talk};
 use greenlet::sim::{self, Report, Sim};
 use greenlet::{Config, JoinHandle, sleep, spawn};
 use std::rc::Rc;
@@ -67,7 +67,9 @@ fn act(plan: &Plan) -> Vec<String> {
             .or_else(|| naps::play(part, number, is_calm, &ledger))
             .or_else(|| goods::play(part, number, is_calm, &ledger))
             .or_else(|| locks::play(part, number, is_calm, &ledger))
-            .or_else(|| crew::play(part, number, is_calm, &ledger));
+            .or_else(|| crew::play(part, number, is_calm, &ledger))
+            .or_else(|| reuse::play(part, number, is_calm, &ledger))
+            .or_else(|| errands::play(part, number, is_calm, &ledger));
         played.extend(one.map(|one| (number, one)));
     }
     let blows: Vec<JoinHandle<()>> =

@@ -147,6 +147,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Everything on standard output.
+    pub(crate) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    /// The signal that it died of.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.status.signal()
+    }
+
     /// It was ended by this signal.
     #[track_caller]
     pub(crate) fn died_of(&self, signal: i32) -> &Outcome {

@@ -44,6 +44,7 @@ mod world;
 pub(crate) use account::Account;
 pub use faults::Faults;
 
+use super::planted::{self, Bug};
 use super::token::Token;
 use super::waker::Event;
 use super::{Call, Completion, Counters, Entry, Fd, MORE, Pushed, Request, Wait, Waker};
@@ -65,6 +66,9 @@ pub(crate) struct WorldSettings {
     pub(crate) faults: Faults,
     pub(crate) keeps_lines: bool,
 }
+
+/// Whoever is told so often that nothing can happen any more does not listen.
+const MOST_RESTS: u32 = 100;
 
 /// The driver of one simulated world.
 pub(crate) struct Sim {
@@ -88,9 +92,13 @@ pub(crate) struct Sim {
     accepts_many: bool,
     /// Nothing will ever happen again by itself.
     is_at_rest: bool,
+    /// How often it came to rest without any operation in between, and how many there were by then.
+    rests: u32,
+    work_at_rest: u64,
     /// What other threads, which are real, end a wait by; and is there anybody who waits for them?
     waker: Arc<Waker>,
     awaits_others: bool,
+    others_may_come: bool,
     /// The program was told of the first rule that was broken.
     has_told: bool,
     counters: Counters,
@@ -125,7 +133,10 @@ impl Sim {
             is_at_rest: false,
             waker: Arc::new(Waker::Event(Event::new().expect("a descriptor for wakes"))),
             awaits_others: false,
+            others_may_come: false,
             has_told: false,
+            rests: 0,
+            work_at_rest: u64::MAX,
             counters: Counters::default(),
             world,
         }
@@ -195,7 +206,9 @@ impl Sim {
     /// Closes a descriptor. What was pushed before is submitted first, for until then it names the number
     /// only.
     pub(super) fn close(&mut self, fd: Fd) -> io::Result<()> {
-        self.submit(usize::MAX);
+        if !planted::is(Bug::CloseBeforeFlush) {
+            self.submit(usize::MAX);
+        }
         self.close_now(fd);
         Ok(())
     }
@@ -272,6 +285,14 @@ impl Sim {
         self.world.now
     }
 
+    /// It came to rest so often, one after the other, that whoever is told of it cannot do anything.
+    pub(crate) fn is_told_in_vain(&mut self) -> bool {
+        let work = self.counters.pushed + self.counters.cancels;
+        self.rests = if work == self.work_at_rest { self.rests + 1 } else { 0 };
+        self.work_at_rest = work;
+        self.rests > MOST_RESTS
+    }
+
     /// Will nothing ever happen again, unless somebody does something?
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_at_rest
@@ -290,9 +311,10 @@ impl Sim {
         &self.waker
     }
 
-    /// Says whether somebody waits for another thread: then the end of all events is no end.
-    pub(crate) fn set_awaits_others(&mut self, awaits: bool) {
-        self.awaits_others = awaits;
+    /// Says whether somebody waits for another thread, and whether one may come unasked: then the end
+    /// of all events is no end.
+    pub(crate) fn set_others(&mut self, awaits: bool, may_come: bool) {
+        (self.awaits_others, self.others_may_come) = (awaits, may_come);
     }
 
     /// The first rule that was broken, said once.

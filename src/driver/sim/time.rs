@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 /// What one look at the world takes.
 const ROUND_NS: u64 = 1_000;
+/// So long, in real time, the clock stands still while somebody waits for another thread.
+const PATIENCE_MS: i32 = 5_000;
 
 /// Something that happens at its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,11 @@ impl Sim {
         if self.world.strikes(Faults::ENTER, Concern::Time) {
             return; // a signal; or the kernel is short of something
         }
+        // Other threads live in real time: they come first, if they come soon.
+        let has_time = self.events.next_due().is_some() || wait != Wait::ForEver;
+        if self.awaits_others && self.listen(if has_time { PATIENCE_MS } else { -1 }) {
+            return;
+        }
         loop {
             let until = if let Wait::Until(moment) = wait { Some(moment) } else { None };
             match (self.events.next_due(), until) {
@@ -87,8 +94,8 @@ impl Sim {
                     self.run_due();
                     return;
                 }
-                _ if self.awaits_others => {
-                    self.waker.event().into_iter().for_each(crate::driver::waker::Event::wait);
+                _ if self.others_may_come => {
+                    self.listen(-1);
                     return;
                 }
                 _ => {
@@ -101,6 +108,11 @@ impl Sim {
                 return;
             }
         }
+    }
+
+    /// Waits for another thread, at most so long. Has one come?
+    fn listen(&self, limit_ms: i32) -> bool {
+        self.waker.event().is_some_and(|event| event.wait(limit_ms))
     }
 
     fn has_posted(&self) -> bool {

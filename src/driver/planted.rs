@@ -1,0 +1,65 @@
+//! Bugs on purpose, to see whether the checker of `tests/sim` finds them. They exist only where the crate
+//! is built with `--cfg planted`, and strike only once one was chosen; otherwise every [`is`] is `false`
+//! at compile time.
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(planted), allow(dead_code, reason = "only asked for"))]
+pub(crate) enum Bug {
+    /// An operation that was cancelled is not waited for.
+    SkipTheWait = 1,
+    /// Now and then a completion is thrown away.
+    DropACompletion,
+    /// All limits have the same number, so that one takes another's end for its own.
+    WrongGeneration,
+    /// A wake that is for one reaches two.
+    DoubleWake,
+    /// Deadlines pass 2 ms before their moment.
+    EarlyTimer,
+    /// Letters from other threads are there, and nobody is told.
+    LostInboxWake,
+    /// A descriptor is closed before what names it was submitted.
+    CloseBeforeFlush,
+    /// A stream that has ended is taken for one that goes on.
+    StaleMultishot,
+    /// What an operation brought in the moment of its limit is forgotten.
+    ForgetTheResult,
+    /// A descriptor is not closed while others wait at it.
+    LeakADescriptor,
+}
+
+/// The bugs and the names by which they are chosen.
+#[cfg(planted)]
+pub(crate) const NAMES: &[(&str, Bug)] = &[
+    ("skip the wait after cancel", Bug::SkipTheWait),
+    ("drop a completion", Bug::DropACompletion),
+    ("wrong generation", Bug::WrongGeneration),
+    ("double wake", Bug::DoubleWake),
+    ("early timer", Bug::EarlyTimer),
+    ("lost inbox wake", Bug::LostInboxWake),
+    ("close before flush", Bug::CloseBeforeFlush),
+    ("stale multishot", Bug::StaleMultishot),
+    ("forget the result", Bug::ForgetTheResult),
+    ("leak a descriptor", Bug::LeakADescriptor),
+];
+
+#[cfg(planted)]
+static CHOSEN: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+/// From now on this bug is there, in the whole process; `None`: none is.
+#[cfg(planted)]
+pub(crate) fn choose(bug: Option<Bug>) {
+    CHOSEN.store(bug.map_or(0, |bug| bug as u8), std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Is this bug there?
+#[inline(always)]
+pub(crate) fn is(bug: Bug) -> bool {
+    #[cfg(planted)]
+    return CHOSEN.load(std::sync::atomic::Ordering::Relaxed) == bug as u8;
+    #[cfg(not(planted))]
+    {
+        let _ = bug;
+        false
+    }
+}
