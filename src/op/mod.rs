@@ -94,6 +94,7 @@ pub(crate) unsafe fn perform(
     let me = current_block();
     hub.raise_pending();
     descriptor.admit(direction)?;
+    let mut end = None; // of the limit, once there was something to wait for
     loop {
         let mut operation = pin!(Operation::new(request, me));
         hub.begin(operation.as_mut());
@@ -101,7 +102,7 @@ pub(crate) unsafe fn perform(
             hub.spend_inline_end();
             None
         } else {
-            wait(hub, me, descriptor, direction, &operation, limit_ns)
+            wait(hub, me, descriptor, direction, &operation, limit_ns, &mut end)
         };
         let result = operation.result();
         if planted::is(Bug::ForgetTheResult)
@@ -117,7 +118,11 @@ pub(crate) unsafe fn perform(
             // Who closes cancels, too; both answers may have come before we could run and see it.
             (libc::ECANCELED, None) => return Err(descriptor::closed()),
             // A signal arrived before anything was transferred; nobody asked us to stop.
-            (libc::EINTR, None) => descriptor.check()?,
+            (libc::EINTR, None) => {
+                // Whoever interrupts us by now finds us ready already: nobody would wake us again.
+                hub.raise_pending();
+                descriptor.check()?;
+            }
             (errno, _) => return Err(error(errno)),
         }
     }
@@ -132,6 +137,7 @@ fn wait(
     direction: Direction,
     operation: &Operation,
     limit_ns: Option<u64>,
+    end: &mut Option<u64>,
 ) -> Option<Cause> {
     let in_flight = InFlight::new(operation, direction);
     // SAFETY: taken out below, before this frame is left; no park unwinds.
@@ -141,9 +147,10 @@ fn wait(
     match limit_ns {
         None => wait_interruptible(hub, me, operation, &in_flight, &mut cause, || false),
         Some(limit_ns) => {
+            let end = *end.get_or_insert_with(|| hub.now().saturating_add(limit_ns));
             let deadline = Deadline::new(me);
             // SAFETY: taken back below; no park unwinds.
-            unsafe { hub.set_deadline(&deadline, hub.now().saturating_add(limit_ns)) };
+            unsafe { hub.set_deadline(&deadline, end) };
             let has_passed = || deadline.has_passed();
             wait_interruptible(hub, me, operation, &in_flight, &mut cause, has_passed);
             hub.take_back(&deadline);

@@ -23,6 +23,7 @@ mod play;
 mod post;
 #[path = "../support/random.rs"]
 mod random;
+mod regressions;
 mod rest;
 mod reuse;
 mod seeds;
