@@ -63,3 +63,16 @@ pub(crate) fn is(bug: Bug) -> bool {
         false
     }
 }
+
+/// Is this bug there, and does it strike this time?
+#[inline(always)]
+pub(crate) fn is_now_and_then(bug: Bug) -> bool {
+    #[cfg(planted)]
+    {
+        static TIMES: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let time = || TIMES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        return is(bug) && time() % 64 == 63;
+    }
+    #[cfg(not(planted))]
+    is(bug)
+}

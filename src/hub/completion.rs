@@ -208,7 +208,7 @@ impl Hub {
     pub(super) fn complete(&self, completion: Completion) {
         match completion.token.tag() {
             Token::OPERATION => {
-                if planted::is(Bug::DropACompletion) && self.rounds.get().is_multiple_of(64) {
+                if planted::is_now_and_then(Bug::DropACompletion) {
                     return;
                 }
                 // SAFETY: **Kernel holds until completion**: it is still in its frame.
