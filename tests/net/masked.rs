@@ -15,6 +15,7 @@ const MASKS: &[&str] = &[
     "multishot_accept",
     "buffer_ring",
     "poll_first",
+    "sync_msg_ring",
     "accept",
     "connect",
     "recv",

@@ -19,7 +19,9 @@ fn on_each(test: fn()) {
         Config::new().hub(HubKind::Poll),
         Config::new().hub(HubKind::Select),
     ];
-    for way in ways {
+    // Where another kind is named there is a reason: memcheck, say, does not know rings.
+    let named = std::env::var("GREENLET_HUB").is_ok_and(|hub| hub != "uring");
+    for way in ways.into_iter().filter(|way| !named || !config_is_of_uring(way)) {
         let run = move || match way.clone().apply() {
             Ok(()) => test(),
             Err(error) => assert!(config_is_of_uring(&way), "{error}"),
@@ -166,6 +168,9 @@ fn a_hub_that_has_ended_is_not_woken() {
 
 #[test]
 fn the_configuration_says_how_a_ring_is_woken() {
+    if std::env::var("GREENLET_HUB").is_ok_and(|hub| hub != "uring") {
+        return;
+    }
     let text = |way: Config| {
         thread::spawn(move || way.apply().map(|()| config().to_string()).unwrap_or_default())
             .join()
