@@ -192,7 +192,10 @@ fn socket_echo_server() {
     assert_eq!(said.iter().filter(|line| accepted.contains(line)).count(), 2, "{said:?}");
     assert_eq!(said.iter().filter(|line| *line == "client connected").count(), 2, "{said:?}");
     let echoed: Vec<&str> = said.iter().filter_map(|line| line.strip_prefix("echoed ")).collect();
-    assert_eq!(echoed, ["a line", "from another", "and one more"]);
+    // Each client's in order. Between an answer and its line the hub may look at the kernel, where the
+    // other client's is by then.
+    let (others, own): (Vec<_>, Vec<_>) = echoed.iter().partition(|line| **line == "from another");
+    assert_eq!((own, others.len()), (vec!["a line", "and one more"], 1));
     assert_eq!((said.len(), said[7].as_str()), (8, "client disconnected"));
 }
 
