@@ -1,7 +1,7 @@
 //! Sockets with the methods of `std::net` and `std::os::unix::net`, whose calls park the greenlet
 //! instead of the thread. Level 6.
 //!
-//! Uses `op` and `time`, and `task` for [`select`]. What std has is here under the same name, with the same arguments and
+//! Uses `op` and `time`, and `task` for [`select()`]. What std has is here under the same name, with the same arguments and
 //! results; code that was written for std's sockets runs when its `use` is changed.
 //!
 //! ```
@@ -26,7 +26,7 @@
 //! | UNIX, by [names](UnixSocketAddr) | [`UnixStream`] | [`UnixListener`], [`UnixIncoming`] | [`UnixDatagram`] |
 //!
 //! Descriptors of somebody else's are waited for by [`readable`] and [`writable`], several of them by
-//! [`select`].
+//! [`select()`].
 //!
 //! ```text
 //!   tcp/  udp  unix/     one type each: names, documentation, addresses
