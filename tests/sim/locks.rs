@@ -33,7 +33,7 @@ impl Drop for Inside<'_> {
 }
 
 impl Room {
-    fn use_it(&self, kind: u8, places: usize, hold: u8, ledger: &Ledger) {
+    fn use_it(&self, kind: u8, places: usize, hold: u8, is_calm: bool, ledger: &Ledger) {
         let stay = || match hold {
             0 => {}
             1 => yield_now(),
@@ -95,7 +95,8 @@ impl Room {
                     ledger.check(self.writers.get() == 1, || {
                         "a condition without its lock".to_owned()
                     });
-                    let fair = !woken || *guard != seen;
+                    // One who is killed when it is notified passes that on, perhaps to a later one.
+                    let fair = !woken || *guard != seen || !is_calm;
                     ledger.check(fair, || "notified without a change".to_owned());
                 }
             }
@@ -103,7 +104,7 @@ impl Room {
     }
 }
 
-pub(crate) fn play(part: &Part, _: usize, _: bool, ledger: &Ledger) -> Option<Played> {
+pub(crate) fn play(part: &Part, _: usize, is_calm: bool, ledger: &Ledger) -> Option<Played> {
     let Part::Locks { kind, places, users, turns, hold } = *part else { return None };
     let room = Rc::new(Room {
         semaphore: Semaphore::new(places),
@@ -118,7 +119,7 @@ pub(crate) fn play(part: &Part, _: usize, _: bool, ledger: &Ledger) -> Option<Pl
             let (room, ledger) = (room.clone(), ledger.clone());
             task(move || {
                 for _ in 0..turns {
-                    room.use_it(kind, places, hold, &ledger);
+                    room.use_it(kind, places, hold, is_calm, &ledger);
                     ledger.step();
                 }
             })

@@ -2,12 +2,13 @@
 //!
 //! The checker: `plan` makes a random program out of a seed, `play` runs it and says what was wrong, with
 //! the parts in `talk`, `serve`, `post`, `naps`, `goods`, `locks`, `crew`, `reuse` and `errands`. `seeds` runs many of
-//! them, those first that have failed before, and makes what fails smaller.
+//! them, those first that have failed before, and makes what fails smaller. `drift` compares with real hubs.
 
 #![cfg_attr(planted, expect(unsafe_code, reason = "a child without a core file"))]
 
 mod checker;
 mod crew;
+mod drift;
 mod errands;
 mod goods;
 #[cfg(planted)]
