@@ -171,8 +171,11 @@ pub(crate) struct RemoteWaker {
 impl RemoteWaker {
     /// Makes the greenlet ready, if that wait is not over. Returns at once.
     pub(crate) fn wake(&self) {
-        // Where the hub has ended, nobody waits.
-        let _ = self.mailbox.send(Letter::Wake(self.key));
+        match super::hub_if_any() {
+            Some(hub) if hub.reads(&self.mailbox) => hub.wake_key(self.key),
+            // Where the hub has ended, nobody waits.
+            _ => drop(self.mailbox.send(Letter::Wake(self.key))),
+        }
     }
 }
 
@@ -293,17 +296,19 @@ impl Hub {
         self.mailbox.inbox.get_up();
     }
 
+    fn wake_key(&self, key: Key) {
+        // SAFETY: null, or a greenlet that is inside `wait_for_remote`.
+        if let Some(block) = unsafe { self.places.find(key).as_ref() } {
+            self.wake(block);
+        }
+    }
+
     /// Does what other threads have asked for.
     #[inline]
     pub(super) fn open_mail(&self) {
         for letter in self.mailbox.inbox.take() {
             match letter {
-                Letter::Wake(key) => {
-                    // SAFETY: null, or a greenlet that is inside `wait_for_remote`.
-                    if let Some(block) = unsafe { self.places.find(key).as_ref() } {
-                        self.wake(block);
-                    }
-                }
+                Letter::Wake(key) => self.wake_key(key),
                 Letter::Kill(key) => {
                     // SAFETY: null, or a greenlet that has not moved out.
                     if let Some(block) = unsafe { self.places.find(key).as_ref() } {

@@ -3,11 +3,14 @@
 #![cfg(feature = "hub")]
 #![allow(unsafe_code, reason = "asks the kernel")]
 
+#[path = "../support/counting.rs"]
+mod counting;
 #[path = "../support/in_child.rs"]
 mod in_child;
 #[path = "../support/random.rs"]
 mod random;
 
+mod allocations;
 mod channel;
 mod event;
 mod spawning;
