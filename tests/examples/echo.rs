@@ -18,7 +18,15 @@ fn echo_sends_back_what_it_gets_and_ends_with_the_client() {
 
 #[test]
 fn echo_of_a_megabyte_comes_back_whole() {
-    let server = Server::start("echo", &[]);
+    whole_megabyte(&Server::start("echo", &[]));
+}
+
+#[test]
+fn echo_of_pooled_bytes_comes_back_whole() {
+    whole_megabyte(&Server::start("echo", &["pooled"]));
+}
+
+fn whole_megabyte(server: &Server) {
     let client = connect(server.address);
     let bytes: Vec<u8> = (0..1_u32 << 20).map(|number| (number % 251) as u8).collect();
     let sending = thread::spawn({

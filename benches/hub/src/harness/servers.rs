@@ -18,6 +18,8 @@ pub enum Role {
     Peer,
     OursUring,
     OursEpoll,
+    /// On io_uring, with receive buffers from the pool.
+    OursPooled,
 }
 
 /// One server of the comparison.
@@ -34,6 +36,8 @@ enum Program {
     Examples {
         folder: PathBuf,
         hub: &'static str,
+        /// After the address.
+        word: Option<&'static str>,
     },
     Go(PathBuf),
     Python(PathBuf),
@@ -56,13 +60,18 @@ const BINARIES: [(&str, Role, &str); 9] = [
 pub const TOKIO: &str = "tokio, current";
 pub const MAY: &str = "may";
 
-const OURS: [(&str, Role, &str); 2] =
-    [("greenlet, uring", Role::OursUring, "uring"), ("greenlet, epoll", Role::OursEpoll, "epoll")];
+const OURS: [(&str, Role, &str, Option<&str>); 3] = [
+    ("greenlet, uring", Role::OursUring, "uring", None),
+    ("greenlet, epoll", Role::OursEpoll, "epoll", None),
+    ("greenlet, pooled", Role::OursPooled, "uring", Some("pooled")),
+];
 
 impl Candidate {
     /// Whether it can serve so; without it the row is left out.
     pub fn serves(&self, mode: Mode) -> bool {
         match &self.program {
+            // Only echo receives into the pool.
+            Program::Examples { word: Some(_), .. } if mode == Mode::Http => false,
             Program::Examples { folder, .. } => folder.join(example(mode)).exists(),
             _ => true,
         }
@@ -73,9 +82,9 @@ impl Candidate {
         let word = if mode == Mode::Http { "http" } else { "echo" };
         let mut command = match &self.program {
             Program::Binary(path) | Program::Go(path) => Command::new(path),
-            Program::Examples { folder, hub } => {
+            Program::Examples { folder, hub, word } => {
                 let mut command = Command::new(folder.join(example(mode)));
-                command.arg(address.to_string()).env("GREENLET_HUB", hub);
+                command.arg(address.to_string()).args(word).env("GREENLET_HUB", hub);
                 return command;
             }
             Program::Python(python) => {
@@ -131,14 +140,14 @@ pub fn find(binaries: &Path, examples: &Path, wanted: impl Fn(&str) -> bool) -> 
             _ => Err("no gevent (scripts/bench-venv.sh installs it)".into()),
         }
     });
-    for (name, role, hub) in OURS {
+    for (name, role, hub, word) in OURS {
         let some = [Mode::Echo, Mode::Http].map(|mode| examples.join(example(mode)).exists());
         let program = match some {
             [false, false] => Err(
                 "no example echo or httpd: cargo build --release --example echo --example httpd"
                     .into(),
             ),
-            _ => Ok(Program::Examples { folder: examples.to_owned(), hub }),
+            _ => Ok(Program::Examples { folder: examples.to_owned(), hub, word }),
         };
         found.note(name, role, &wanted, || program);
     }

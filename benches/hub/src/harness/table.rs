@@ -24,7 +24,7 @@ impl<T> Row<T> {
     }
 
     fn is_ours(&self) -> bool {
-        [Role::OursUring, Role::OursEpoll].contains(&self.role)
+        [Role::OursUring, Role::OursEpoll, Role::OursPooled].contains(&self.role)
     }
 }
 
@@ -120,7 +120,7 @@ pub fn of_loads(rows: &[Row<Vec<Report>>], floor_bar: Option<f64>) -> String {
 /// Bytes per idle connection.
 pub fn of_idle(rows: &[Row<Idle>]) -> String {
     const MIB: f64 = 1024.0 * 1024.0;
-    const LIMIT: f64 = 8.5 * 1024.0;
+    let limit = |role| if role == Role::OursPooled { 5.0 * 1024.0 } else { 8.5 * 1024.0 };
     let each = |role| of_role(rows, role).map(|row| row.value.bytes_each());
     let uring = each(Role::OursUring);
     let heads_of =
@@ -141,7 +141,7 @@ pub fn of_idle(rows: &[Row<Idle>]) -> String {
     }
     let mut text = columns(&lines);
     for row in rows.iter().filter(|row| row.is_ours()) {
-        text += &holds(row.name, row.value.bytes_each(), LIMIT);
+        text += &holds(row.name, row.value.bytes_each(), limit(row.role));
     }
     if let Some(row) = rows.first() {
         text += &format!("  {} connections\n", row.value.connections);
