@@ -234,21 +234,15 @@ impl Hub {
         self.driver.borrow().now()
     }
 
-    /// The moment that lies `after` from now.
+    /// The moment that lies `after` from now. Where `after` is long it may be later by a hundredth, which
+    /// saves most of the price of a look at the clock. Of two of the same length, the one that was asked for
+    /// first is not the later.
     #[inline]
     pub(crate) fn moment(&self, after: Duration) -> u64 {
         let ns = after.as_secs().saturating_mul(1_000_000_000);
-        self.now().saturating_add(ns.saturating_add(u64::from(after.subsec_nanos())))
-    }
-
-    /// As [`moment`](Hub::moment), for a limit: where `after` is long, it may be later by a hundredth,
-    /// which saves most of the price of a look at the clock.
-    #[inline]
-    pub(crate) fn moment_of_limit(&self, after: Duration) -> u64 {
-        let ns = after.as_secs().saturating_mul(1_000_000_000);
         let ns = ns.saturating_add(u64::from(after.subsec_nanos()));
-        let now = match ns >= self.coarse_limits_from_ns {
-            true => self.driver.borrow().soon(self.coarse_limits_from_ns / 100),
+        let now = match ns >= self.coarse_from_ns {
+            true => self.driver.borrow().soon(self.coarse_from_ns / 100),
             false => self.now(),
         };
         now.saturating_add(ns)
@@ -286,7 +280,7 @@ impl Hub {
             return Interrupting::ring(self, &this.alarm);
         }
         // SAFETY: forwarded.
-        unsafe { self.wheel.insert(&this.alarm.timer, self.moment_of_limit(this.limit)) };
+        unsafe { self.wheel.insert(&this.alarm.timer, self.moment(this.limit)) };
     }
 
     /// It will not be raised any more, whether its moment has come or not.

@@ -157,7 +157,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         next_number: Cell::new(0),
         forks: forks(),
         wheel: Wheel::new(driver.now()),
-        coarse_limits_from_ns: driver.slack_ns().saturating_mul(100),
+        coarse_from_ns: driver.slack_ns().saturating_mul(100),
         alarms_gathered_until: Cell::new(0),
         mailbox: Mailbox::new(driver.waker()),
         places: Places::new(),

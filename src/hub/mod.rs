@@ -107,8 +107,8 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
-    /// Limits of this length and above are measured from the clock's last tick.
-    coarse_limits_from_ns: u64,
+    /// Waits of this length and above are measured from the clock's last tick.
+    coarse_from_ns: u64,
     /// No wait ends for a deadline before this moment.
     alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 /// Suspends the current greenlet for at least `duration`; others run meanwhile.
 ///
-/// Nothing is rounded but what the kernel's clock and the hub's other work add. `Duration::ZERO` is
-/// [`yield_now`]; `Duration::MAX` sleeps until it is interrupted. Works in any greenlet, that of
-/// `main` included.
+/// Nothing is rounded but what the kernel's clock and the hub's other work add; from a hundred of the
+/// kernel's ticks on (0.1 to 1 s) it may be a hundredth more. It is never less. `Duration::ZERO` is
+/// [`yield_now`]; `Duration::MAX` sleeps until it is interrupted. Works in any greenlet, that of `main`
+/// included.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -22,7 +23,8 @@ use std::time::Duration;
 /// When the environment asks for a hub that cannot be made.
 ///
 /// # Cancellation
-/// A kill, throw or time limit ends the sleep at once and is raised here.
+/// A kill, throw or time limit ends the sleep at once and is raised here, also when both are found to be
+/// due at the same time.
 pub fn sleep(duration: Duration) {
     if duration.is_zero() {
         return yield_now();
@@ -33,7 +35,7 @@ pub fn sleep(duration: Duration) {
     set_waits_for(me, &"a sleep");
     // SAFETY: taken back below; no park unwinds.
     unsafe { hub.set_deadline(&deadline, hub.moment(duration)) };
-    let slept = hub.wait_until(|| deadline.has_passed());
+    let slept = hub.wait_until(|| deadline.has_passed() && hub.interrupted(me).is_none());
     hub.take_back(&deadline);
     if let Err(interrupted) = slept {
         interrupted.raise();

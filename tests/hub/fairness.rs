@@ -27,22 +27,24 @@ impl Turns {
     }
 }
 
-/// The most turns that others have when a sleeper should run, beside tasks that never let the ready
-/// list become empty.
+/// How many turns others have when a sleeper should run, beside tasks that never let the ready list
+/// become empty. Mostly: once in a while the thread is set aside between the look at the clock here and
+/// that in `sleep`, and turns are counted that were not too late.
 fn lateness(busy: impl Fn(&Turns)) -> usize {
     let turns = Turns::default();
     busy(&turns);
-    let mut worst = 0;
-    for _ in 0..10 {
+    let mut late = [0; 11];
+    for late in &mut late {
         turns.late.set(0);
         turns.over_at.set(Some(Instant::now() + ms(2)));
         sleep(ms(2));
-        worst = worst.max(turns.late.get());
+        *late = turns.late.get();
         turns.over_at.set(None);
     }
     turns.stop.set(true);
     idle();
-    worst
+    late.sort_unstable();
+    late[late.len() / 2]
 }
 
 /// The most greenlets that run in a round, by default.

@@ -254,3 +254,22 @@ fn a_limit_is_noticed_once_control_is_back() {
     let raw = Greenlet::new(|()| timeout(SHORT, || sleep(LONG)).is_err());
     assert_eq!(timeout(LONG, || raw.switch::<(), bool>(())), Ok(true));
 }
+
+/// As in a program whose limit is as long as what it limits: the limit began first.
+#[test]
+fn a_limit_is_not_later_than_a_sleep_of_its_length() {
+    for length in [SHORT, Duration::from_millis(1_100)] {
+        let tries: Vec<_> = (0..40)
+            .map(|_| {
+                sleep(Duration::from_micros(300)); // at all places between two ticks of the clock
+                let around = spawn(move || timeout(length, || sleep(length)).is_err());
+                let beside =
+                    spawn(move || timeout(length, || spawn(move || sleep(length)).join()).is_err());
+                [around, beside]
+            })
+            .collect();
+        for tried in tries.into_iter().flatten() {
+            assert!(tried.join().unwrap(), "the limit of {length:?} came after the sleep");
+        }
+    }
+}
