@@ -9,5 +9,5 @@ mod echo;
 mod httpd;
 mod port_forwarder;
 mod program;
-mod seeds;
+mod seed_programs;
 mod server;
