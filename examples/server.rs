@@ -42,6 +42,7 @@ fn main() -> io::Result<()> {
     server.start()?;
 
     expected.wait();
+    server.close();
     println!("that was number {most}: no more");
     let killed = server.stop(grace);
     println!("stopped; killed: {killed}");
