@@ -74,7 +74,11 @@ pub(crate) fn listening(address: &RawAddress, options: ListenOptions) -> io::Res
         }
         if let Some(cpu) = options.incoming_cpu {
             let cpu = i32::try_from(cpu).unwrap_or(i32::MAX);
-            set_option(&descriptor, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu)?;
+            match set_option(&descriptor, libc::SOL_SOCKET, libc::SO_INCOMING_CPU, cpu) {
+                // It only makes things faster, and is not known everywhere (not to emulators).
+                Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {}
+                set => set?,
+            }
         }
     }
     if let Some(wanted) = options.backlog {

@@ -48,8 +48,8 @@ impl TcpListenerBuilder {
     /// Of those that share an address, this one takes what comes in on that processor
     /// (`SO_INCOMING_CPU`), so that a connection stays where its packets are handled. Default: any.
     ///
-    /// On loopback two hubs at one port serve twice as much as one so, and by the hash hardly more than
-    /// one: a connection handled on two processors costs both.
+    /// Otherwise they are chosen by a hash of the addresses, and a connection may be handled on two
+    /// processors, which costs both. Where the option is unknown this does nothing.
     ///
     /// Source: socket(7); among those that share a port since Linux 6.2.
     pub fn incoming_cpu(mut self, cpu: usize) -> TcpListenerBuilder {
