@@ -240,7 +240,12 @@ impl Hub {
     #[inline]
     pub(crate) fn moment(&self, after: Duration) -> u64 {
         let ns = after.as_secs().saturating_mul(1_000_000_000);
-        let ns = ns.saturating_add(u64::from(after.subsec_nanos()));
+        self.moment_ns(ns.saturating_add(u64::from(after.subsec_nanos())))
+    }
+
+    /// As [`moment`](Hub::moment), of so many nanoseconds.
+    #[inline]
+    pub(crate) fn moment_ns(&self, ns: u64) -> u64 {
         let now = match ns >= self.coarse_from_ns {
             true => self.driver.borrow().soon(self.coarse_from_ns / 100),
             false => self.now(),

@@ -147,7 +147,7 @@ fn wait(
     match limit_ns {
         None => wait_interruptible(hub, me, operation, &in_flight, &mut cause, || false),
         Some(limit_ns) => {
-            let end = *end.get_or_insert_with(|| hub.now().saturating_add(limit_ns));
+            let end = *end.get_or_insert_with(|| hub.moment_ns(limit_ns));
             let deadline = Deadline::new(me);
             // SAFETY: taken back below; no park unwinds.
             unsafe { hub.set_deadline(&deadline, end) };
