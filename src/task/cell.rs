@@ -6,6 +6,7 @@
 //! | `block` | spawn; null from the end on |
 //! | `phase`, `ended` | the task |
 //! | `result` | the task, once, before `phase` is `Finished`; whoever takes it out |
+//! | `is_disowned` | the handle, at its end: from then on the result is the task's to drop |
 //! | `waiters`, `links` | whoever waits; emptied at the end |
 #![expect(unsafe_code, reason = "counted memory of its own, results moved in and out")]
 
@@ -48,6 +49,8 @@ pub(super) struct Head {
     pub(super) ended: Cell<Ended>,
     /// Nobody has moved the result out yet.
     pub(super) holds_result: Cell<bool>,
+    /// Nobody will take the result.
+    is_disowned: Cell<bool>,
     block: Cell<*const Block>,
     id: Cell<u64>,
     pub(super) waiters: WaitList,
@@ -80,6 +83,7 @@ impl<T> TaskCell<T> {
             phase: Cell::new(Phase::Waiting),
             ended: Cell::new(Ended::NotYet),
             holds_result: Cell::new(false),
+            is_disowned: Cell::new(false),
             block: Cell::new(null()),
             id: Cell::new(0),
             waiters: WaitList::new(),
@@ -126,6 +130,26 @@ impl<T> TaskCell<T> {
             .replace(false)
             .then(|| unsafe { (*self.whole.as_ref().result.get()).assume_init_read() })?;
         Some(result.map_err(|payload| self.head().error(payload)))
+    }
+
+    /// Nobody will take the result: it is dropped here, or by the task if that has not ended.
+    ///
+    /// It does not wait for the last reference: it may borrow from what those outlive.
+    #[inline]
+    pub(super) fn disown(&self) {
+        self.head().is_disowned.set(true);
+        self.drop_disowned();
+    }
+
+    /// Drops the result, if there is one and nobody will take it.
+    #[inline]
+    pub(super) fn drop_disowned(&self) {
+        let head = self.head();
+        if head.is_disowned.get() && head.holds_result.replace(false) {
+            // SAFETY: stored, and not moved out.
+            let result = unsafe { (*self.whole.as_ref().result.get()).assume_init_read() };
+            head.drop_unseen(result.map(drop_value));
+        }
     }
 
     /// How the task ended, if it has and nobody has moved that out.

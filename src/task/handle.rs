@@ -240,6 +240,13 @@ impl Head {
     }
 }
 
+impl<T> Drop for JoinHandle<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cell.disown();
+    }
+}
+
 /// Ready when the task has ended.
 impl<T> Waitable for JoinHandle<T> {
     fn is_ready(&self) -> bool {

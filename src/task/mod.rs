@@ -14,7 +14,8 @@
 //! another.
 //!
 //! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
-//!   it moves it out. What nobody took is dropped with the last reference.
+//!   it moves it out. What nobody took is dropped with the handle, or by the task if the handle goes first;
+//!   never with a [`TaskRef`], which may outlive what the result borrows.
 //! - A panic ends in the cell, never in the hub. If nobody takes it, it is reported.
 
 mod builder;

@@ -6,7 +6,8 @@
 //! Why that holds, whatever safe code does:
 //! - A task is counted (`live`) from before its first turn until the very end of its life, when its
 //!   closure, its frames and the result, if that is dropped by it, are gone. Handles are not counted: a
-//!   forgotten one leaks its result and changes nothing.
+//!   forgotten one leaks its result and changes nothing. References without the result's type
+//!   ([`TaskRef`](super::TaskRef)), which may outlive the scope, do not keep it.
 //! - The frame of `scope` cannot be skipped: a panic, kill, throw or time limit in `f` is caught, one
 //!   that arrives later is raised when the children are gone, and what waits in between (`Hub::park`)
 //!   does not unwind. Should anything unwind all the same, the process ends.

@@ -232,6 +232,7 @@ pub(super) fn run<T>(
     if !head.links.borrow().is_empty() {
         call_links(head);
     }
+    cell.drop_disowned();
     drop(cell);
     me.seat.task.set(std::ptr::null());
     vacate(me, drop_noted);

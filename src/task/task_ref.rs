@@ -9,7 +9,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-/// A task, to those who watch over it and do not want its result; made by
+/// A task, to those who watch over it and do not want its result, which it does not keep; made by
 /// [`JoinHandle::task`](crate::JoinHandle::task). Cheap to clone.
 ///
 /// ```

@@ -47,6 +47,35 @@ fn children_return_what_they_borrow() {
 }
 
 #[test]
+fn a_reference_that_outlives_the_scope_does_not_hold_what_a_child_returned() {
+    struct Loud<'a>(&'a Trace, &'static str);
+    impl Drop for Loud<'_> {
+        fn drop(&mut self) {
+            self.0.add(self.1);
+        }
+    }
+    let stolen = {
+        let trace = Trace::default();
+        let stolen = scope(|s| {
+            let ended = s.spawn(|| Loud(&trace, "dropped with its handle"));
+            let goes_on = s.spawn(|| {
+                yield_now();
+                yield_now();
+                Loud(&trace, "dropped by its task")
+            });
+            ended.wait();
+            let tasks = [ended.task(), goes_on.task()];
+            drop((ended, goes_on));
+            trace.add("both handles are gone");
+            tasks
+        });
+        trace.is(&["dropped with its handle", "both handles are gone", "dropped by its task"]);
+        stolen
+    };
+    assert!(stolen.iter().all(|task| task.is_finished()));
+}
+
+#[test]
 fn children_spawn_children() {
     let count = Cell::new(0);
     scope(|s| {
