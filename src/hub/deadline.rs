@@ -6,6 +6,7 @@
 
 use super::Hub;
 use super::interrupt::{Elapsed, unmark_if_quiet};
+use super::life::hub_before_fork;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, WeakGreenlet};
 use crate::list::{Timer, prefetch};
@@ -184,6 +185,15 @@ impl Interrupting {
             place = this.next.get();
         }
         None
+    }
+
+    /// It will not be raised any more, whether its moment has come or not. Also where the hub is gone, or
+    /// is the parent's: it may be dropped there all the same.
+    pub(crate) fn take_back(&self) {
+        match hub_before_fork() {
+            Some(hub) => hub.take_back_interrupting(self),
+            None => self.unqueue(), // a wheel that has ended has unlinked all
+        }
     }
 
     /// Takes it out of the list of those that are to be raised.

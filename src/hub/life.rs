@@ -48,6 +48,12 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())
 }
 
+/// This thread's hub, also in the child of a fork, where it is of no use but to take something out of.
+pub(super) fn hub_before_fork<'a>() -> Option<&'a Hub> {
+    // SAFETY: as in `hub`.
+    unsafe { scheduler().cast::<Hub>().as_ref() }
+}
+
 /// How many hubs there have been.
 static HUBS: AtomicU64 = AtomicU64::new(0);
 
@@ -71,12 +77,13 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 /// nobody is unwound, and nobody runs twice. If the root greenlet is among them, because a task has
 /// forked, the child must end by `exit` in that task.
 ///
-/// Greenlets that wait for a switch, and the one that runs, go on as before.
+/// Greenlets that wait for a switch, and the one that runs, go on as before, but without the time
+/// limits that were set before the fork: these do not pass any more.
 #[doc(alias = "gevent.reinit")]
 pub fn reinit() {
+    let address = scheduler().cast::<Hub>().cast_mut();
     // SAFETY: null or a hub, as in `hub`.
-    let Some(old) = (unsafe { scheduler().cast::<Hub>().as_ref() }) else { return };
-    if old.forks == forks() {
+    if unsafe { address.as_ref() }.is_none_or(|old| old.forks == forks()) {
         return;
     }
     // Marked as ready, and in no list of the new hub: no wake reaches them.
@@ -89,6 +96,9 @@ pub fn reinit() {
     block_of(&root()).into_iter().for_each(freeze);
     // SAFETY: leaked, because frames of its time may still refer to it.
     unsafe { set_scheduler(null()) };
+    // Time limits of whoever goes on lie in the old wheel; the new one must not be asked to take them out.
+    // SAFETY: who is frozen never looks at it again, and nobody else has the address. It unlinks all.
+    unsafe { (&raw mut (*address).wheel).drop_in_place() };
 }
 
 /// Makes this thread's hub.

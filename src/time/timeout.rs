@@ -120,7 +120,7 @@ impl Timeout {
     #[doc(alias = "close")]
     pub fn cancel(&self) {
         if self.is_pending() {
-            hub().take_back_interrupting(&self.interrupting);
+            self.interrupting.take_back();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::in_child::{in_child, tell, this_test};
 use crate::ms;
-use greenlet::{Greenlet, reinit, sleep, spawn, spawn_detached};
+use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
 use std::panic::catch_unwind;
 use std::time::Duration;
 
@@ -96,6 +96,26 @@ fn a_fork_in_a_task() {
             })
         });
         assert_eq!(task.join().unwrap(), 8);
+    });
+    outcome.exited_with(0);
+}
+
+#[test]
+fn time_limits_of_the_parent_are_none_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let limits = [1, 10, 60_000].map(|limit| Timeout::start(ms(limit)));
+        let first = Timeout::start(ms(5));
+        let code = forked(|| {
+            drop(first); // needs no hub
+            reinit();
+            assert!(limits.iter().all(|limit| !limit.is_pending()));
+            let sleeper = spawn(|| sleep(ms(20)));
+            sleep(ms(2));
+            drop(limits); // takes nothing out of the new hub's wheel
+            sleeper.join().unwrap();
+            9
+        });
+        assert_eq!(code, 9);
     });
     outcome.exited_with(0);
 }
