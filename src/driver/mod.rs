@@ -285,6 +285,14 @@ impl Driver {
         each!(self, driver => driver.hush())
     }
 
+    /// When an `enter` is due for something of which [`pollable`](Driver::pollable) does not tell.
+    pub(crate) fn tries_again_at(&self) -> Option<u64> {
+        match self {
+            Driver::Readiness(readiness) => readiness.tries_again_at(),
+            _ => None,
+        }
+    }
+
     /// Is an `AcceptMany` more than one accept here?
     pub(crate) fn accepts_many(&self) -> bool {
         match self {

@@ -59,7 +59,8 @@ pub fn next_turn() -> Option<Duration> {
         return Some(Duration::ZERO);
     }
     hub.pulse.set_sleeps(true); // until its next turn
-    let deadline = hub.wheel.next_deadline()?;
+    let again = hub.driver.borrow().tries_again_at();
+    let deadline = hub.wheel.next_deadline().into_iter().chain(again).min()?;
     Some(Duration::from_nanos(deadline.saturating_sub(hub.now())))
 }
 

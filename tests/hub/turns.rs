@@ -142,6 +142,37 @@ fn the_descriptor_tells_of_sockets_moments_and_other_threads() {
     });
 }
 
+/// A UNIX socket connects when the listener's queue has room: on epoll no event tells of that.
+#[test]
+fn what_no_event_tells_of_is_asked_about_in_time() {
+    on_each(|| {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+        let name =
+            format!("greenlet-turn-{}-{:?}", std::process::id(), std::thread::current().id());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        // SAFETY: the listener's own descriptor. Its queue holds one from now on.
+        assert_eq!(unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) }, 0);
+        let _first = UnixStream::connect_addr(&address).unwrap();
+        let connecting = spawn(move || {
+            let address = greenlet::net::UnixSocketAddr::from(address);
+            greenlet::net::UnixStream::connect_addr(&address).map(drop)
+        });
+        let fd = turn_fd().unwrap();
+        for _ in 0..3 {
+            turn(Duration::ZERO);
+        }
+        assert!(!connecting.is_finished());
+        drop(listener.accept().unwrap());
+        while !connecting.is_finished() {
+            wait_outside(fd);
+            turn(Duration::ZERO);
+        }
+        connecting.join().unwrap().unwrap();
+    });
+}
+
 #[test]
 fn another_thread_makes_the_descriptor_readable() {
     on_each(|| {

@@ -256,6 +256,10 @@ impl Readiness {
         !self.done.is_empty()
     }
 
+    pub(super) fn tries_again_at(&self) -> Option<u64> {
+        (!self.again.is_empty()).then_some(self.again_at_ns)
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.counters
     }
