@@ -67,8 +67,9 @@ pub fn next_turn() -> Option<Duration> {
 /// A descriptor that is readable when the hub wants a [`turn`]; poll(2), epoll(7). It belongs to the hub
 /// and is closed with it, at the end of the thread.
 ///
-/// On io_uring with Linux 6.10 and later it may miss that an eventfd(2) has become readable for which a
-/// greenlet waits: the kernel puts such signals off, and since then only once. Nothing else is missed.
+/// On io_uring with Linux 6.11 and later it may miss that an eventfd(2) has become readable for which a
+/// greenlet waits: the kernel puts such signals off, and since then does so only once. Nothing else is known
+/// to be missed. Source: Linux, commit 60b6c075e8eb, which no longer clears the mark of a signal put off.
 ///
 /// # Errors
 /// `Unsupported` where the hub has none: on poll, on select, and in a simulated world. Those of

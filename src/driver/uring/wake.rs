@@ -105,7 +105,7 @@ pub(super) struct Turns {
     /// too, but under `DEFER_TASKRUN` work that comes wakes nobody there (6.18).
     event: Event,
     /// Of that event and the waker's: an event that the ring polls does not always signal another (the
-    /// kernel puts that off, and since 6.10 only once; io_uring/eventfd.c, `ops`).
+    /// kernel puts that off, and since 6.11 only once; io_uring/eventfd.c, `ops`).
     both: OwnedFd,
 }
 
