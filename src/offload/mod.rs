@@ -36,7 +36,8 @@ use std::sync::Arc;
 /// not wait for them.
 ///
 /// On such a thread, `offload` calls `f` in place. Greenlets that `f` makes there end with it, as in
-/// [`run`](crate::run). Signals are not delivered to these threads.
+/// [`run`](crate::run). Signals are not delivered to these threads, but for `SIGURG` if
+/// the program does not block it: by that a [`monitor`](crate::monitor) asks.
 ///
 /// eventlet's `tpool.Proxy` has no counterpart: an object whose methods block is moved into `f`, and
 /// comes back with the result.

@@ -76,6 +76,51 @@ fn a_hub_that_waits_for_its_turn_is_idle() {
     outcome.exited_with(0);
 }
 
+/// To block is what it is for, also when its thread has a hub.
+#[test]
+fn a_job_on_a_worker_thread_is_not_stuck() {
+    let outcome = in_child(this_test!(), || {
+        let heard = watch(LIMIT);
+        let (begins, has_begun) = channel();
+        let (end, ended) = channel::<()>();
+        let job = spawn(move || {
+            greenlet::offload(move || {
+                sleep(ms(1));
+                begins.send(()).unwrap();
+                assert!(ended.recv().is_err());
+            })
+        });
+        greenlet::yield_now();
+        has_begun.recv().unwrap();
+        somebody_waits();
+        let more = reports_until_this_thread_s(&heard);
+        drop(end);
+        job.join().unwrap();
+        assert!(more.is_empty(), "{more:?}");
+    });
+    outcome.exited_with(0);
+}
+
+/// What a report owns may itself start and stop monitors when it is dropped.
+#[test]
+fn the_end_of_a_report_may_use_the_monitor() {
+    struct Stops;
+    impl Drop for Stops {
+        fn drop(&mut self) {
+            stop();
+        }
+    }
+    let outcome = in_child(this_test!(), || {
+        for _ in 0..2 {
+            let owned = Stops;
+            let report = move |_: &Stall| _ = &owned;
+            greenlet::monitor::Monitor::new().limit(LONG).on_stall(report).start().unwrap();
+        }
+        stop();
+    });
+    outcome.exited_with(0);
+}
+
 #[test]
 fn a_root_greenlet_that_nobody_waits_for_may_take_its_time() {
     let outcome = in_child(this_test!(), || {

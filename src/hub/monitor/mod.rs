@@ -42,7 +42,8 @@
 //!
 //! A thread that the machine is too busy to run looks the same as one that is stuck: what the monitor sees
 //! is a greenlet that ran at two moments and never waited in between. A root greenlet is not reported while
-//! there is nobody else to run.
+//! there is nobody else to run; but a thread that blocks `SIGURG` does not say who runs there, and is
+//! reported in any case.
 //!
 //! The walk needs the unwind tables that Rust and C compilers make by default. It ends early where there are
 //! none (code made at run time, some assembly), and the report has no calls at all where a thread is in the

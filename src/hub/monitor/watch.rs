@@ -65,8 +65,9 @@ impl Monitor {
     /// The system gives no thread.
     pub fn start(self) -> io::Result<()> {
         let shared = shared();
+        let _former; // dropped when the lock is released: with it goes what its report owns
         let mut state = shared.lock();
-        state.settings = Some(self);
+        _former = state.settings.replace(self);
         if !state.has_thread {
             let builder = thread::Builder::new().name("greenlet-monitor".into());
             without_signals(|| builder.spawn(watch))?;
@@ -96,8 +97,9 @@ pub fn start(limit: Duration) -> io::Result<()> {
 /// Nobody watches any more. Returns at once; a report that is under way is made.
 pub fn stop() {
     if let Some(shared) = SHARED.get_if_made() {
-        shared.lock().settings = None;
+        let former = shared.lock().settings.take();
         shared.changed.notify_all();
+        drop(former); // no lock is held while the report's own is dropped
     }
 }
 
@@ -168,6 +170,7 @@ fn watch() {
                 None => line(format_args!("{stall}")),
             }
         }
+        drop(settings); // perhaps the last to have the report, and no lock is held
         state = shared.lock();
     }
 }
