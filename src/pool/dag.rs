@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::once;
+use std::mem::replace;
 use std::rc::Rc;
 
 /// Tasks with keys, each of which gets the results of those that it depends on, as they come.
@@ -14,6 +15,8 @@ use std::rc::Rc;
 /// A key may be depended on before it is spawned. What a failed task leaves to its dependents is
 /// [`Failed`] with its key; what they make of it is theirs. Handles are cheap to clone, and all of them
 /// are the same pool.
+///
+/// Comparing and cloning keys must not use the pool, nor wait; cloning and dropping results may.
 ///
 /// ```
 /// use greenlet::pool::DagPool;
@@ -36,8 +39,20 @@ struct Shared<K, V> {
 enum Node<K, V> {
     /// Its task has not ended; it needs the results of these.
     Running(Vec<K>),
-    Done(V),
+    /// Shared, so that it is cloned while nobody is kept from the pool.
+    Done(Rc<V>),
     Failed,
+}
+
+impl<K, V> Node<K, V> {
+    /// How its task has ended, if it has.
+    fn ended(&self) -> Option<Result<Rc<V>, ()>> {
+        match self {
+            Node::Running(_) => None,
+            Node::Done(value) => Some(Ok(value.clone())),
+            Node::Failed => Some(Err(())),
+        }
+    }
 }
 
 /// The key has a task or a result already.
@@ -96,7 +111,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
         self.0.tasks.spawn_detached(move || {
             let value = f(inputs);
             if let Some(key) = fails.key.take() {
-                fails.pool.end(key, Node::Done(value));
+                fails.pool.end(key, Node::Done(Rc::new(value)));
             }
         });
         Ok(())
@@ -108,7 +123,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// [`Collision`], when it has a task or a result already.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
         self.enter(&key, Vec::new())?;
-        self.end(key, Node::Done(value));
+        self.end(key, Node::Done(Rc::new(value)));
         Ok(())
     }
 
@@ -134,11 +149,8 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
 
     /// The result of `key`, if there is one. Returns at once.
     pub fn try_get(&self, key: &K) -> Option<Result<V, Failed<K>>> {
-        match self.0.nodes.borrow().get(key)? {
-            Node::Running(_) => None,
-            Node::Done(value) => Some(Ok(value.clone())),
-            Node::Failed => Some(Err(Failed(key.clone()))),
-        }
+        let ended = self.0.nodes.borrow().get(key)?.ended()?;
+        Some(ended.map(|value| V::clone(&value)).map_err(|()| Failed(key.clone())))
     }
 
     /// The results of `keys`, as they come; those that are there come first, in the order given.
@@ -166,12 +178,14 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     #[doc(alias("items", "keys"))]
     pub fn results(&self) -> BTreeMap<K, Result<V, Failed<K>>> {
         let nodes = self.0.nodes.borrow();
-        let ended = nodes.iter().filter_map(|(key, node)| match node {
-            Node::Done(value) => Some((key.clone(), Ok(value.clone()))),
-            Node::Failed => Some((key.clone(), Err(Failed(key.clone())))),
-            Node::Running(_) => None,
-        });
-        ended.collect()
+        let ended = nodes.iter().filter_map(|(key, node)| Some((key.clone(), node.ended()?)));
+        let ended: Vec<_> = ended.collect();
+        drop(nodes);
+        let cloned = |(key, ended): (K, Result<Rc<V>, ()>)| match ended {
+            Ok(value) => (key, Ok(V::clone(&value))),
+            Err(()) => (key.clone(), Err(Failed(key))),
+        };
+        ended.into_iter().map(cloned).collect()
     }
 
     /// The keys whose tasks have not ended.
@@ -211,17 +225,24 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     }
 
     fn enter(&self, key: &K, needs: Vec<K>) -> Result<(), Collision<K>> {
+        let key = key.clone();
         let mut nodes = self.0.nodes.borrow_mut();
-        if nodes.contains_key(key) {
-            return Err(Collision(key.clone()));
+        if nodes.contains_key(&key) {
+            return Err(Collision(key));
         }
-        nodes.insert(key.clone(), Node::Running(needs));
+        nodes.insert(key, Node::Running(needs));
         Ok(())
     }
 
     fn end(&self, key: K, node: Node<K, V>) {
-        self.0.nodes.borrow_mut().insert(key, node);
+        let mut nodes = self.0.nodes.borrow_mut();
+        let former = match nodes.get_mut(&key) {
+            Some(place) => Some(replace(place, node)),
+            None => nodes.insert(key, node),
+        };
+        drop(nodes);
         self.0.waiting.wake_all();
+        drop(former);
     }
 
     fn wait_for_any(&self) {
@@ -247,7 +268,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> FromIterator<(K, V)> for DagP
     fn from_iter<I: IntoIterator<Item = (K, V)>>(results: I) -> DagPool<K, V> {
         let pool = DagPool::new();
         for (key, value) in results {
-            pool.end(key, Node::Done(value));
+            pool.end(key, Node::Done(Rc::new(value)));
         }
         pool
     }

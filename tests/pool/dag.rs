@@ -3,7 +3,7 @@
 use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{Collision, DagPool, Failed};
-use greenlet::{idle, sleep, spawn, timeout};
+use greenlet::{idle, sleep, spawn, timeout, yield_now};
 use std::panic::resume_unwind;
 
 #[test]
@@ -41,6 +41,41 @@ fn a_key_has_one_result() {
     pool.spawn("b", [], |_| 2).unwrap();
     assert_eq!(pool.post("b", 3), Err(Collision("b")));
     assert_eq!((pool.get(&"a"), pool.get(&"b"), pool.try_get(&"c")), (Ok(1), Ok(2), None));
+}
+
+/// A result whose copies are made slowly, by one who looks at the pool meanwhile.
+struct Slow(DagPool<u32, Slow>, u32);
+
+impl Clone for Slow {
+    fn clone(&self) -> Slow {
+        yield_now();
+        assert!(self.0.running().is_empty());
+        Slow(self.0.clone(), self.1)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        assert!(self.0.try_get(&99).is_none());
+        yield_now();
+    }
+}
+
+#[test]
+fn copying_and_dropping_results_may_wait_and_use_the_pool() {
+    let pool = DagPool::new();
+    pool.post(1, Slow(pool.clone(), 1)).unwrap();
+    let others = pool.clone();
+    let posting = spawn(move || others.post(2, Slow(others.clone(), 2)).unwrap());
+    assert_eq!(pool.get(&1).unwrap().1, 1);
+    posting.join().unwrap();
+    let others = pool.clone();
+    let posting = spawn(move || others.post(3, Slow(others.clone(), 3)).unwrap());
+    let numbers: Vec<_> = pool.results().into_values().map(|slow| slow.unwrap().1).collect();
+    assert_eq!(numbers, [1, 2]);
+    posting.join().unwrap();
+    let again = [4, 4].map(|key| (key, Slow(pool.clone(), key)));
+    assert_eq!(again.into_iter().collect::<DagPool<_, _>>().get(&4).unwrap().1, 4);
 }
 
 #[test]
