@@ -1,11 +1,12 @@
 //! Waiting until one of several descriptors is ready.
 
+use crate::hub::hub;
 use crate::op;
 use crate::sync::Event;
 use crate::task::scope;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Which descriptors [`select`] found ready, by their places in what it was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,10 +58,10 @@ pub fn select(
     writers: &[BorrowedFd<'_>],
     limit: Option<Duration>,
 ) -> io::Result<Selected> {
-    let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let end = limit.map(|limit| hub().moment(limit));
     loop {
         let ready = look(readers, writers)?;
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let left = end.map(|end| Duration::from_nanos(end.saturating_sub(hub().now())));
         if !ready.is_empty() || left == Some(Duration::ZERO) {
             return Ok(ready);
         }

@@ -21,6 +21,14 @@ fn nothing_to_wait_for_is_a_sleep() {
     assert!(select(&[], &[], Some(Duration::ZERO)).unwrap().is_empty());
 }
 
+#[cfg(feature = "sim")]
+#[test]
+fn its_limit_passes_in_a_simulated_world() {
+    let hour = Duration::from_secs(3600);
+    let (nothing, report) = greenlet::sim::run(1, move || select(&[], &[], Some(hour)));
+    assert!(nothing.unwrap().is_empty() && report.virtual_time < 2 * hour);
+}
+
 #[test]
 fn all_that_are_ready_are_told_and_the_others_not() {
     let [a, b, c] = pairs();
