@@ -1,4 +1,4 @@
-//! Bugs on purpose, to see whether the checker of `tests/sim` finds them. They exist only where the crate
+//! Bugs on purpose, to see whether the checkers of `tests/sim` find them. They exist only where the crate
 //! is built with `--cfg planted`, and strike only once one was chosen; otherwise every [`is`] is `false`
 //! at compile time.
 
@@ -26,6 +26,12 @@ pub(crate) enum Bug {
     ForgetTheResult,
     /// A descriptor is not closed while others wait at it.
     LeakADescriptor,
+    /// Of those who wait, the one that came last is served first.
+    NewestFirst,
+    /// One that is killed in the moment in which it is served does not hand on what it got.
+    KeepTheTurn,
+    /// Whoever comes while others were promised something takes that.
+    Overtake,
 }
 
 /// The bugs and the names by which they are chosen.
@@ -41,6 +47,9 @@ pub(crate) const NAMES: &[(&str, Bug)] = &[
     ("stale multishot", Bug::StaleMultishot),
     ("forget the result", Bug::ForgetTheResult),
     ("leak a descriptor", Bug::LeakADescriptor),
+    ("newest first", Bug::NewestFirst),
+    ("keep the turn", Bug::KeepTheTurn),
+    ("overtake", Bug::Overtake),
 ];
 
 #[cfg(planted)]

@@ -242,7 +242,13 @@ impl WaitList {
     }
 
     fn fire_first(&self) -> bool {
-        let Some(node) = self.0.borrow_mut().pop_front() else { return false };
+        let mut list = self.0.borrow_mut();
+        let first = match planted::is(Bug::NewestFirst) {
+            false => list.pop_front(),
+            true => list.pop_back(),
+        };
+        drop(list);
+        let Some(node) = first else { return false };
         node.fire();
         true
     }

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "lends what the lock protects")]
 
 use super::park_in::{moment, park_in, raise_pending};
+use crate::driver::planted::{self, Bug};
 use crate::hub::{WaitList, WaitNode};
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -145,7 +146,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     fn enter_to_read(&self) -> bool {
         let state = self.state.get();
-        let enters = state >= 0 && self.waiters.is_empty();
+        let enters = state >= 0 && (self.waiters.is_empty() || planted::is(Bug::Overtake));
         if enters {
             self.state.set(state + 1);
         }

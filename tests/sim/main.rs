@@ -1,8 +1,9 @@
-//! Programs in simulated worlds: what worlds are like, a user's test, and the checker.
+//! Programs in simulated worlds: what worlds are like, a user's test, the checker, and the traces.
 //!
 //! The checker: `plan` makes a random program out of a seed, `play` runs it and says what was wrong, with
 //! the parts in `talk`, `serve`, `post`, `naps`, `goods`, `locks`, `crew`, `reuse` and `errands`. `seeds` runs many of
-//! them, those first that have failed before, and makes what fails smaller. `drift` compares with real hubs.
+//! them, those first that have failed before, and makes what fails smaller. `traces` compares each primitive
+//! with a plain model. `drift` compares with real hubs.
 
 #![cfg_attr(planted, expect(unsafe_code, reason = "a child without a core file"))]
 
@@ -31,5 +32,6 @@ mod seeds;
 mod serve;
 mod servers;
 mod talk;
+mod traces;
 mod users;
 mod worlds;
