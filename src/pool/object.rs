@@ -1,6 +1,6 @@
 //! Objects that are expensive to make, used by one after the other.
 
-use crate::hub::{WaitList, hub};
+use crate::hub::{Hub, WaitList, hub, hub_if_any};
 use crate::sync::{Turns, Waitable, Watched, Watchers};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -278,10 +278,11 @@ impl<T> ObjectPool<T> {
 
     /// The moment now, if it matters.
     fn now(&self) -> u64 {
-        match (self.0.max_idle_ns, self.0.max_age_ns) {
-            (None, None) => 0,
-            _ => hub().now(),
-        }
+        if self.has_limits() { hub().now() } else { 0 }
+    }
+
+    fn has_limits(&self) -> bool {
+        self.0.max_idle_ns.is_some() || self.0.max_age_ns.is_some()
     }
 
     /// Is an object too old, or was it idle for too long?
@@ -321,7 +322,8 @@ impl<T> ObjectPool<T> {
     /// are dropped. Returns at once, unless their drop waits.
     pub fn resize(&self, max: usize) {
         self.0.max.set(max);
-        while self.0.alive.get() > max {
+        // Those that somebody was promised are as good as in use.
+        while self.0.alive.get() > max && self.0.idle.borrow().len() > self.0.turns.given() {
             let Some(oldest) = self.0.idle.borrow_mut().pop_front() else { break };
             self.one_less();
             drop(oldest.object);
@@ -428,15 +430,16 @@ impl<T> DerefMut for Pooled<T> {
 impl<T> Drop for Pooled<T> {
     fn drop(&mut self) {
         let pool = &self.pool;
-        let now = pool.now();
-        match self.object.take() {
-            Some(object)
+        // Without a hub (this is the child of a fork, perhaps) nobody knows how old it is.
+        let now = if pool.has_limits() { hub_if_any().map(Hub::now) } else { Some(0) };
+        match (self.object.take(), now) {
+            (Some(object), Some(now))
                 if pool.0.alive.get() <= pool.0.max.get() && !pool.is_over(self.made, now) =>
             {
                 pool.0.idle.borrow_mut().push_back(Idle { object, made: self.made, since: now });
                 pool.offer();
             }
-            object => {
+            (object, _) => {
                 pool.one_less();
                 drop(object);
             }

@@ -257,8 +257,9 @@ impl<P: Policy> PoolOf<P> {
     ///
     /// The first ones are spawned at once, further ones while the iterator is asked: never more than
     /// there are places, and never more than [`buffer`](Imap::buffer) says whose results were not
-    /// taken. So the memory is bounded, whatever the number of items. Dropped, it begins no further
-    /// ones; those that have begun go on.
+    /// taken. So the memory is bounded, whatever the number of items; but a [`Group`](super::Group) has
+    /// places without end, and all items are begun at once. Dropped, it begins no further ones; those
+    /// that have begun go on.
     ///
     /// An `f` of several arguments takes a tuple: `|(a, b)| a + b`.
     ///

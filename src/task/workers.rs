@@ -57,6 +57,9 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// When `count` is 0.
+///
+/// # Cancellation
+/// What arrives inside is raised here; those that have begun are told to stop, and not waited for.
 pub fn workers<T: Send + 'static>(
     count: usize,
     body: impl Fn(Worker) -> T + Send + Sync + 'static,

@@ -2,6 +2,7 @@
 
 use crate::in_child::{in_child, tell, this_test};
 use crate::ms;
+use greenlet::pool::ObjectPoolBuilder;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -116,6 +117,20 @@ fn time_limits_of_the_parent_are_none_in_the_child() {
             9
         });
         assert_eq!(code, 9);
+    });
+    outcome.exited_with(0);
+}
+
+#[test]
+fn guards_may_be_dropped_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let pool = ObjectPoolBuilder::new(1).max_age(ms(60_000)).build(|| ());
+        let (object, limit) = (pool.get(), Timeout::start(ms(60_000)));
+        let code = forked(|| {
+            drop((object, limit));
+            pool.len() as i32
+        });
+        assert_eq!(code, 0);
     });
     outcome.exited_with(0);
 }

@@ -174,6 +174,19 @@ fn the_size_can_be_changed() {
 }
 
 #[test]
+fn an_object_that_was_promised_is_not_dropped_for_being_too_many() {
+    let pool = ObjectPool::new(1, counter());
+    let object = pool.get();
+    let other = pool.clone();
+    let waiting = spawn(move || *other.get());
+    idle();
+    drop(object);
+    pool.resize(0);
+    assert_eq!(waiting.join().unwrap(), 1, "none was made in its place");
+    assert_eq!(pool.len(), 0);
+}
+
+#[test]
 fn an_object_can_be_waited_for_with_other_things() {
     let pool = ObjectPool::new(1, counter());
     let object = pool.get();

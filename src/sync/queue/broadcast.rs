@@ -203,7 +203,7 @@ impl<T: Clone> Receiver<T> {
     /// The next item; parks until there is one. If greenlets share a receiver, each item goes to one
     /// of them.
     ///
-    /// `clone` must not use the broadcast.
+    /// `clone` must not use the broadcast, nor wait.
     ///
     /// # Errors
     /// [`Missed::Lagged`], once for each gap, and [`Missed::Closed`].

@@ -163,7 +163,7 @@ impl<S: Store> QueueOf<S> {
 
     /// A copy of the first item, which stays; parks until there is one.
     ///
-    /// `clone` must not use the queue.
+    /// `clone` must not use the queue, nor wait.
     ///
     /// # Errors
     /// [`Closed`], once the queue is closed and empty.
