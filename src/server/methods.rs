@@ -94,7 +94,11 @@ macro_rules! methods {
         /// [Closes](Self::close) it; handlers go on.
         impl<$parameter: $bound> Drop for $server<$parameter> {
             fn drop(&mut self) {
-                self.core.close();
+                // Without a hub, in the child of a fork, nothing waits at the socket, which is closed
+                // with whoever has it.
+                if crate::hub::hub_if_any().is_some() {
+                    self.core.close();
+                }
             }
         }
     };

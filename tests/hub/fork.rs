@@ -2,7 +2,9 @@
 
 use crate::in_child::{in_child, tell, this_test};
 use crate::ms;
+use greenlet::net::TcpStream;
 use greenlet::pool::ObjectPoolBuilder;
+use greenlet::server::StreamServer;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -126,8 +128,12 @@ fn guards_may_be_dropped_in_the_child() {
     let outcome = in_child(this_test!(), || {
         let pool = ObjectPoolBuilder::new(1).max_age(ms(60_000)).build(|| ());
         let (object, limit) = (pool.get(), Timeout::start(ms(60_000)));
+        let server = StreamServer::bind("127.0.0.1:0", |_: TcpStream, _| ()).unwrap();
+        server.start().unwrap();
+        sleep(ms(1));
+        let client = TcpStream::connect(server.local_addr()).unwrap();
         let code = forked(|| {
-            drop((object, limit));
+            drop((object, limit, server, client));
             pool.len() as i32
         });
         assert_eq!(code, 0);
