@@ -54,6 +54,17 @@ pub(crate) fn limit_descriptors(most: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
 }
 
+/// Lets this process have as many descriptors as it may; how many those are.
+pub(crate) fn all_descriptors() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid address.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    limit.rlim_cur
+}
+
 /// Is `SIGPIPE` deadly now? Rust's start-up has made it harmless.
 pub(crate) fn make_sigpipe_deadly() {
     // SAFETY: the default action needs no handler.

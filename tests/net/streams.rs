@@ -250,7 +250,9 @@ fn four_bytes_each_way(mut stream: &TcpStream) -> io::Result<()> {
 fn a_thousand_connections_at_once() {
     // select knows 1,024 descriptors, and others have some of them.
     let is_select = greenlet::stats().hub == greenlet::HubKind::Select;
-    let number = if is_select { 200 } else { 1000 };
+    // Both ends are here, and other tests run beside this one.
+    let allowed = (raw::all_descriptors().saturating_sub(200) / 2).min(1000) as u32;
+    let number = if is_select { 200 } else { allowed };
     let listener = pair::listen();
     // All may come before the first is accepted, and the kernel resets what does not fit.
     raw::set_backlog(&listener, 1000);
