@@ -77,9 +77,8 @@ pub(crate) use {
     inherited::inherit,
     kill::give_up_current,
     park::{
-        block_of, current_block, current_scheduled, for_each_alive, hand_over, hand_over_plainly,
-        handle_of, id_of, is_plain, leave_untraced, let_end_unseen, may_hand_over,
-        raise_in_suspended, set_scheduler,
+        Plain, block_of, current_block, current_scheduled, for_each_alive, hand_over, handle_of,
+        id_of, leave_untraced, let_end_unseen, may_hand_over, raise_in_suspended, set_scheduler,
     },
     report::{Called, contain, drop_noted, fatal, line},
     running::{Running, running},

@@ -33,15 +33,6 @@ pub(crate) fn current_scheduled<'a>() -> &'a Block {
     thread_or_none().current()
 }
 
-/// Is there nothing out of the ordinary: may the current greenlet hand over, and plainly? True on a
-/// thread that has a scheduler, where nobody traces, unwinds, kills by drop, or runs without a handle,
-/// and whose root greenlet is parked: so it does not end.
-#[inline(always)]
-pub(crate) fn is_plain() -> bool {
-    let thread = thread_or_none();
-    thread.flags.get() == 0 && is_parked(&thread.root) && !std::thread::panicking()
-}
-
 /// May the current greenlet hand over? Not while its thread unwinds, somebody is killed by drop, or
 /// the thread's locals are being destroyed, which others may borrow.
 #[inline]
@@ -52,6 +43,50 @@ pub(crate) fn may_hand_over() -> bool {
     }
     // Destructors of thread-locals run in the root greenlet, or in one that it has switched to.
     is_parked(&thread.root) || !thread.notice_its_end()
+}
+
+/// The greenlet that runs, where nothing is out of the ordinary: it may hand over, and plainly. Nobody
+/// traces, unwinds, kills by drop, or runs without a handle, and the root greenlet is parked: so the
+/// thread does not end.
+///
+/// Asked for once in each wait, and of use until something else has run.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    thread: &'a Thread,
+    me: &'a Block,
+}
+
+impl<'a> Plain<'a> {
+    /// `None` if something is out of the ordinary, perhaps.
+    #[inline(always)]
+    pub(crate) fn now() -> Option<Plain<'a>> {
+        let thread = thread_or_none();
+        let plain = thread.flags.get() == 0 && is_parked(&thread.root) && !std::thread::panicking();
+        plain.then(|| Plain { thread, me: thread.current() })
+    }
+
+    /// The greenlet that runs.
+    #[inline(always)]
+    pub(crate) fn me(self) -> &'a Block {
+        self.me
+    }
+
+    /// The scheduler of its thread; null if that was taken away since the root greenlet has parked.
+    #[inline(always)]
+    pub(crate) fn scheduler(self) -> *const Scheduler {
+        self.thread.scheduler.get()
+    }
+
+    /// As [`hand_over`].
+    ///
+    /// # Safety
+    /// - `next` is parked, and not the current greenlet.
+    /// - Nothing has run since this was made, and the thread has a scheduler.
+    #[inline(always)]
+    pub(crate) unsafe fn hand_over(self, next: &Block) {
+        // SAFETY: forwarded; nobody is to be told.
+        unsafe { hand_over_plainly(self.thread, self.me, next) }
+    }
 }
 
 /// Parks the current greenlet and resumes `next`; returns when somebody hands over to this one.
@@ -68,18 +103,14 @@ pub(crate) unsafe fn hand_over(next: &Block) {
         // SAFETY: forwarded.
         return unsafe { hand_over_slowly(thread, next) };
     }
-    // SAFETY: forwarded.
-    unsafe { hand_over_plainly(next) }
+    // SAFETY: forwarded; by the flags, nobody is to be told.
+    unsafe { hand_over_plainly(thread, thread.current(), next) }
 }
 
-/// As [`hand_over`], where all is plain.
-///
 /// # Safety
-/// As [`hand_over`], and [`is_plain`].
+/// As [`hand_over`]; the thread's flags are all clear, and `me` is the current greenlet.
 #[inline(always)]
-pub(crate) unsafe fn hand_over_plainly(next: &Block) {
-    let thread = thread_or_none();
-    let me = thread.current();
+unsafe fn hand_over_plainly(thread: &Thread, me: &Block, next: &Block) {
     me.expect.set(&raw const WOKEN);
     next.expect.set(null());
     thread.set_current(next);

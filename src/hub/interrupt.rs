@@ -134,6 +134,13 @@ impl Hub {
     }
 }
 
+/// Is anything to be raised in the current greenlet, on a thread that has a hub?
+#[inline(always)]
+pub(crate) fn interrupted() -> Option<Interrupted> {
+    let me = current_scheduled();
+    (has(me, INTERRUPTED) && may_raise(me)).then_some(Interrupted(PhantomData))
+}
+
 /// May something be raised in the current greenlet, which `me` is and for which something waits?
 ///
 /// Not in a shield. Nor in a destructor while the thread unwinds, where it would end the process;

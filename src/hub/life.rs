@@ -12,7 +12,7 @@ use super::rest::Resting;
 use super::watched::{self, Pulse};
 use crate::driver::{Driver, Kind};
 use crate::greenlet::{
-    Block, GreenletExit, Payload, Scheduler, TaskStack, block_of, current_block, dismiss,
+    Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
     for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
     set_scheduler,
 };
@@ -41,8 +41,15 @@ pub(crate) fn hub<'a>() -> &'a Hub {
     }
 }
 
+/// The hub of a thread where all is plain; `None` in the child of a fork, until it has a new one.
+#[inline(always)]
+pub(crate) fn hub_of<'a>(plain: Plain<'a>) -> Option<&'a Hub> {
+    // SAFETY: as in `hub`.
+    unsafe { plain.scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())
+}
+
 /// This thread's hub, if it has one that is of any use.
-#[inline]
+#[inline(always)]
 pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
     unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())

@@ -51,12 +51,12 @@ pub(crate) use completion::{LentBuffer, Operation, Stream};
 pub use config::{Config, ConfigError, HubKind};
 pub(crate) use deadline::{Deadline, Interrupting};
 pub(crate) use interrupt::Interrupted;
-pub(crate) use interrupt::vacate;
 pub use interrupt::{Elapsed, is_interrupted, shield};
+pub(crate) use interrupt::{interrupted, vacate};
 #[cfg(feature = "sim")]
 pub(crate) use life::make_simulated;
 pub use life::{config, reinit};
-pub(crate) use life::{hub, hub_if_any};
+pub(crate) use life::{hub, hub_if_any, hub_of};
 pub(crate) use memory::give_back_memory;
 pub use remote::HubHandle;
 pub(crate) use remote::{Errand, Key, Mailbox, RemoteWaker};

@@ -9,51 +9,63 @@
 use super::hub_if_any;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, current_block};
-use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
-use std::cell::{Cell, RefCell};
-use std::ptr::null;
+use std::cell::Cell;
+use std::ptr::{self, null};
 
 /// One wait of one greenlet, in at most one list.
 pub(crate) struct WaitNode {
-    link: LinkedListLink,
+    /// Who came next, and who came before; of no meaning at that end of the list, and in none.
+    next: Cell<*const WaitNode>,
+    prev: Cell<*const WaitNode>,
     /// The greenlet that waits; null in [`OneOfSeveral`].
     wakes: *const Block,
-    fired: Cell<bool>,
+    state: Cell<State>,
     note: u64,
 }
 
-intrusive_adapter!(WaitAdapter = UnsafeRef<WaitNode>: WaitNode { link => LinkedListLink });
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In no list, and not woken through one.
+    Apart,
+    Listed,
+    Fired,
+}
 
 impl WaitNode {
     /// A wait of the current greenlet.
     #[inline]
     pub(crate) fn new() -> WaitNode {
-        WaitNode::noted(0)
+        WaitNode::of(current_block(), 0)
     }
 
-    /// As [`new`](WaitNode::new), with a note for those who [look](WaitList::first_note) at the list.
-    #[inline]
-    pub(crate) fn noted(note: u64) -> WaitNode {
-        WaitNode { wakes: current_block(), note, ..WaitNode::of_nobody() }
+    /// A wait of this greenlet, with a note for those who [look](WaitList::first_note) at the list.
+    #[inline(always)]
+    pub(crate) fn of(waiter: &Block, note: u64) -> WaitNode {
+        WaitNode { wakes: waiter, note, ..WaitNode::of_nobody() }
     }
 
     /// One that wakes nobody by itself.
-    #[inline]
+    #[inline(always)]
     const fn of_nobody() -> WaitNode {
-        let (link, fired) = (LinkedListLink::new(), Cell::new(false));
-        WaitNode { link, wakes: null(), fired, note: 0 }
+        WaitNode {
+            next: Cell::new(null()),
+            prev: Cell::new(null()),
+            wakes: null(),
+            state: Cell::new(State::Apart),
+            note: 0,
+        }
     }
 
     /// Was it woken through its list? It is in no list then.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_fired(&self) -> bool {
-        self.fired.get()
+        self.state.get() == State::Fired
     }
 
     /// Notes that it fired, and wakes whoever waits.
-    #[inline]
+    #[inline(always)]
     fn fire(&self) {
-        self.fired.set(true);
+        self.state.set(State::Fired);
         // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
         match unsafe { self.wakes.as_ref() } {
             Some(block) => wake(block),
@@ -166,17 +178,22 @@ impl Arrivals {
 }
 
 /// A list of waits.
-pub(crate) struct WaitList(RefCell<LinkedList<WaitAdapter>>);
-
-impl Default for WaitList {
-    fn default() -> WaitList {
-        WaitList::new()
-    }
+///
+/// Linked through the nodes, whose fields are cells: no reference is exclusive, and no method calls
+/// anybody while the links are being changed. Each step touches the ends and its own node, and the next one
+/// only when a wait leaves out of its turn: those who wait lie on pages of their own.
+///
+/// - **Ends**: `first` is null iff the list is empty; then `last` means nothing. From `first` the `next` fields
+///   lead through all [`Listed`](State::Listed) nodes to `last`, whose own is null, and the `prev` fields back.
+#[derive(Default)]
+pub(crate) struct WaitList {
+    first: Cell<*const WaitNode>,
+    last: Cell<*const WaitNode>,
 }
 
 impl WaitList {
     pub(crate) const fn new() -> WaitList {
-        WaitList(RefCell::new(LinkedList::new(WaitAdapter::NEW)))
+        WaitList { first: Cell::new(null()), last: Cell::new(null()) }
     }
 
     /// Appends a wait.
@@ -184,21 +201,37 @@ impl WaitList {
     /// # Safety
     /// - It is in no list, stays where it is, and is [taken out](WaitList::remove) before its frame
     ///   is left or the list is dropped, unless it has fired.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn add(&self, node: &WaitNode) {
-        node.fired.set(false);
-        // SAFETY: it stays where it is.
-        self.0.borrow_mut().push_back(unsafe { UnsafeRef::from_raw(node) });
+        debug_assert!(node.state.get() != State::Listed);
+        node.state.set(State::Listed);
+        node.next.set(null());
+        if self.is_empty() {
+            self.first.set(node);
+        } else {
+            let last = self.last.get();
+            node.prev.set(last);
+            // SAFETY: **Ends**; it is still there (**Parked memory stays**).
+            unsafe { &*last }.next.set(node);
+        }
+        self.last.set(node);
     }
 
     /// As [`add`](WaitList::add), before all others: for one that has waited already.
     ///
     /// # Safety
     /// - As for [`add`](WaitList::add).
+    #[cold]
     pub(crate) unsafe fn add_first(&self, node: &WaitNode) {
-        node.fired.set(false);
-        // SAFETY: it stays where it is.
-        self.0.borrow_mut().push_front(unsafe { UnsafeRef::from_raw(node) });
+        debug_assert!(node.state.get() != State::Listed);
+        node.state.set(State::Listed);
+        let first = self.first.replace(node);
+        node.next.set(first);
+        // SAFETY: **Ends**; it is still there (**Parked memory stays**).
+        match unsafe { first.as_ref() } {
+            Some(first) => first.prev.set(node),
+            None => self.last.set(node),
+        }
     }
 
     /// Takes a wait out, if it is in a list, which is this one then.
@@ -207,48 +240,78 @@ impl WaitList {
     /// - It is in this list or in none.
     #[inline]
     pub(crate) unsafe fn remove(&self, node: &WaitNode) {
-        if node.link.is_linked() {
-            let mut list = self.0.borrow_mut();
-            // SAFETY: it is in this list.
-            let mut place = unsafe { list.cursor_mut_from_ptr(node) };
-            place.remove();
+        if node.state.get() == State::Listed {
+            // SAFETY: forwarded.
+            unsafe { self.unlink(node) }
         }
     }
 
-    #[inline]
+    /// # Safety
+    /// - It is in this list.
+    #[cold]
+    unsafe fn unlink(&self, node: &WaitNode) {
+        node.state.set(State::Apart);
+        let (prev, next) = (node.prev.get(), node.next.get());
+        let is_first = ptr::eq(self.first.get(), node);
+        if is_first {
+            self.first.set(next);
+        } else {
+            // SAFETY: **Ends**: it is in the list, and not the first. (**Parked memory stays**.)
+            unsafe { &*prev }.next.set(next);
+        }
+        // SAFETY: **Ends**: null or in the list.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.set(prev), // nobody asks it if it is the first now
+            None => self.last.set(prev),       // nobody asks if the list is empty now
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.first.get().is_null()
     }
 
     /// How many waits there are; counts them.
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().iter().count()
+        let mut count = 0;
+        let mut next = self.first.get();
+        // SAFETY: **Ends**: null or in the list.
+        while let Some(node) = unsafe { next.as_ref() } {
+            count += 1;
+            next = node.next.get();
+        }
+        count
     }
 
-    /// What the first wait was [noted](WaitNode::noted) with; `None` if there is none.
+    /// What the first wait was [noted](WaitNode::of) with; `None` if there is none.
     #[inline]
     pub(crate) fn first_note(&self) -> Option<u64> {
-        self.0.borrow().front().get().map(|node| node.note)
+        // SAFETY: **Ends**: null or in the list.
+        unsafe { self.first.get().as_ref() }.map(|node| node.note)
     }
 
     /// Fires the first wait and wakes its greenlet; false if there is none.
     #[inline]
     pub(crate) fn wake_one(&self) -> bool {
-        let has_fired = !self.is_empty() && self.fire_first();
+        let has_fired = self.fire_first();
         if planted::is(Bug::DoubleWake) {
             self.fire_first();
         }
         has_fired
     }
 
+    #[inline(always)]
     fn fire_first(&self) -> bool {
-        let mut list = self.0.borrow_mut();
-        let first = match planted::is(Bug::NewestFirst) {
-            false => list.pop_front(),
-            true => list.pop_back(),
-        };
-        drop(list);
-        let Some(node) = first else { return false };
+        // SAFETY: **Ends**: null or in the list.
+        let Some(mut node) = (unsafe { self.first.get().as_ref() }) else { return false };
+        if planted::is(Bug::NewestFirst) {
+            // SAFETY: **Ends**: there is a first, so there is a last.
+            node = unsafe { &*self.last.get() };
+            // SAFETY: it is in this list.
+            unsafe { self.unlink(node) };
+        } else {
+            self.first.set(node.next.get());
+        }
         node.fire();
         true
     }
@@ -256,5 +319,54 @@ impl WaitList {
     /// Fires all waits, in order.
     pub(crate) fn wake_all(&self) {
         while self.wake_one() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// Nodes that wake nobody, in the order of a list and in that of a model.
+    #[test]
+    fn waits_leave_in_the_order_in_which_they_came_or_from_where_they_are() {
+        let nodes: Vec<_> = (0..8).map(|_| OneOfSeveral::new()).collect();
+        let (list, mut model) = (WaitList::new(), VecDeque::new());
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..20_000 {
+            let which = random(nodes.len());
+            let node = &nodes[which].node;
+            match random(5) {
+                0 | 1 if !model.contains(&which) => {
+                    let is_first = random(3) == 0;
+                    if is_first {
+                        model.push_front(which)
+                    } else {
+                        model.push_back(which)
+                    }
+                    // SAFETY: in no list, as the model says; the list is dropped before the nodes.
+                    unsafe { if is_first { list.add_first(node) } else { list.add(node) } }
+                }
+                2 => {
+                    model.retain(|other| *other != which);
+                    // SAFETY: in this list or in none.
+                    unsafe { list.remove(node) };
+                    assert!(!model.contains(&which));
+                }
+                3 => {
+                    let first = model.pop_front();
+                    assert_eq!(list.wake_one(), first.is_some());
+                    assert!(first.is_none_or(|first| nodes[first].node.has_fired()));
+                }
+                _ => assert!(model.iter().all(|listed| !nodes[*listed].node.has_fired())),
+            }
+            assert_eq!((list.len(), list.is_empty()), (model.len(), model.is_empty()));
+        }
+        list.wake_all();
+        assert!(list.is_empty() && model.iter().all(|listed| nodes[*listed].node.has_fired()));
     }
 }

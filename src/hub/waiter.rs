@@ -5,8 +5,7 @@ use super::Hub;
 use super::interrupt::Interrupted;
 use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
 use crate::greenlet::{
-    Block, current_block, current_scheduled, fatal, hand_over, hand_over_plainly, is_parked,
-    is_plain, may_hand_over,
+    Block, Plain, current_block, current_scheduled, fatal, hand_over, is_parked, may_hand_over,
 };
 
 impl Hub {
@@ -16,18 +15,25 @@ impl Hub {
     /// in place for the kernel and the clock.
     #[inline]
     pub(crate) fn park(&self) {
-        if is_plain() { self.park_plainly(current_scheduled()) } else { self.park_unusually() }
+        match Plain::now() {
+            // SAFETY: it was just made.
+            Some(plain) => unsafe { self.park_plainly(plain) },
+            None => self.park_unusually(),
+        }
     }
 
-    /// As [`park`](Hub::park), where all is plain; `me` is the current greenlet.
+    /// As [`park`](Hub::park), where all is plain.
+    ///
+    /// # Safety
+    /// - This is the hub of the thread, and nothing else has run since `plain` was made.
     #[inline(always)]
-    fn park_plainly(&self, me: &Block) {
+    pub(crate) unsafe fn park_plainly(&self, plain: Plain<'_>) {
         let errno = self.errno();
         let next = self.successor();
-        if !std::ptr::eq(next, me) {
-            // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. This
-            // thread's scheduler is this hub, and all is plain.
-            unsafe { hand_over_plainly(next) };
+        if !std::ptr::eq(next, plain.me()) {
+            // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. All is
+            // plain, as the caller promises.
+            unsafe { plain.hand_over(next) };
         }
         self.set_errno(errno);
     }
@@ -42,7 +48,7 @@ impl Hub {
         let errno = self.errno();
         let next = self.successor();
         if !std::ptr::eq(next, me) {
-            // SAFETY: as above.
+            // SAFETY: `next` as above; this thread's scheduler is this hub.
             unsafe { hand_over(next) };
         }
         self.set_errno(errno);
@@ -51,12 +57,12 @@ impl Hub {
     /// Lets every other ready greenlet run once before the current one goes on.
     #[inline(always)]
     pub(crate) fn yield_now(&self) {
-        let me = current_scheduled();
-        if is_plain() {
-            self.ready.push(me);
-            self.park_plainly(me);
+        if let Some(plain) = Plain::now() {
+            self.ready.push(plain.me());
+            // SAFETY: it was just made.
+            unsafe { self.park_plainly(plain) };
         } else if may_hand_over() {
-            self.ready.push(me);
+            self.ready.push(current_scheduled());
             self.park_unusually();
         }
     }

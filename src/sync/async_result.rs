@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, wait_in};
 use super::watch::{Waitable, Watched, Watchers};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
@@ -146,7 +146,7 @@ impl<T, E> AsyncResult<T, E> {
     }
 
     fn park(&self, until: Option<u64>) -> bool {
-        wait_in(&self.waiters, &WaitNode::new(), &"a result", until)
+        wait_in(&self.waiters, &"a result", until)
     }
 
     /// Is it set?

@@ -1,7 +1,7 @@
 //! Waiting until so many have come.
 
 use super::park_in::{moment, park_in};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl Barrier {
         }
         let until = until();
         let arrival = Arrival::of(&self.arrived);
-        let parked = park_in(&self.waiters, &WaitNode::new(), &"a barrier", until);
+        let parked = park_in(&self.waiters, &"a barrier", until);
         match parked {
             Ok(true) => arrival.counts(),
             Ok(false) => drop(arrival),

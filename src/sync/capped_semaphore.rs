@@ -1,7 +1,7 @@
 //! A semaphore that is full some time.
 
 use super::park_in::{moment, wait_in};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl CappedSemaphore {
     }
 
     fn park_in(&self, list: &WaitList, until: Option<u64>) -> bool {
-        wait_in(list, &WaitNode::new(), &"a capped semaphore", until)
+        wait_in(list, &"a capped semaphore", until)
     }
 
     /// How often it can be acquired without waiting.

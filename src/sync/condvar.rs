@@ -3,7 +3,7 @@
 use super::lock::Lock;
 use super::mutex::MutexGuard;
 use super::park_in::{assert_others_can_run, moment, park_in, raise_pending};
-use crate::hub::{WaitList, WaitNode, hub, shield};
+use crate::hub::{WaitList, hub, shield};
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -128,7 +128,7 @@ impl Condvar {
         assert_others_can_run(hub(), "a condition");
         let broadcasts = self.broadcasts.get();
         lock.release();
-        let parked = park_in(&self.waiters, &WaitNode::new(), &"a condition", until);
+        let parked = park_in(&self.waiters, &"a condition", until);
         shield(|| {
             if !lock.try_acquire() {
                 lock.wait(None);

@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, wait_in};
 use super::watch::{Waitable, Watched, Watchers};
-use crate::hub::{WaitList, WaitNode, hub};
+use crate::hub::{WaitList, hub};
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -111,7 +111,7 @@ impl Event {
         }
         self.waiting.set(self.waiting.get() + 1);
         let _inside = Inside(&self.waiting);
-        wait_in(&self.waiters, &WaitNode::new(), &"an event", until)
+        wait_in(&self.waiters, &"an event", until)
     }
 }
 

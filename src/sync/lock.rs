@@ -1,7 +1,7 @@
 //! Mutual exclusion without data: what every kind of mutex is made of.
 
 use super::park_in::take_in;
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 
 /// Held by one at a time; a release hands it to the one that has waited longest.
@@ -29,7 +29,7 @@ impl Lock {
 
     /// Parks until it is handed over, or the moment has come.
     pub(super) fn wait(&self, until: Option<u64>) -> bool {
-        take_in(&self.waiters, &WaitNode::new(), &"a mutex", until, || self.release())
+        take_in(&self.waiters, 0, &"a mutex", until, || self.release())
     }
 
     /// Hands it to the next, or leaves it free.

@@ -2,7 +2,7 @@
 
 use super::park_in::take_in;
 use crate::greenlet::{current_block, id_of};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
@@ -125,8 +125,7 @@ impl<T> OnceCell<T> {
             0 => self.initialiser.set(me),
             other if other == me => panic!("the initialiser of a cell cannot ask for its value"),
             _ => {
-                let node = WaitNode::noted(me);
-                take_in(&self.waiters, &node, &"the value of a cell", None, || self.end_turn(me));
+                take_in(&self.waiters, me, &"the value of a cell", None, || self.end_turn(me));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, wait_in};
 use super::watch::{Waitable, Watched, Watchers};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::{OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
@@ -145,7 +145,7 @@ impl<T, E> OneShotEvent<T, E> {
     {
         let round = self.round();
         if round.get().is_none() {
-            wait_in(&self.waiters, &WaitNode::new(), &"an event", until());
+            wait_in(&self.waiters, &"an event", until());
         }
         round.get().cloned()
     }

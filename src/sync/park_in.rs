@@ -8,8 +8,11 @@
 #![expect(unsafe_code, reason = "waits in lists by address")]
 
 use crate::driver::planted::{self, Bug};
-use crate::greenlet::current_block;
-use crate::hub::{Deadline, Hub, Interrupted, WaitList, WaitNode, WaitsFor, hub, set_waits_for};
+use crate::greenlet::{Plain, current_block};
+use crate::hub::{
+    Deadline, Hub, Interrupted, WaitList, WaitNode, WaitsFor, hub, hub_of, interrupted,
+    set_waits_for,
+};
 use std::time::Duration;
 
 /// The moment at which a wait that begins now is over.
@@ -17,48 +20,86 @@ pub(super) fn moment(limit: Duration) -> u64 {
     hub().moment(limit)
 }
 
-/// Parks the current greenlet behind those that are in `list`, until `node` has fired (true) or
-/// the moment `until` has come (false).
+/// Parks the current greenlet behind those that are in `list`, until it is woken through the list (true)
+/// or the moment `until` has come (false).
 ///
-/// A node that has fired when its greenlet goes on counts as fired, whatever else has happened.
+/// Who was woken through the list when it goes on counts as woken, whatever else has happened.
 ///
 /// # Errors
-/// Something is to be raised, and `node` has not fired.
+/// Something is to be raised, and it was not woken through the list.
 ///
 /// # Panics
 /// While the thread unwinds: nobody else could run.
-#[inline]
+#[inline(always)]
 pub(super) fn park_in(
     list: &WaitList,
-    node: &WaitNode,
+    what: WaitsFor,
+    until: Option<u64>,
+) -> Result<bool, Interrupted> {
+    park_noted_in(list, 0, what, until)
+}
+
+/// As [`park_in`], with a note for those who [look](WaitList::first_note) at the list.
+///
+/// All that a wait costs is in here: it is inlined, and so is the switch, so that no function returns on
+/// another stack than it was called on, where the processor would be surprised.
+#[inline(always)]
+pub(super) fn park_noted_in(
+    list: &WaitList,
+    note: u64,
+    what: WaitsFor,
+    until: Option<u64>,
+) -> Result<bool, Interrupted> {
+    if until.is_none()
+        && let Some(plain) = Plain::now()
+        && let Some(hub) = hub_of(plain)
+        && hub.interrupted(plain.me()).is_none()
+    {
+        set_waits_for(plain.me(), what);
+        let node = WaitNode::of(plain.me(), note);
+        // SAFETY: it fires or is taken out before it, or the list, can be left; no park unwinds.
+        unsafe { list.add(&node) };
+        // SAFETY: nothing else has run since.
+        unsafe { hub.park_plainly(plain) };
+        return if node.has_fired() { Ok(true) } else { parked(hub, list, &node, None) };
+    }
+    park_unusually_in(list, note, what, until)
+}
+
+/// As [`park_noted_in`], also where something is out of the ordinary, or until a moment.
+#[inline(never)]
+fn park_unusually_in(
+    list: &WaitList,
+    note: u64,
     what: WaitsFor,
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
     let hub = prepared(what);
+    let node = WaitNode::of(current_block(), note);
     // SAFETY: `parked` takes it out, before `node` or the list can be left; no park unwinds.
-    unsafe { list.add(node) };
-    parked(hub, list, node, until)
+    unsafe { list.add(&node) };
+    parked(hub, list, &node, until)
 }
 
 /// As [`park_in`], before those that are in `list`: for one that has waited already.
 #[cold]
+#[inline(never)]
 pub(super) fn park_first_in(
     list: &WaitList,
-    node: &WaitNode,
     what: WaitsFor,
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
     let hub = prepared(what);
-    // SAFETY: as in `park_in`.
-    unsafe { list.add_first(node) };
-    parked(hub, list, node, until)
+    let node = WaitNode::new();
+    // SAFETY: as in `park_unusually_in`.
+    unsafe { list.add_first(&node) };
+    parked(hub, list, &node, until)
 }
 
 /// The hub, on which the current greenlet is about to wait for `what`.
 ///
 /// # Panics
 /// While the thread unwinds.
-#[inline]
 fn prepared<'a>(what: WaitsFor) -> &'a Hub {
     let hub = hub();
     assert_others_can_run(hub, what);
@@ -66,8 +107,9 @@ fn prepared<'a>(what: WaitsFor) -> &'a Hub {
     hub
 }
 
-/// Parks until a node, which is in `list`, has fired, or the moment has come; then it is in no list.
-#[inline]
+/// Parks until a node, which is in `list` or has fired, has fired, or the moment has come; then it is in no
+/// list.
+#[inline(never)]
 fn parked(
     hub: &Hub,
     list: &WaitList,
@@ -93,7 +135,6 @@ pub(super) fn assert_others_can_run(hub: &Hub, what: &str) {
     );
 }
 
-#[inline(never)]
 fn park_until(hub: &Hub, node: &WaitNode, moment: u64) -> Result<(), Interrupted> {
     let deadline = Deadline::new(current_block());
     // SAFETY: taken back below; no park unwinds.
@@ -103,39 +144,35 @@ fn park_until(hub: &Hub, node: &WaitNode, moment: u64) -> Result<(), Interrupted
     parked
 }
 
-/// As [`park_in`], for what is nobody's own: raises what is to be raised, and if `node` has fired
+/// As [`park_in`], for what is nobody's own: raises what is to be raised, and if it was woken through the list
 /// that waits for the next wait.
-#[inline]
-pub(super) fn wait_in(
-    list: &WaitList,
-    node: &WaitNode,
-    what: WaitsFor,
-    until: Option<u64>,
-) -> bool {
-    park_in(list, node, what, until).unwrap_or_else(|interrupted| interrupted.raise())
+#[inline(always)]
+pub(super) fn wait_in(list: &WaitList, what: WaitsFor, until: Option<u64>) -> bool {
+    park_in(list, what, until).unwrap_or_else(|interrupted| interrupted.raise())
 }
 
-/// As [`park_in`], for what is handed over: raises what is to be raised also if `node` has fired,
+/// As [`park_in`], for what is handed over: raises what is to be raised also if it was woken through the list,
 /// after `pass_on` has given to the next what it was handed.
-#[inline]
+#[inline(always)]
 pub(super) fn take_in(
     list: &WaitList,
-    node: &WaitNode,
+    note: u64,
     what: WaitsFor,
     until: Option<u64>,
     pass_on: impl FnOnce(),
 ) -> bool {
-    let handed = wait_in(list, node, what, until);
+    let parked = park_noted_in(list, note, what, until);
+    let handed = parked.unwrap_or_else(|interrupted| interrupted.raise());
     if handed {
         raise_pending(pass_on);
     }
     handed
 }
 
-/// Raises what is to be raised in the current greenlet, after `before`.
-#[inline]
+/// Raises what is to be raised in the current greenlet, which has waited, after `before`.
+#[inline(always)]
 pub(super) fn raise_pending(before: impl FnOnce()) {
-    if let Some(interrupted) = hub().interrupted(current_block()) {
+    if let Some(interrupted) = interrupted() {
         if !planted::is(Bug::KeepTheTurn) {
             before();
         }

@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, take_in};
 use crate::greenlet::{GreenletId, current_block, id_of};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
@@ -147,8 +147,8 @@ impl<T: ?Sized> ReentrantMutex<T> {
     }
 
     fn park(&self, until: Option<u64>) -> bool {
-        let node = WaitNode::noted(id_of(current_block()).get());
-        take_in(&self.waiters, &node, &"a reentrant mutex", until, || self.leave())
+        let me = id_of(current_block()).get();
+        take_in(&self.waiters, me, &"a reentrant mutex", until, || self.leave())
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Waiting until everybody else has come to rest.
 
 use super::park_in::{moment, wait_in};
-use crate::hub::{WaitNode, hub};
+use crate::hub::hub;
 use std::time::Duration;
 
 /// Parks until nothing can happen any more on this thread: all tasks have ended, or wait for what only
@@ -37,7 +37,7 @@ use std::time::Duration;
 /// What arrives inside is raised here, and nothing else happens.
 #[doc(alias("gevent.wait", "Hub.join"))]
 pub fn run_until_idle() {
-    wait_in(&hub().resting().waiters, &WaitNode::new(), &"all others to rest", None);
+    wait_in(&hub().resting().waiters, &"all others to rest", None);
 }
 
 /// As [`run_until_idle`], for at most `limit`; returns whether all others have come to rest.
@@ -60,5 +60,5 @@ pub fn run_until_idle_timeout(limit: Duration) -> bool {
     let resting = hub().resting();
     let until = moment(limit);
     let _limited = (until < u64::MAX).then(|| resting.limited());
-    wait_in(&resting.waiters, &WaitNode::new(), &"all others to rest", Some(until))
+    wait_in(&resting.waiters, &"all others to rest", Some(until))
 }

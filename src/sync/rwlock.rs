@@ -1,9 +1,9 @@
 //! Many readers or one writer, in order.
 #![expect(unsafe_code, reason = "lends what the lock protects")]
 
-use super::park_in::{moment, park_in, raise_pending};
+use super::park_in::{moment, park_noted_in, raise_pending};
 use crate::driver::planted::{self, Bug};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -163,8 +163,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn park(&self, kind: u64, until: Option<u64>) -> bool {
-        let node = WaitNode::noted(kind);
-        let parked = park_in(&self.waiters, &node, &"a read-write lock", until);
+        let parked = park_noted_in(&self.waiters, kind, &"a read-write lock", until);
         match parked {
             Ok(true) => raise_pending(|| self.leave(kind)),
             // Without us, those behind may be able to go on.

@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, take_in, wait_in};
 use super::watch::{Waitable, Watched, Watchers};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
@@ -116,7 +116,7 @@ impl Semaphore {
     /// What arrives inside is raised here, and nothing else happens.
     pub fn wait(&self) {
         if self.available.get() == 0 {
-            wait_in(&self.watchers, &WaitNode::new(), &"a semaphore", None);
+            wait_in(&self.watchers, &"a semaphore", None);
         }
     }
 
@@ -129,8 +129,7 @@ impl Semaphore {
     /// As [`wait`](Semaphore::wait).
     pub fn wait_timeout(&self, limit: Duration) -> bool {
         let until = || Some(moment(limit));
-        self.available.get() > 0
-            || wait_in(&self.watchers, &WaitNode::new(), &"a semaphore", until())
+        self.available.get() > 0 || wait_in(&self.watchers, &"a semaphore", until())
     }
 
     /// The number of permits that can be had without waiting.
@@ -165,7 +164,7 @@ impl Semaphore {
     }
 
     fn park(&self, until: Option<u64>) -> bool {
-        take_in(&self.waiters, &WaitNode::new(), &"a semaphore", until, || self.release())
+        take_in(&self.waiters, 0, &"a semaphore", until, || self.release())
     }
 
     /// Hands a permit to the next, or keeps it; false if there would be too many.

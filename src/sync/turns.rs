@@ -6,8 +6,7 @@
 
 use super::park_in::{assert_others_can_run, park_first_in, park_in};
 use crate::driver::planted::{self, Bug};
-use crate::greenlet::current_block;
-use crate::hub::{Interrupted, WaitList, WaitNode, WaitsFor, hub};
+use crate::hub::{Interrupted, WaitList, WaitsFor, hub, interrupted};
 use std::cell::Cell;
 
 /// Those who wait for a turn, and how many turns were given but not taken.
@@ -42,7 +41,9 @@ impl Turns {
     #[inline]
     pub(crate) fn give(&self) -> bool {
         let given = self.waiting.wake_one();
-        self.given.set(self.given.get() + usize::from(given));
+        if given {
+            self.given.set(self.given.get() + 1);
+        }
         given
     }
 
@@ -59,24 +60,24 @@ impl Turns {
     ///
     /// # Panics
     /// While the thread unwinds: nobody else could run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait(
         &self,
         first: bool,
         what: WaitsFor,
         until: Option<u64>,
     ) -> Result<bool, Interrupted> {
-        let node = WaitNode::new();
-        let parked = match first {
-            false => park_in(&self.waiting, &node, what, until),
-            true => park_first_in(&self.waiting, &node, what, until),
-        };
-        self.given.set(self.given.get() - usize::from(node.has_fired()));
-        let given = parked?;
-        match hub().interrupted(current_block()) {
+        let given = match first {
+            false => park_in(&self.waiting, what, until),
+            true => park_first_in(&self.waiting, what, until),
+        }?;
+        if given {
+            self.given.set(self.given.get() - 1);
+        }
+        match interrupted() {
             None => Ok(given),
             Some(interrupted) => {
-                let is_kept = planted::is(Bug::KeepTheTurn) && node.has_fired();
+                let is_kept = planted::is(Bug::KeepTheTurn) && given;
                 self.given.set(self.given.get() + usize::from(is_kept));
                 Err(interrupted)
             }

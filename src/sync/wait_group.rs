@@ -2,7 +2,7 @@
 
 use super::park_in::{moment, wait_in};
 use super::watch::{Waitable, Watched, Watchers};
-use crate::hub::{WaitList, WaitNode};
+use crate::hub::WaitList;
 use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
@@ -112,7 +112,7 @@ impl WaitGroup {
     }
 
     fn park(&self, until: Option<u64>) -> bool {
-        wait_in(&self.waiters, &WaitNode::new(), &"a wait group", until)
+        wait_in(&self.waiters, &"a wait group", until)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::ms;
 use greenlet::net::TcpStream;
 use greenlet::pool::ObjectPoolBuilder;
 use greenlet::server::StreamServer;
+use greenlet::sync::Event;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -101,6 +102,23 @@ fn a_fork_in_a_task() {
         assert_eq!(task.join().unwrap(), 8);
     });
     outcome.exited_with(0);
+}
+
+/// The root greenlet is parked there in a hub that is gone, and there is no other one yet.
+#[test]
+fn a_child_whose_first_act_is_to_wait_for_ever() {
+    let outcome = in_child(this_test!(), || {
+        let task = spawn(|| {
+            let child = || {
+                reinit();
+                Event::new().wait();
+                0
+            };
+            assert!(catch_unwind(|| forked(child)).is_err(), "it aborts");
+        });
+        task.join().unwrap();
+    });
+    outcome.exited_with(0).says("deadlock: every greenlet waits, and nothing can wake one");
 }
 
 #[test]

@@ -22,6 +22,8 @@ fn operations() -> Vec<(&'static str, Vec<Case>)> {
         ),
         ("throw_caught/1", ours::throw_caught()),
         ("checks/0", ours::checks(Zero).split_off(CHECKS_ASKED_ABOVE)),
+        ("queue/1", ours::hand_off(1)),
+        ("mutex/10", ours::contended_mutex(10)),
     ]
 }
 

@@ -1,8 +1,10 @@
 //! Our own rows: which of them answer which question.
 //!
-//! `bare.rs` holds those of the bare switch, `tree.rs` those of the greenlets.
+//! `bare.rs` holds those of the bare switch, `tree.rs` those of the greenlets, `hub.rs` those that wait for
+//! one another.
 
 mod bare;
+mod hub;
 mod tree;
 
 use crate::measure::Case;
@@ -15,6 +17,8 @@ pub const BARE: &str = "greenlet::context";
 pub const SWITCH: &str = "Greenlet::switch";
 /// `suspend` as the way back.
 pub const SUSPEND: &str = "greenlet::suspend";
+/// Tasks of the hub.
+pub const HUB: &str = "greenlet::sync";
 
 pub fn round_trip(body: impl Endless) -> Vec<Case> {
     vec![
@@ -86,6 +90,14 @@ pub fn checks(body: impl Endless) -> Vec<Case> {
         work::round_trip::<tree::Wide>(body),
         tree::traced(body),
     ]
+}
+
+pub fn hand_off(capacity: usize) -> Vec<Case> {
+    vec![hub::hand_off(capacity)]
+}
+
+pub fn contended_mutex(tasks: usize) -> Vec<Case> {
+    vec![hub::contended_mutex(tasks)]
 }
 
 /// Panics unless our rows carry values as the measured loops expect.

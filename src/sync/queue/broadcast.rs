@@ -1,7 +1,7 @@
 //! One sender's items to every receiver.
 
 use super::error::Closed;
-use crate::hub::{WaitList, WaitNode, hub};
+use crate::hub::{WaitList, hub};
 use crate::sync::park_in::take_in;
 use crate::sync::{Waitable, Watched, Watchers};
 use std::cell::{Cell, RefCell};
@@ -264,7 +264,7 @@ impl<T: Clone> Receiver<T> {
 
     /// Parks until there is something, or the end; false if the moment came before.
     fn wait(&self, until: Option<u64>) -> bool {
-        take_in(&self.shared.waiting, &WaitNode::new(), &"a broadcast", until, || {})
+        take_in(&self.shared.waiting, 0, &"a broadcast", until, || {})
     }
 }
 
