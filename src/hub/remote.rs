@@ -177,6 +177,11 @@ impl RemoteWaker {
             _ => drop(self.mailbox.send(Letter::Wake(self.key))),
         }
     }
+
+    /// Has its hub ended? Then nobody waits any more, and the frame of whoever did is never left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.mailbox.is_closed()
+    }
 }
 
 /// The greenlets of a hub that other threads know: those that wait for them, and those that lodge here

@@ -2,7 +2,7 @@
 
 use crate::{LONG, hub_thread, ms};
 use greenlet::sync::thread::{Receiver, Sender, bounded, one_shot, unbounded};
-use greenlet::{sleep, spawn, timeout, yield_now};
+use greenlet::{sleep, spawn, spawn_detached, timeout, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -29,6 +29,33 @@ fn items_go_from_a_thread_to_a_greenlet_and_back() {
     drop(to);
     doubling.join().unwrap().unwrap();
     assert_eq!(answers.recv(), Err(RecvError));
+}
+
+/// Its greenlets stay where they are for ever, in lists of others as well.
+#[test]
+fn who_waits_on_a_thread_that_has_ended_takes_nothing() {
+    for capacity in [0, 1] {
+        let (sender, receiver) = bounded(capacity);
+        for _ in 0..capacity {
+            sender.send(1).unwrap();
+        }
+        let (late_sender, late_receiver) = (sender.clone(), receiver.clone());
+        let (other, waited_for) = bounded::<u32>(0);
+        let ends = thread::spawn(move || {
+            spawn_detached(move || _ = late_sender.send(2)); // there is no room
+            spawn_detached(move || drop((waited_for.iter().next(), late_receiver)));
+            yield_now();
+        });
+        ends.join().unwrap();
+        assert_eq!(other.try_send(3), Err(TrySendError::Full(3)));
+        for _ in 0..capacity {
+            assert_eq!(receiver.try_recv(), Ok(1));
+        }
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "it was not sent");
+        let receiving = thread::spawn(move || receiver.recv());
+        sender.send(4).unwrap();
+        assert_eq!(receiving.join().unwrap(), Ok(4));
+    }
 }
 
 #[test]

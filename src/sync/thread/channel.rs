@@ -122,12 +122,13 @@ impl<T: Send> Sender<T> {
         if state.receivers == 0 {
             return Err(TrySendError::Disconnected(item));
         }
-        if !state.receiving.is_empty() {
-            let served = state.receiving.serve(|_| Some(item));
+        let mut item = Some(item);
+        if let Some(served) = state.receiving.serve(|_| item.take()) {
             drop(state);
-            served.into_iter().for_each(Served::wake);
+            served.wake();
             return Ok(());
         }
+        let Some(item) = item else { unreachable!("it was taken by nobody") };
         if state.items.len() < state.capacity {
             state.items.push_back(item);
             return Ok(());

@@ -7,6 +7,8 @@
 //! - **In order**: who waits longest is served first, whatever thread it is on.
 //! - **A result wins**: what was handed over to one who waits is received, also if a kill or the end of
 //!   a time limit comes in that moment; that is raised at the next wait.
+//! - Who waits on a thread that has ended without [`run`](crate::run) stays where it is for ever: it is
+//!   passed over, gets nothing, and what it was to send is not sent.
 //! - While a greenlet waits here its hub is not in a deadlock: another thread may do something.
 //! - A destructor that waits while its thread unwinds lets nobody else of the thread run: what only a
 //!   greenlet of the same thread could do is waited for in vain.

@@ -23,6 +23,16 @@ enum Waker {
     Thread(Thread),
 }
 
+impl Waker {
+    /// Will whoever waits never go on, because its hub has ended?
+    fn is_gone(&self) -> bool {
+        match self {
+            Waker::Greenlet(waker) => waker.is_gone(),
+            Waker::Thread(_) => false,
+        }
+    }
+}
+
 /// One who waits, and the thing that is handed over.
 struct Wait<T> {
     link: LinkedListLink,
@@ -65,18 +75,25 @@ impl Served {
 }
 
 impl<T> Waits<T> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Serves the first: `trade` is given what it has brought, and says what it gets.
     pub(crate) fn serve(&mut self, trade: impl FnOnce(Option<T>) -> Option<T>) -> Option<Served> {
-        let wait = self.0.pop_front()?;
-        let Some(waker) = wait.waker.take() else { unreachable!("set before it was linked") };
+        let (wait, waker) = self.pop()?;
         wait.slot.set(trade(wait.slot.take()));
         // **The last touch**.
         wait.fired.store(true, Ordering::Release);
         Some(Served(waker))
+    }
+
+    /// Takes out the first who will go on. One whose hub has ended gets nothing: its frame stays for ever,
+    /// with what it has brought.
+    fn pop(&mut self) -> Option<(UnsafeRef<Wait<T>>, Waker)> {
+        loop {
+            let wait = self.0.pop_front()?;
+            let Some(waker) = wait.waker.take() else { unreachable!("set before it was linked") };
+            if !waker.is_gone() {
+                return Some((wait, waker));
+            }
+        }
     }
 
     /// Serves all, who keep what they have brought.
