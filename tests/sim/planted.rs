@@ -13,7 +13,7 @@ use greenlet::sim;
 const MOST_SEEDS: u64 = 10_000;
 
 /// So many have to be enough for the traces, of whatever primitive.
-const TRACES: u64 = 200;
+const TRACES: u64 = 400;
 
 /// Bugs of order, which are for the traces: printed are the primitives, each with its first seed.
 const OF_ORDER: [&str; 3] = ["newest first", "keep the turn", "overtake"];

@@ -212,7 +212,7 @@ pub(crate) fn refused_while_unwinding(subject: Subject) {
             for limit in [None, SHORT] {
                 let waited = catch_unwind(AssertUnwindSafe(|| (self.0.wait)(limit)));
                 let text = raised(&*waited.unwrap_err());
-                self.1.say(text.split_once("cannot be ").unwrap().1);
+                self.1.say(text.split_once(" be ").unwrap().1);
             }
             self.0.say_state(&self.1);
         }
