@@ -2,7 +2,7 @@ use crate::cases::{Subject, cases};
 use crate::holders::{self, Holding, hold, let_go};
 use crate::trace::{Trace, turns};
 use greenlet::sync::{RwLock, RwLockWriteGuard};
-use greenlet::{sleep, yield_now};
+use greenlet::yield_now;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -145,10 +145,11 @@ fn readers_behind_a_writer_that_gives_up_join_those_inside() {
     yield_now();
     trace.is(&["w1: killed", "r1 in", "r1: out"]);
     let one = lock.clone();
-    let _ = trace.task("w2", move || one.write_timeout(Duration::from_millis(1)).is_some());
+    let gives_up = trace.task("w2", move || one.write_timeout(Duration::from_millis(1)).is_some());
     yield_now();
     let _ = reader(&trace, &lock, "r2");
-    sleep(Duration::from_millis(3));
+    gives_up.wait();
+    turns(4);
     trace.is(&["w2: false", "r2 in", "r2: out"]);
     drop(inside);
     assert!(!lock.is_locked());
