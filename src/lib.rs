@@ -137,6 +137,7 @@ mod worker;
 
 pub mod context;
 mod greenlet;
+mod one_thread;
 pub mod rules;
 
 #[cfg(feature = "hub")]

@@ -17,6 +17,11 @@ const IN_FRAME: usize = 8;
 /// Something that [`wait`] and [`wait_each`] can wait for: tasks, events, results, semaphores.
 ///
 /// Only this crate implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be waited for",
+    label = "is no `Waitable`",
+    note = "what can: events, results, semaphores, queues and their room, receivers, tasks, pools"
+)]
 pub trait Waitable: Watched {
     /// Would waiting for it end at once?
     fn is_ready(&self) -> bool;

@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 9] = [
     &["task"],
     &["net", "fs", "io", "process", "signal", "pool", "inspect", "sim"],
     &["server", "http", "tls", "dns", "backdoor"],
-    &["patch", "capi", "porting"],
+    &["patch", "capi", "porting", "one_thread"],
 ];
 
 fn level(module: &str) -> Option<usize> {

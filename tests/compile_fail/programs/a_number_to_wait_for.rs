@@ -1,0 +1,3 @@
+fn main() {
+    greenlet::wait(&[&7]).first();
+}

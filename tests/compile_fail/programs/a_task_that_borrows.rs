@@ -1,0 +1,4 @@
+fn main() {
+    let text = String::new();
+    greenlet::spawn(|| text.len()).join().unwrap();
+}
