@@ -118,7 +118,7 @@ where
     let result = submit_and_wait(f, |job| match workers.submit(job) {
         Ok(()) => true,
         Err(refused) => {
-            error.set(Some(refused.error));
+            error.set(Some(refused));
             false
         }
     });

@@ -3,7 +3,6 @@
 
 use super::signals::without_signals;
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,18 +15,6 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread without a job ends after this long: as gevent's.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// There is no thread, and none can be made: the job comes back.
-pub(crate) struct Refused {
-    pub(crate) job: Job,
-    pub(crate) error: io::Error,
-}
-
-impl fmt::Debug for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Refused({})", self.error)
-    }
-}
 
 /// Threads that run jobs; made on demand, at most so many. When this is dropped, what was given is still
 /// run, and then the threads end.
@@ -82,19 +69,21 @@ impl Workers {
     /// Gives a job to a thread, or to the queue. Returns at once.
     ///
     /// # Errors
-    /// [`Refused`]: there is no thread at all, and the system does not give one.
-    pub(crate) fn submit(&self, job: Job) -> Result<(), Refused> {
+    /// There is no thread at all, and the system does not give one, for this reason. The job is dropped.
+    pub(crate) fn submit(&self, job: Job) -> io::Result<()> {
         self.0.submit(self.0.lock(), job)
     }
 
     /// As [`submit`](Workers::submit), if a thread can begin with it at once; else it comes back.
     pub(crate) fn submit_if_free(&self, job: Job) -> Result<(), Job> {
-        let state = self.0.lock();
-        let free = state.idle + state.most.saturating_sub(state.count());
-        if free == 0 {
+        let mut state = self.0.lock();
+        let is_free = self.0.call_one(&mut state)
+            || (state.count() < state.most && self.0.add_thread(&mut state).is_ok());
+        if !is_free {
             return Err(job);
         }
-        self.0.submit(state, job).map_err(|refused| refused.job)
+        state.jobs.push_back(job);
+        Ok(())
     }
 
     /// Is the current thread one of these?
@@ -145,17 +134,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(
-        self: &Arc<Shared>,
-        mut state: MutexGuard<'_, State>,
-        job: Job,
-    ) -> Result<(), Refused> {
+    fn submit(self: &Arc<Shared>, mut state: MutexGuard<'_, State>, job: Job) -> io::Result<()> {
         if !self.call_one(&mut state)
             && state.count() < state.most
             && let Err(error) = self.add_thread(&mut state)
             && state.count() == 0
         {
-            return Err(Refused { job, error });
+            return Err(error);
         }
         state.jobs.push_back(job);
         Ok(())

@@ -27,6 +27,33 @@ fn signals_are_not_delivered_to_workers() {
     assert_eq!(is_blocked, 0, "the caller's mask stays as it was");
 }
 
+/// Takes all memory that a thread's stack would need; false where that does not keep threads away.
+fn no_more_threads() -> bool {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    // SAFETY: always succeeds.
+    let bytes = pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64 + (1 << 20);
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: reads the record.
+    unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
+    std::thread::Builder::new().spawn(|| ()).map(|thread| thread.join().unwrap()).is_err()
+}
+
+#[test]
+fn a_call_that_does_not_wait_for_a_thread_does_not_when_there_is_no_memory_for_one() {
+    let outcome = in_child(this_test!(), || {
+        let (gate, wait) = channel::<()>();
+        let task = spawn(move || offload(move || wait.recv().is_err()));
+        yield_now();
+        if no_more_threads() {
+            assert!(greenlet::try_offload(|| ()).is_err());
+        }
+        drop(gate);
+        assert!(task.join().unwrap());
+    });
+    outcome.exited_with(0);
+}
+
 #[test]
 fn the_end_of_a_process_waits_for_no_worker() {
     let outcome = in_child(this_test!(), || {
