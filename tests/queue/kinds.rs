@@ -5,6 +5,7 @@ use greenlet::sync::queue::{
     Counted, GetError, JoinableQueue, LifoQueue, Lowest, PriorityQueue, PutError, Queue, QueueOf,
 };
 use greenlet::{idle, sleep, spawn};
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -49,6 +50,47 @@ fn equals_in_a_priority_queue_keep_their_order() {
     let queue: PriorityQueue<_> = jobs.into_iter().collect();
     let order: String = (0..5).map(|_| queue.get().unwrap().1).collect();
     assert_eq!(order, "bdace");
+}
+
+#[test]
+fn a_comparison_that_panics_holds_nobody_up() {
+    #[derive(PartialEq, Eq, Debug)]
+    struct Moody(u32);
+    impl PartialOrd for Moody {
+        fn partial_cmp(&self, other: &Moody) -> Option<std::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+    thread_local!(static PANICS: Cell<bool> = const { Cell::new(false) });
+    impl Ord for Moody {
+        fn cmp(&self, other: &Moody) -> std::cmp::Ordering {
+            assert!(!PANICS.get(), "moody");
+            self.0.cmp(&other.0)
+        }
+    }
+    let in_bad_mood = |f: &dyn Fn()| {
+        PANICS.set(true);
+        let result = catch_unwind(AssertUnwindSafe(f));
+        PANICS.set(false);
+        assert!(result.is_err());
+    };
+    let queue = PriorityQueue::<Moody>::bounded(3);
+    let getters = [(); 2].map(|()| {
+        let queue = queue.clone();
+        spawn(move || queue.get().unwrap().0)
+    });
+    idle();
+    queue.put(Moody(1)).unwrap(); // promised to the first
+    in_bad_mood(&|| queue.put(Moody(2)).unwrap());
+    let sum: u32 = getters.into_iter().map(|getter| getter.join().unwrap()).sum();
+    assert_eq!(sum, 3);
+    (1..=3).for_each(|n| queue.put(Moody(n)).unwrap());
+    let other = queue.clone();
+    let putter = spawn(move || other.put(Moody(4)).unwrap());
+    idle();
+    in_bad_mood(&|| drop(queue.get()));
+    putter.join().unwrap();
+    assert_eq!(queue.len(), 3);
 }
 
 #[test]

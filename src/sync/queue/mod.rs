@@ -78,7 +78,7 @@ pub type LifoQueue<T> = QueueOf<Lifo<T>>;
 /// A queue from which the lowest item comes first, by [`Ord`]; of equal ones the oldest.
 ///
 /// For the highest first, put [`Reverse`](std::cmp::Reverse)d items. The comparison must not use the
-/// queue, nor wait.
+/// queue, nor wait. If it panics, so does the put or the get; a get loses its item then.
 ///
 /// ```
 /// use greenlet::sync::queue::PriorityQueue;

@@ -16,6 +16,7 @@ use crate::hub::{WaitList, WaitsFor};
 use crate::sync::turns::Turns;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem::forget;
 
 const ITEM: WaitsFor = &"an item of a queue";
 const ROOM: WaitsFor = &"room in a queue";
@@ -119,7 +120,9 @@ impl<S: Store> Shared<S> {
 
     #[inline]
     fn push(&self, item: S::Item) {
+        let unsettled = Unsettled(self);
         self.store.borrow_mut().push(item);
+        forget(unsettled);
         self.offer_items();
     }
 
@@ -218,7 +221,10 @@ impl<S: Store> Shared<S> {
     /// Takes the first item, which nobody else was promised.
     #[inline]
     fn take(&self) -> Option<S::Item> {
-        let item = self.store.borrow_mut().pop()?;
+        let unsettled = Unsettled(self);
+        let item = self.store.borrow_mut().pop();
+        forget(unsettled);
+        let item = item?;
         if self.hands_over() {
             let putter = self.handed.borrow_mut().pop_front();
             if putter.is_some_and(|number| number != 0) {
@@ -236,5 +242,17 @@ impl<S: Store> Shared<S> {
         self.putters.give_all();
         self.watchers.wake_all();
         self.room_watchers.wake_all();
+    }
+}
+
+/// Dropped only when a comparison of items has panicked: offers what there is then, for one item may have
+/// come, or gone.
+struct Unsettled<'a, S: Store>(&'a Shared<S>);
+
+impl<S: Store> Drop for Unsettled<'_, S> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.offer_items();
+        self.0.offer_room();
     }
 }
