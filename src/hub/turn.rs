@@ -22,6 +22,8 @@ use std::time::Duration;
 /// }
 /// ```
 ///
+/// A destructor that calls this while the thread unwinds lets nobody run.
+///
 /// # Panics
 /// When the environment asks for a hub that cannot be made.
 ///
@@ -37,7 +39,7 @@ pub fn turn(limit: Duration) -> bool {
             hub.look_until(moment);
         }
     }
-    let ran = !hub.ready.is_empty();
+    let ran = !hub.ready.is_empty() && hub.others_can_run();
     if ran {
         hub.yield_now();
         hub.glance(); // what they have begun is submitted

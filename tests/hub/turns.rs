@@ -73,6 +73,24 @@ fn a_turn_runs_each_that_is_ready_once() {
 }
 
 #[test]
+fn a_turn_in_a_destructor_during_a_panic_runs_nobody() {
+    struct Turns(Rc<Cell<bool>>);
+    impl Drop for Turns {
+        fn drop(&mut self) {
+            self.0.set(turn(Duration::ZERO));
+        }
+    }
+    let (ran, task) = (Rc::new(Cell::new(true)), spawn(|| ()));
+    let turns = Turns(ran.clone());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _turns = turns;
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panicked.is_err() && !ran.get() && !task.is_finished());
+    assert!(turn(Duration::ZERO) && task.is_finished());
+}
+
+#[test]
 fn a_turn_waits_no_longer_than_it_may() {
     let task = spawn(|| sleep(LONG));
     turn(Duration::ZERO);
