@@ -57,3 +57,32 @@ need_packages() {
     fi
     rm -f "$log"
 }
+
+# unpack_package ARCH NAME FOLDER: puts a package's files there. It is not installed, so it may be one
+# for another architecture, which this machine must have been told of (`need_packages --arch`).
+unpack_package() {
+    local place status=0
+    if [ "${GREENLET_NO_INSTALL:-0}" = 1 ]; then
+        echo "packages: not to be downloaded: $2:$1" >&2
+        return 1
+    fi
+    echo "packages: unpacking $2:$1" >&2
+    place=$(mktemp -d)
+    if (cd "$place" && download_package "$2:$1" >log 2>&1); then
+        dpkg-deb --extract "$place"/*.deb "$3" || status=1
+    else
+        tail -n 20 "$place/log" >&2
+        echo "packages: apt-get could not download $2:$1" >&2
+        status=1
+    fi
+    rm -rf "$place"
+    return $status
+}
+
+# Into this folder; by whoever may write there, which apt's own user may not.
+download_package() {
+    local get=(apt-get -q -o APT::Sandbox::User=root -o Acquire::Retries=3 download "$1")
+    "${get[@]}" && return
+    apt_get update
+    "${get[@]}"
+}

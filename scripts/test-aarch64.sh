@@ -9,7 +9,7 @@
 #
 # What a green run here does not show: memory ordering (the host's is stronger), guard regions by
 # madvise (qemu-user says yes and installs none, so the mprotect guard is what runs), io_uring
-# (refused), pages of 16 or 64 KiB, timings.
+# (refused; test-aarch64-system.sh has it), pages of 16 or 64 KiB, timings.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
