@@ -212,7 +212,9 @@ impl Model for Objects {
             "release" | "discard" => self.alive -= 1,
             "resize" => {
                 self.max = op.number as usize % 4;
-                while self.alive > self.max && self.idle.pop_front().is_some() {
+                // Those that somebody was promised stay.
+                while self.alive > self.max && self.idle.len() > self.turns.promised.len() {
+                    self.idle.pop_front();
                     self.alive -= 1;
                 }
             }
