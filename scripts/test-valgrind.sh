@@ -21,7 +21,7 @@ skip=(
     million  # a million greenlets: hours at this speed
     driver::uring # memcheck does not see what the kernel writes by way of a ring, and stops its threads
     masked   # children, each with the suite of `net`
-    rounding_mode # memcheck knows one
+    examples # programs of their own
 )
 # For the same reason the hub runs on epoll here; and storms are small.
 export GREENLET_HUB=epoll GREENLET_STORM=2000 GREENLET_SEEDS=20
@@ -34,4 +34,4 @@ memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=no --num-callers=30 -
 
 must_report "Invalid read" "${memcheck[@]}"
 declare -x "$(runner_variable)=${memcheck[*]}"
-run_suite --all-features "$@"
+run_suite --features valgrind "$@"

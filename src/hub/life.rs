@@ -55,7 +55,9 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())
 }
 
-/// This thread's hub, also in the child of a fork, where it is of no use but to take something out of.
+/// This thread's hub, also in the child of a fork, where it is of no use: it runs nobody. Something can be taken
+/// out of it, and who is made ready there waits as long as if he were not.
+#[inline(always)]
 pub(super) fn hub_before_fork<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
     unsafe { scheduler().cast::<Hub>().as_ref() }

@@ -6,7 +6,7 @@
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::hub_if_any;
+use super::life::hub_before_fork;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, current_block};
 use std::cell::Cell;
@@ -109,9 +109,9 @@ impl OneOfSeveral {
 
 /// Wakes a greenlet that waits. Without its hub it waits for ever: the thread's locals are being
 /// destroyed, or this is the child of a fork. A guard may be dropped then all the same.
-#[inline]
+#[inline(always)]
 fn wake(block: &Block) {
-    if let Some(hub) = hub_if_any() {
+    if let Some(hub) = hub_before_fork() {
         hub.wake(block);
     }
 }

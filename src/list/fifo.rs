@@ -13,13 +13,13 @@ pub(crate) trait Linked {
 /// A queue of elements that live elsewhere. Pushing and popping touch one other element at most.
 pub(crate) struct Fifo<T> {
     first: Cell<*const T>,
+    /// Of no meaning while there is no first.
     last: Cell<*const T>,
-    length: Cell<usize>,
 }
 
 impl<T: Linked> Fifo<T> {
     pub(crate) const fn new() -> Fifo<T> {
-        Fifo { first: Cell::new(null()), last: Cell::new(null()), length: Cell::new(0) }
+        Fifo { first: Cell::new(null()), last: Cell::new(null()) }
     }
 
     #[inline]
@@ -27,9 +27,16 @@ impl<T: Linked> Fifo<T> {
         self.first.get().is_null()
     }
 
-    #[inline]
+    /// How many there are; counts them.
     pub(crate) fn len(&self) -> usize {
-        self.length.get()
+        let mut count = 0;
+        let mut next = self.first.get();
+        // SAFETY: elements stay where they are while they are in the list.
+        while let Some(element) = unsafe { next.as_ref() } {
+            count += 1;
+            next = element.next().get();
+        }
+        count
     }
 
     /// Adds an element behind all others.
@@ -39,13 +46,13 @@ impl<T: Linked> Fifo<T> {
     #[inline]
     pub(crate) unsafe fn push(&self, element: &T) {
         debug_assert!(element.next().get().is_null());
-        // SAFETY: elements stay where they are while they are in the list.
-        match unsafe { self.last.get().as_ref() } {
-            Some(last) => last.next().set(element),
-            None => self.first.set(element),
+        if self.is_empty() {
+            self.first.set(element);
+        } else {
+            // SAFETY: there is a last; elements stay where they are while they are in the list.
+            unsafe { &*self.last.get() }.next().set(element);
         }
         self.last.set(element);
-        self.length.set(self.length.get() + 1);
     }
 
     /// Takes the first element out.
@@ -56,12 +63,7 @@ impl<T: Linked> Fifo<T> {
     pub(crate) unsafe fn pop<'a>(&self) -> Option<&'a T> {
         // SAFETY: elements stay where they are while they are in the list.
         let first = unsafe { self.first.get().as_ref() }?;
-        let next = first.next().replace(null());
-        self.first.set(next);
-        if next.is_null() {
-            self.last.set(null());
-        }
-        self.length.set(self.length.get() - 1);
+        self.first.set(first.next().replace(null()));
         Some(first)
     }
 }

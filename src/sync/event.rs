@@ -102,6 +102,7 @@ impl Event {
         is_set
     }
 
+    #[inline(always)]
     fn park(&self, until: Option<u64>) -> bool {
         struct Inside<'a>(&'a Cell<usize>);
         impl Drop for Inside<'_> {

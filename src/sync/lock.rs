@@ -28,6 +28,7 @@ impl Lock {
     }
 
     /// Parks until it is handed over, or the moment has come.
+    #[inline(always)]
     pub(super) fn wait(&self, until: Option<u64>) -> bool {
         take_in(&self.waiters, 0, &"a mutex", until, || self.release())
     }

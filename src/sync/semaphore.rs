@@ -163,6 +163,7 @@ impl Semaphore {
         available > 0
     }
 
+    #[inline(always)]
     fn park(&self, until: Option<u64>) -> bool {
         take_in(&self.waiters, 0, &"a semaphore", until, || self.release())
     }

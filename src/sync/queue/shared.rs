@@ -136,7 +136,7 @@ impl<S: Store> Shared<S> {
     }
 
     /// There is room for one more, perhaps: promises it to whoever waits for it.
-    #[inline]
+    #[inline(always)]
     fn offer_room(&self) {
         if !self.hands_over() && self.has_room() && !self.putters.give() {
             self.room_watchers.wake_all();
@@ -187,39 +187,32 @@ impl<S: Store> Shared<S> {
 
     #[inline]
     pub(super) fn get(&self, until: Option<u64>) -> Result<S::Item, GetError> {
-        match self.try_get() {
-            Err(GetError::Empty) => self.wait_for_item(until),
-            ended => ended,
-        }
-    }
-
-    #[inline]
-    fn wait_for_item(&self, until: Option<u64>) -> Result<S::Item, GetError> {
-        let mut again = false;
+        let mut has_waited = false;
         loop {
+            if (has_waited || self.has_item())
+                && let Some(item) = self.take()
+            {
+                return Ok(item);
+            }
+            if self.is_closed.get() {
+                return Err(GetError::Closed);
+            }
             if self.hands_over() {
                 self.room_watchers.wake_all();
             }
-            match self.getters.wait(again, ITEM, until) {
-                Ok(true) => {}
+            match self.getters.wait(has_waited, ITEM, until) {
+                Ok(true) => has_waited = true,
                 Ok(false) => return Err(GetError::Empty),
                 Err(interrupted) => {
                     self.offer_items();
                     interrupted.raise()
                 }
             }
-            if let Some(item) = self.take() {
-                return Ok(item);
-            }
-            if self.is_closed.get() {
-                return Err(GetError::Closed);
-            }
-            again = true;
         }
     }
 
     /// Takes the first item, which nobody else was promised.
-    #[inline]
+    #[inline(always)]
     fn take(&self) -> Option<S::Item> {
         let unsettled = Unsettled(self);
         let item = self.store.borrow_mut().pop();
