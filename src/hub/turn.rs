@@ -48,8 +48,9 @@ pub fn turn(limit: Duration) -> bool {
 }
 
 /// How long the caller's loop may wait before the next [`turn`], if [`turn_fd`] does not become readable
-/// before: zero if there is something to do, `None` for as long as it takes. To be asked before every
-/// such wait: what comes after this makes the descriptor readable.
+/// before: zero if there is something to do, `None` for as long as it takes. To be asked right before
+/// every such wait: what others bring after this makes the descriptor readable, but not what the caller
+/// does itself (a spawn, an event that it sets).
 ///
 /// # Panics
 /// When the environment asks for a hub that cannot be made.
