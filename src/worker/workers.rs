@@ -355,6 +355,40 @@ mod tests {
         assert_eq!(workers.most(), 1, "nobody could run anything without a thread");
     }
 
+    /// Threads that wait, as many as there may be.
+    fn idle_threads(most: usize) -> Workers {
+        let workers = Workers::with_idle(most, LONG);
+        let (told, threads) = channel();
+        let gates: Vec<_> = (0..most).map(|_| held(&workers, &told)).collect();
+        assert_eq!(threads.iter().take(most).count(), most);
+        drop(gates);
+        settle(&workers);
+        workers
+    }
+
+    #[test]
+    fn threads_that_are_too_many_end_also_while_they_wait() {
+        let workers = idle_threads(3);
+        workers.set_most(1);
+        while workers.threads() > 1 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_called_and_too_many_calls_another() {
+        let workers = idle_threads(2);
+        let (said, heard) = channel();
+        let mut state = workers.0.lock();
+        assert!(workers.0.call_one(&mut state));
+        state.jobs.push_back(Box::new(move || said.send(()).unwrap()));
+        state.most = 1;
+        drop(state);
+        heard.recv_timeout(LONG / 2).unwrap();
+        settle(&workers);
+        assert_eq!(workers.threads(), 1);
+    }
+
     #[test]
     fn what_was_given_is_run_also_when_the_handle_is_gone() {
         let workers = Workers::with_idle(2, LONG);
