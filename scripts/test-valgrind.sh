@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 . scripts/suite.sh
 
+without+=(sim) # ten times as many greenlets as all the others, with the same switches
 skip=(
     overflow # overflows a stack on purpose, which memcheck reports and then stops
     # These write from outside to stacks on which other tests ran greenlets, whose dead frames
@@ -19,6 +20,7 @@ skip=(
     stack::region::tests
     stacks_of_the_callers_memory # one stack inside of another, whose switches look like calls
     million  # a million greenlets: hours at this speed
+    five_thousand list::model readiness::tests::model # minutes; the address sanitizer sees them, too
     driver::uring # memcheck does not see what the kernel writes by way of a ring, and stops its threads
     masked   # children, each with the suite of `net`
     examples # programs of their own
