@@ -1,5 +1,6 @@
 # How the scripts beside this file run the test suite in another setting. To be sourced:
 #
+#   without+=(crash)                         # test targets that stay out
 #   skip=(overflow million)                  # tests whose name contains one of these stay out
 #   run_suite --features valgrind            # `cargo test` for every test target
 #   run_suite --test stack -- --nocapture    # or for those that the arguments select
@@ -11,11 +12,23 @@
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 skip=()
+# The look at the repository's own files is the same in every setting; examples are programs of their own.
+without=(tidy examples)
 
 # The variable by which cargo hands each test executable of this machine to a command.
 runner_variable() {
     local triple=${host^^}
     echo "CARGO_TARGET_${triple//-/_}_RUNNER"
+}
+
+test_targets() {
+    local path name
+    for path in tests/*.rs tests/*/main.rs; do
+        name=${path#tests/}
+        name=${name%/main.rs}
+        name=${name%.rs}
+        printf '%s\n' "${without[@]}" | grep -qx "$name" || printf '%s\n' --test "$name"
+    done
 }
 
 run_suite() {
@@ -26,13 +39,12 @@ run_suite() {
     done
     [ $# = 0 ] || shift
     for_tests=("$@")
-    # The look at the repository's own files is the same in every setting; so are the programs of the
-    # seeds, which mostly sleep.
-    for name in "${skip[@]}" the_repository_is_tidy seed_programs; do
+    for name in "${skip[@]}"; do
         for_tests+=(--skip "$name")
     done
     if ! printf '%s\n' "${for_cargo[@]}" | grep -qE '^--(tests?|lib|bins?|examples?)(=|$)'; then
-        for_cargo+=(--tests)
+        [[ " ${for_cargo[*]} " == *" --all-features "* ]] || without+=(sim) # which is a feature
+        mapfile -t -O ${#for_cargo[@]} for_cargo < <(echo --lib && test_targets)
     fi
     cargo test --no-fail-fast "${for_cargo[@]}" -- "${for_tests[@]}"
 }

@@ -6,16 +6,17 @@
 #
 # --memlock KIB   the limit of lockable memory, 64 KiB when not given
 #
-# Root builds, in a copy of the tracked files: nobody may not read root's toolchain nor, where the
-# checkout lies in root's home, the checkout. Cargo's runner then drops every right before it starts
-# a test executable. Tests get a home and a temporary folder of nobody's own. Started by an ordinary
-# user, the script runs as that user.
+# Root builds: nobody may not read root's toolchain. Cargo's runner then drops every right before it
+# starts a test executable. Where nobody may not read the checkout either (in root's home, say), a copy
+# of the tracked files is built. Tests get a home and a temporary folder of nobody's own. Started by
+# an ordinary user, the script runs as that user.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 . scripts/suite.sh
 
 skip=(
+    masked # what the kernel may lack does not depend on the user
     locked_memory # locks all of its memory, which the limit forbids
     rings_come_and_go # the rings of other tests, which the kernel frees late, use up the same limit
 )
@@ -39,16 +40,24 @@ if [ "$(id -u)" = 0 ]; then
 fi
 limit=$((memlock_kib * 1024))
 
-mkdir "$place/checkout" "$place/target" "$place/home" "$place/tmp"
-git ls-files -z --cached --others --exclude-standard |
-    while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
-    tar --create --null --files-from=- | tar --extract --no-same-owner --directory="$place/checkout"
-cd "$place/checkout"
+mkdir "$place/home" "$place/tmp"
+if [ "$user" = nobody ] && "${drop_rights[@]}" test -r Cargo.toml; then
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+else
+    mkdir "$place/checkout"
+    git ls-files -z --cached --others --exclude-standard |
+        while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+        tar --create --null --files-from=- | tar --extract --no-same-owner --directory="$place/checkout"
+    cd "$place/checkout"
+    CARGO_TARGET_DIR=$place/target
+fi
+export CARGO_TARGET_DIR
 
-export CARGO_TARGET_DIR=$place/target
 run_suite --no-run "$@"
-cargo build --examples # nobody could not, when tests want to run them
-[ "$user" != nobody ] || chown -R "$user:" "$place"
+if [ "$user" = nobody ]; then
+    chown -R "$user:" "$place"
+    chmod 1777 "$CARGO_TARGET_DIR/tmp" # CARGO_TARGET_TMPDIR: tests write there
+fi
 
 declare -x "$(runner_variable)=prlimit --memlock=$limit:$limit ${drop_rights[*]} \
 env HOME=$place/home TMPDIR=$place/tmp"

@@ -12,6 +12,7 @@ skip=(
     large_frames_are_probed # for the same reason there are no probes to be found
     _flat    # resident memory does not stay flat: the sanitizer keeps what was freed, up to 256 MiB
     no_address_space # limits the address space, of which the sanitizer takes terabytes
+    masked   # what the kernel may lack, which is tried without the sanitizer
     million  # a million greenlets: the shadow memory of their stacks does not fit
 )
 

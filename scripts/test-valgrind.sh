@@ -23,7 +23,7 @@ skip=(
     five_thousand list::model readiness::tests::model # minutes; the address sanitizer sees them, too
     driver::uring # memcheck does not see what the kernel writes by way of a ring, and stops its threads
     masked   # children, each with the suite of `net`
-    examples # programs of their own
+    rounding_mode # memcheck knows one
 )
 # For the same reason the hub runs on epoll here; and storms are small.
 export GREENLET_HUB=epoll GREENLET_STORM=2000 GREENLET_SEEDS=20
@@ -36,4 +36,4 @@ memcheck=(valgrind --quiet --error-exitcode=9 --leak-check=no --num-callers=30 -
 
 must_report "Invalid read" "${memcheck[@]}"
 declare -x "$(runner_variable)=${memcheck[*]}"
-run_suite --features valgrind "$@"
+run_suite --all-features "$@"

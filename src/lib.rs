@@ -123,7 +123,10 @@
 //!   kernel or the clock then waits alone: nobody else runs. One that waits for another greenlet panics.
 //! - A lock guard or a borrow of a thread-local that is held across a switch is held against every
 //!   other greenlet of the thread.
-//! - Threads that use greenlets should do their work inside [`run`].
+//! - Threads that use greenlets should do their work inside [`run`]. What a thread leaves suspended
+//!   without it is leaked and never unwound. If that stands in a [`std::thread::scope`] whose threads
+//!   borrow a thread-local of the thread that has ended, they use it after its end: nothing here can
+//!   see or hinder that.
 //! - Greenlets are no security boundary: all of a process share one address space.
 
 mod arch;

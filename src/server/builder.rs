@@ -253,7 +253,9 @@ fn serve<L: Listener, R: Ending>(
 }
 
 impl DatagramServerBuilder {
-    /// The longest datagram, in bytes; what is longer loses its end. Default: 65,536, which none is.
+    /// The longest datagram, in bytes; what is longer loses its end. Default: 65,536, which none of UDP
+    /// is; those of UNIX sockets may be as long as the sender's buffer. Memory for one is taken when the
+    /// server is started, which fails where there is not as much.
     pub fn max_datagram(mut self, bytes: usize) -> DatagramServerBuilder {
         self.options.most_bytes = bytes;
         self

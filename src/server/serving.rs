@@ -163,9 +163,10 @@ impl<S: Service> Core<S> {
         };
         let this = self.this.clone();
         let limit = self.options.pool.clone().unwrap_or_else(|| self.handlers.clone());
-        let most_bytes = self.options.most_bytes;
+        let mut scratch = Vec::new();
+        scratch.try_reserve_exact(self.options.most_bytes).map_err(io::Error::other)?;
+        scratch.resize(self.options.most_bytes, 0);
         let taker = self.builder().spawn(move || {
-            let mut scratch = vec![0; most_bytes];
             let why = loop {
                 // **A place, then a connection**
                 if limit.is_full() {

@@ -82,7 +82,7 @@ impl Cache {
         in_slot.id.set(0);
         // SAFETY: the label of a taken slot names its region, which is never freed.
         let region = unsafe { &*in_slot.region.get() };
-        if region.slots != 0 && region.shelf.get() == 0 {
+        if region.is_default() {
             self.default.push(label);
         } else {
             self.put_elsewhere(label, region.slots == 0, region.shelf.get());

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "hands out raw memory as a stack")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 use std::panic::Location;
@@ -12,9 +13,9 @@ use super::cache::Cache;
 use super::error::StackError;
 use super::region::{Label, Region};
 use super::shape::{Shape, StackReuse};
+use super::shelf::Shelf;
 
-/// The free stacks of the whole process. Greenlets have a cache per thread; these stacks are for runtimes
-/// that keep their own, so a lock is cheap enough.
+/// The free stacks of the whole process, but for those that are [at hand](AtHand).
 static STACKS: Mutex<Cache> = Mutex::new(Cache::new());
 
 fn stacks() -> MutexGuard<'static, Cache> {
@@ -22,10 +23,69 @@ fn stacks() -> MutexGuard<'static, Cache> {
     STACKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One that is not at hand.
+#[cold]
+fn taken(bytes: usize) -> Result<NonNull<Label>, StackError> {
+    stacks().take(Shape::new(bytes, Shape::DEFAULT.guard_bytes, StackReuse::Fast)?)
+}
+
+/// A few free stacks of the default shape that this thread gave back last. No lock is taken for them: the
+/// locked instructions would cost more than all else that a new context needs.
+struct AtHand {
+    shelf: Shelf,
+    count: Cell<usize>,
+}
+
+thread_local! {
+    static AT_HAND: AtHand =
+        const { AtHand { shelf: Shelf::new(Shape::DEFAULT, 0), count: Cell::new(0) } };
+}
+
+impl AtHand {
+    const MOST: usize = 16;
+
+    #[inline]
+    fn take() -> Option<NonNull<Label>> {
+        let take = |at_hand: &AtHand| {
+            let label = at_hand.shelf.pop()?;
+            at_hand.count.set(at_hand.count.get() - 1);
+            Some(label)
+        };
+        AT_HAND.try_with(take).ok().flatten()
+    }
+
+    /// Takes a stack back; false if there are enough, or the thread's locals are gone.
+    ///
+    /// # Safety
+    ///
+    /// - The label was taken from [`STACKS`] or from here, is of the default shape, and nobody uses its stack.
+    #[inline]
+    unsafe fn put(label: NonNull<Label>) -> bool {
+        let put = |at_hand: &AtHand| {
+            let count = at_hand.count.get();
+            if count < AtHand::MOST {
+                at_hand.shelf.push(label);
+                at_hand.count.set(count + 1);
+            }
+            count < AtHand::MOST
+        };
+        AT_HAND.try_with(put).unwrap_or(false)
+    }
+}
+
+impl Drop for AtHand {
+    fn drop(&mut self) {
+        while let Some(label) = self.shelf.pop() {
+            // SAFETY: taken from this cache, and given back once.
+            unsafe { stacks().put(label) };
+        }
+    }
+}
+
 /// A stack with a guard below it: memory to run on, for the [`context`](crate) door.
 ///
 /// It is taken from a process-wide cache and goes back there when dropped, contents and all: the next
-/// stack may show the bytes of this one. A thread that runs on it needs an alternate signal stack if an
+/// stack may show the bytes of this one. Each thread keeps a few for itself that it dropped last. A thread that runs on it needs an alternate signal stack if an
 /// overflow is to be reported by name; otherwise the process just dies by `SIGSEGV`.
 pub struct Stack {
     label: NonNull<Label>,
@@ -41,16 +101,15 @@ impl Stack {
     ///
     /// [`StackError::Size`] outside of 32 KiB to 8 MiB; [`StackError::Limit`] and [`StackError::Os`] when
     /// no more can be had.
+    #[inline]
     #[track_caller]
     pub fn new(bytes: usize) -> Result<Stack, StackError> {
         let location = Location::caller();
-        if bytes == Shape::DEFAULT.stack_bytes
-            && let Some(label) = stacks().take_default()
-        {
-            return Ok(Stack::created_at(label, location));
-        }
-        let shape = Shape::new(bytes, Shape::DEFAULT.guard_bytes, StackReuse::Fast)?;
-        let label = stacks().take(shape)?;
+        let at_hand = if bytes == Shape::DEFAULT.stack_bytes { AtHand::take() } else { None };
+        let label = match at_hand {
+            Some(label) => label,
+            None => taken(bytes)?,
+        };
         Ok(Stack::created_at(label, location))
     }
 
@@ -70,6 +129,7 @@ impl Stack {
         Ok(Stack::created_at(label, Location::caller()))
     }
 
+    #[inline]
     fn created_at(label: NonNull<Label>, location: &'static Location<'static>) -> Stack {
         let stack = Stack { label };
         stack.label().created.set(Some(location));
@@ -87,9 +147,9 @@ impl Stack {
     }
 
     /// The highest address, aligned to 64 bytes; everything from the bottom up to here may be used.
+    #[inline]
     pub fn top(&self) -> *mut u8 {
-        let bottom = self.region().base.get();
-        bottom.wrapping_add(self.bounds().end - bottom.addr())
+        self.label().stack_end().wrapping_sub(Stack::LABEL_BYTES)
     }
 
     /// From the bottom (lowest usable address) to [`top`](Stack::top).
@@ -100,9 +160,16 @@ impl Stack {
 }
 
 impl Drop for Stack {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: taken from this very cache, and `self` was the only one to know.
-        unsafe { stacks().put(self.label) };
+        // From here on the signal handler does not read the name any more.
+        self.label().id.set(0);
+        // SAFETY: `self` was the only one to know the stack, which was taken from there.
+        let kept = self.region().is_default() && unsafe { AtHand::put(self.label) };
+        if !kept {
+            // SAFETY: as above.
+            unsafe { stacks().put(self.label) };
+        }
     }
 }
 
@@ -128,6 +195,28 @@ mod tests {
             unsafe { stack.top().sub(end - start).write_bytes(7, end - start) };
             assert!(stack.label().created.get().is_some());
         }
+    }
+
+    #[test]
+    fn a_thread_takes_the_stack_that_it_dropped_last_and_its_end_gives_all_back() {
+        let labels = std::thread::spawn(|| {
+            let stacks: Vec<Stack> = (0..40).map(|_| Stack::new(64 << 10).unwrap()).collect();
+            let labels: Vec<usize> = stacks.iter().map(|s| s.label.as_ptr().addr()).collect();
+            stacks.into_iter().for_each(drop);
+            let again: Vec<Stack> =
+                (0..AtHand::MOST).map(|_| Stack::new(64 << 10).unwrap()).collect();
+            let kept = labels[..AtHand::MOST].iter().rev();
+            assert!(again.iter().map(|s| s.label.as_ptr().addr()).eq(kept.copied()));
+            let other = Stack::new(128 << 10).unwrap();
+            assert!(!labels.contains(&other.label.as_ptr().addr()));
+            labels
+        })
+        .join()
+        .unwrap();
+        // Tests that run meanwhile take some of them.
+        let taken: Vec<Stack> = (0..400).map(|_| Stack::new(64 << 10).unwrap()).collect();
+        let back = taken.iter().filter(|s| labels.contains(&s.label.as_ptr().addr())).count();
+        assert!(back > AtHand::MOST, "{back} of {}", labels.len());
     }
 
     #[test]

@@ -98,9 +98,10 @@ impl Label {
     }
 
     /// The end of the stack, where it does not lie right above its owner's block.
+    #[inline]
     pub(crate) fn stack_end(&self) -> *mut u8 {
         let base = self.region().base.get();
-        base.wrapping_add(self.bounds().end - base.addr())
+        base.wrapping_add(self.region().end(self) - base.addr())
     }
 
     fn region(&self) -> &'static Region {
@@ -151,6 +152,12 @@ unsafe impl Send for Region {}
 static NEWEST: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
 
 impl Region {
+    /// Are its slots of the default shape?
+    #[inline(always)]
+    pub(super) fn is_default(&self) -> bool {
+        self.slots != 0 && self.shelf.get() == 0
+    }
+
     /// Maps room for `slots` stacks; nothing of it is touched, and no guard stands yet.
     pub(super) fn map(shape: Shape, slots: usize) -> io::Result<&'static Region> {
         let stride_bytes = shape.stride_bytes();
@@ -269,12 +276,19 @@ impl Region {
 
     /// The stack of a label: from above its guard up to its top.
     pub(crate) fn bounds(&self, label: *const Label) -> Range<usize> {
-        let base = self.base.get().addr();
-        if self.slots == 0 {
-            return base..base + self.stride_bytes.get();
+        let bottom = match self.slots {
+            0 => self.base.get().addr(),
+            _ => self.slot_start(label).addr() + self.guard_bytes,
+        };
+        bottom..self.end(label)
+    }
+
+    #[inline]
+    fn end(&self, label: *const Label) -> usize {
+        match self.slots {
+            0 => self.base.get().addr() + self.stride_bytes.get(),
+            _ => label.addr() + size_of::<Label>(),
         }
-        let slot = self.slot_start(label).addr();
-        slot + self.guard_bytes..label.addr() + size_of::<Label>()
     }
 
     /// The pages of a label's stack: from above its guard up to the end of the slot.

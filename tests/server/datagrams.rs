@@ -1,7 +1,7 @@
 //! Servers of datagrams.
 
 use crate::{LONG, SHORT, settle, until};
-use greenlet::net::UdpSocket;
+use greenlet::net::{UdpSocket, UnixDatagram};
 use greenlet::server::{DatagramServer, StopServe};
 use greenlet::spawn;
 use greenlet::sync::Event;
@@ -105,6 +105,33 @@ fn what_is_too_long_loses_its_end() {
     let mut answer = [0; 9];
     assert_eq!(socket.recv_from(&mut answer).unwrap().0, 4);
     assert_eq!(&answer[..4], b"long");
+}
+
+#[test]
+fn a_server_of_datagrams_longer_than_memory_does_not_start() {
+    let server = DatagramServer::builder().max_datagram(usize::MAX);
+    let server = server.bind("127.0.0.1:0", |_, _, _| ()).unwrap();
+    assert!(server.start().is_err());
+    assert!(server.serve_forever().is_err() && !server.is_started());
+}
+
+/// Those of UNIX sockets may be longer than those of UDP.
+#[test]
+fn datagrams_are_as_long_as_the_server_has_room() {
+    let address = std::env::temp_dir().join(format!("greenlet-long-{}", std::process::id()));
+    let _ = std::fs::remove_file(&address);
+    let (said, heard) = (Rc::new(Cell::new(0)), Rc::new(Event::new()));
+    let (length, has_come) = (said.clone(), heard.clone());
+    let server = DatagramServer::builder().max_datagram(100_000);
+    let server = server.bind_unix(&address, move |bytes, _, _| {
+        length.set(bytes.len());
+        has_come.set();
+    });
+    let server = server.unwrap();
+    server.start().unwrap();
+    UnixDatagram::unbound().unwrap().send_to(&[7; 90_000], &address).unwrap();
+    heard.wait();
+    assert_eq!(said.get(), 90_000);
 }
 
 /// The answer finds nobody, which the socket is told at its next use.

@@ -29,7 +29,7 @@ use greenlet_benches::machine;
 use greenlet_hub_benches::cpu::ProcessClock;
 use greenlet_hub_benches::harness::process::Running;
 use greenlet_hub_benches::load::report::Report;
-use greenlet_hub_benches::raw::wake;
+use greenlet_hub_benches::raw::wake::{Bell, Inlet};
 use greenlet_hub_benches::stats::Quartiles;
 
 /// Wakes across threads, and two hubs on one port beside one.
@@ -69,8 +69,9 @@ type Way = (f64, f64);
 /// One way of sending a word there and back, so many times.
 type Trips = fn([usize; 2], u32) -> Way;
 
-const WAKES: [(&str, Trips); 5] = [
-    ("eventfd, epoll: raw", wake::by_eventfd),
+const WAKES: [(&str, Trips); 6] = [
+    ("eventfd, epoll: raw", by_eventfd),
+    ("message to a ring: raw", by_rings),
     ("std channel", by_std),
     ("hub, message to its ring", |cpus, trips| by_hubs(HubKind::Uring, "", cpus, trips)),
     ("hub, eventfd in its ring", |cpus, trips| {
@@ -131,13 +132,64 @@ fn measured(
     })
 }
 
+/// Trips before those that are timed.
+const WARM_UP: u32 = 50;
+
 /// The time of `trip`, called so often after it was called a few times: on the clock, of the process.
 fn timed(trips: u32, mut trip: impl FnMut()) -> (Duration, Duration) {
-    (0..50).for_each(|_| trip());
+    (0..WARM_UP).for_each(|_| trip());
     let clock = ProcessClock::own();
     let (began, cpu) = (Instant::now(), clock.now().expect("our own clock"));
     (0..trips).for_each(|_| trip());
     (began.elapsed(), clock.now().expect("our own clock") - cpu)
+}
+
+fn by_eventfd(cpus: [usize; 2], trips: u32) -> Way {
+    let (to, back) = (&Bell::new(), &Bell::new());
+    measured(
+        cpus,
+        trips,
+        || {
+            timed(trips, || {
+                to.ring();
+                back.wait();
+            })
+        },
+        || {
+            for _ in 0..WARM_UP + trips {
+                to.wait();
+                back.ring();
+            }
+        },
+    )
+}
+
+fn by_rings(cpus: [usize; 2], trips: u32) -> Way {
+    let (tell, to) = mpsc::channel();
+    let (tell_back, back) = mpsc::channel();
+    measured(
+        cpus,
+        trips,
+        move || {
+            let mut inlet = Inlet::new().expect("a ring");
+            tell_back.send(inlet.address()).expect("the other is there");
+            let to = to.recv().expect("the other is there");
+            timed(trips, || {
+                inlet.send(to);
+                inlet.wait();
+            })
+        },
+        move || {
+            let mut inlet = Inlet::new().expect("a ring");
+            tell.send(inlet.address()).expect("the other is there");
+            let back = back.recv().expect("the other is there");
+            for _ in 0..WARM_UP + trips {
+                inlet.wait();
+                inlet.send(back);
+            }
+            inlet.flush();
+        },
+    )
 }
 
 fn by_std(cpus: [usize; 2], trips: u32) -> Way {

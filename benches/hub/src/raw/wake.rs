@@ -1,22 +1,23 @@
-//! A word there and back by two eventfds that two threads wait for by epoll: what a wake costs at least
-//! where the kernel has nothing better.
+//! What wakes a thread: an eventfd that it waits for by epoll, or a message to its ring.
 
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use greenlet_benches::machine;
+use io_uring::{IoUring, opcode, squeue, types};
 
-use crate::cpu::ProcessClock;
+use super::ring;
 
 /// An eventfd, and an epoll instance that watches it.
-struct Bell {
+pub struct Bell {
     event: OwnedFd,
     poll: OwnedFd,
 }
 
 impl Bell {
-    fn new() -> Bell {
+    /// # Panics
+    /// When there is no descriptor left.
+    #[expect(clippy::new_without_default, reason = "opens two descriptors")]
+    pub fn new() -> Bell {
         // SAFETY: neither call takes an address; what they open is nobody else's.
         let (event, poll) = unsafe {
             let event = libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK);
@@ -32,13 +33,13 @@ impl Bell {
         Bell { event, poll }
     }
 
-    fn ring(&self) {
+    pub fn ring(&self) {
         let one = 1u64;
         // SAFETY: eight bytes are read.
         unsafe { libc::write(self.number(), (&raw const one).cast(), 8) };
     }
 
-    fn wait(&self) {
+    pub fn wait(&self) {
         let (mut event, mut count) = (libc::epoll_event { events: 0, u64: 0 }, 0u64);
         // SAFETY: one record, and then eight bytes, are written.
         unsafe {
@@ -52,35 +53,41 @@ impl Bell {
     }
 }
 
-/// Nanoseconds one way, between a thread on each of these CPUs: on the clock, and of processor time.
-///
-/// # Panics
-/// When there is no descriptor left, or a CPU is not allowed.
-pub fn by_eventfd(cpus: [usize; 2], trips: u32) -> (f64, f64) {
-    const WARM_UP: u32 = 50;
-    let (there, back) = (Bell::new(), Bell::new());
-    let (clock, cpu) = thread::scope(|scope| {
-        scope.spawn(|| {
-            machine::pin(cpus[1]).expect("a CPU that is allowed");
-            for _ in 0..WARM_UP + trips {
-                there.wait();
-                back.ring();
-            }
-        });
-        let asking = scope.spawn(|| {
-            machine::pin(cpus[0]).expect("a CPU that is allowed");
-            let trip = || {
-                there.ring();
-                back.wait();
-            };
-            (0..WARM_UP).for_each(|_| trip());
-            let clock = ProcessClock::own();
-            let (began, cpu) = (Instant::now(), clock.now().expect("our own clock"));
-            (0..trips).for_each(|_| trip());
-            (began.elapsed(), clock.now().expect("our own clock") - cpu)
-        });
-        asking.join().expect("no panic")
-    });
-    let one_way = |time: Duration| time.as_nanos() as f64 / f64::from(2 * trips);
-    (one_way(clock), one_way(cpu))
+/// A ring whose owner is woken by messages to it.
+pub struct Inlet {
+    ring: IoUring,
+}
+
+impl Inlet {
+    /// # Errors
+    /// When the kernel refuses such a ring.
+    pub fn new() -> io::Result<Inlet> {
+        Ok(Inlet { ring: ring::build()? })
+    }
+
+    /// Where messages to it are sent.
+    pub fn address(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+
+    /// Sends a message with the next [`wait`](Inlet::wait).
+    pub fn send(&mut self, to: RawFd) {
+        let message = opcode::MsgRingData::new(types::Fd(to), 0, 0, None).build();
+        // SAFETY: the entry names no memory.
+        unsafe { ring::push(&mut self.ring, &message.flags(squeue::Flags::SKIP_SUCCESS)) };
+    }
+
+    /// Sends what is still to be sent.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn flush(&self) {
+        self.ring.submit().expect("a ring that works");
+    }
+
+    pub fn wait(&mut self) {
+        while self.ring.completion().next().is_none() {
+            ring::wait(&self.ring);
+        }
+    }
 }
