@@ -21,6 +21,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::panic::Location;
 use std::ptr::{NonNull, null};
+use std::thread::panicking;
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,22 +135,37 @@ impl<T> TaskCell<T> {
 
     /// Nobody will take the result: it is dropped here, or by the task if that has not ended.
     ///
-    /// It does not wait for the last reference: it may borrow from what those outlive.
+    /// It does not wait for the last reference: it may borrow from what those outlive. What is raised
+    /// while it is dropped here is the caller's: a kill, perhaps.
     #[inline]
     pub(super) fn disown(&self) {
         self.head().is_disowned.set(true);
-        self.drop_disowned();
+        match self.take_disowned() {
+            Some(result) if panicking() => contain(|| drop(result)),
+            result => drop(result),
+        }
     }
 
-    /// Drops the result, if there is one and nobody will take it.
+    /// For the task, when it has ended: drops the result if nobody will take it.
     #[inline]
     pub(super) fn drop_disowned(&self) {
-        let head = self.head();
-        if head.is_disowned.get() && head.holds_result.replace(false) {
-            // SAFETY: stored, and not moved out.
-            let result = unsafe { (*self.whole.as_ref().result.get()).assume_init_read() };
-            head.drop_unseen(result.map(drop_value));
+        if let Some(result) = self.take_disowned() {
+            contain(|| drop(result));
         }
+    }
+
+    #[inline]
+    fn take_disowned(&self) -> Option<Result<T, Payload>> {
+        let head = self.head();
+        if !head.is_disowned.get() || !head.holds_result.replace(false) {
+            return None;
+        }
+        // SAFETY: stored, and not moved out.
+        let result = unsafe { (*self.whole.as_ref().result.get()).assume_init_read() };
+        if let Err(payload) = &result {
+            head.report_unseen(payload);
+        }
+        Some(result)
     }
 
     /// How the task ended, if it has and nobody has moved that out.
@@ -226,17 +242,13 @@ unsafe fn free<T>(head: NonNull<Head>) {
     if cell.head.holds_result.get() {
         // SAFETY: stored, and not moved out.
         let result = unsafe { cell.result.get_mut().assume_init_read() };
-        cell.head.drop_unseen(result.map(drop_value));
+        contain(|| drop(result));
     }
     // SAFETY: nobody uses it again.
     unsafe {
         (&raw mut cell.head).drop_in_place();
         give_back_memory(whole.cast(), Layout::new::<Whole<T>>());
     }
-}
-
-fn drop_value<T>(value: T) {
-    contain(|| drop(value));
 }
 
 impl Head {
@@ -291,14 +303,13 @@ impl Head {
         JoinError { id: self.id(), name: self.name.borrow().clone(), payload }
     }
 
-    /// Nobody will take this result any more: a panic is reported.
-    fn drop_unseen(&self, result: Result<(), Payload>) {
-        let Err(payload) = result else { return };
+    /// Nobody will take what was raised: a panic is reported.
+    #[cold]
+    fn report_unseen(&self, payload: &Payload) {
         if self.ended.get() == Ended::Raised
-            && let Some(text) = self.failure(&payload)
+            && let Some(text) = self.failure(payload)
         {
             line(format_args!("{text} (nobody asked for its result)"));
         }
-        contain(|| drop(payload));
     }
 }

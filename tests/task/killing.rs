@@ -3,10 +3,10 @@
 use super::trace::Trace;
 use super::{LONG, SHORT};
 use greenlet::{
-    GreenletExit, JoinHandle, TaskState, is_interrupted, kill_all, shield, sleep, spawn, timeout,
-    yield_now,
+    GreenletExit, JoinHandle, TaskState, idle, is_interrupted, kill_all, shield, sleep, spawn,
+    timeout, yield_now,
 };
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -262,4 +262,26 @@ fn a_destructor_may_kill_while_the_thread_unwinds() {
     assert!(outcome.is_err() && !task.is_finished());
     task.wait();
     assert_eq!(task.state(), TaskState::Killed);
+}
+
+/// A result that nobody takes is dropped with the handle, by whoever has that.
+#[test]
+fn a_kill_that_comes_while_a_result_is_dropped_is_not_lost() {
+    struct Slow;
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            sleep(LONG);
+        }
+    }
+    let went_on = Rc::new(Cell::new(false));
+    let goes_on = went_on.clone();
+    let task = spawn(|| Slow);
+    let dropper = spawn(move || {
+        task.wait();
+        drop(task);
+        goes_on.set(true);
+    });
+    idle();
+    dropper.kill();
+    assert!(!went_on.get() && dropper.join().unwrap_err().is_killed());
 }
