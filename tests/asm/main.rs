@@ -18,5 +18,6 @@ mod disassembly;
 mod entry;
 mod operands;
 mod pair;
+#[path = "../support/random.rs"]
 mod random;
 mod registers;

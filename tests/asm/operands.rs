@@ -16,7 +16,7 @@ extern "C" fn cross_to_main(pair: *mut ()) {
 }
 
 unsafe extern "C" fn dirty(payload: Word, _: usize, _: *const Context, _: *const Context) -> ! {
-    let mut random = Random(5);
+    let random = Random::new(5);
     let mut set =
         Registers { preserved: [0; PRESERVED.len()], flags: 0, dirt: [0; _], width: width() };
     loop {
@@ -44,14 +44,14 @@ macro_rules! pinned {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn pin_each(pair: &Empty, random: &mut Random) {
+fn pin_each(pair: &Empty, random: &Random) {
     pinned! { pair, random; "rax" "rcx" "rdx" "rsi" "rdi" "r8" "r9" "r10" "r11" "r12" "r13" "r14" "r15" }
     pinned! { pair, random; "xmm0" "xmm1" "xmm2" "xmm3" "xmm4" "xmm5" "xmm6" "xmm7" "xmm8" "xmm9" "xmm10" "xmm11"
     "xmm12" "xmm13" "xmm14" "xmm15" }
 }
 
 #[cfg(target_arch = "aarch64")]
-fn pin_each(pair: &Empty, random: &mut Random) {
+fn pin_each(pair: &Empty, random: &Random) {
     pinned! { pair, random; "x0" "x1" "x2" "x3" "x4" "x5" "x6" "x7" "x8" "x9" "x10" "x11" "x12" "x13"
     "x14" "x15" "x16" "x17" "x20" "x21" "x22" "x23" "x24" "x25" "x26" "x27" "x28" "x30" }
     pinned! { pair, random; "v0" "v1" "v2" "v3" "v4" "v5" "v6" "v7" "v8" "v9" "v10" "v11" "v12" "v13"
@@ -62,9 +62,9 @@ fn pin_each(pair: &Empty, random: &mut Random) {
 #[test]
 fn nothing_lives_in_a_register_that_is_lost() {
     let pair = Empty::new(dirty, ());
-    let mut random = Random(6);
+    let random = Random::new(6);
     for _ in 0..1_000 {
-        pin_each(&pair, &mut random);
+        pin_each(&pair, &random);
     }
 }
 
@@ -72,7 +72,7 @@ fn nothing_lives_in_a_register_that_is_lost() {
 #[test]
 fn many_values_live_across_a_switch() {
     let pair = Empty::new(dirty, ());
-    let mut random = Random(7);
+    let random = Random::new(7);
     for _ in 0..1_000 {
         let whole: [u64; 24] = std::array::from_fn(|_| random.next());
         let real: [f64; 40] = std::array::from_fn(|_| random.next() as f64);

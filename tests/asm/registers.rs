@@ -22,7 +22,7 @@ impl Side {
     fn new(seed: u64) -> Side {
         let set =
             Registers { preserved: [0; PRESERVED.len()], flags: 0, dirt: [0; _], width: width() };
-        Side { random: Random(seed), set }
+        Side { random: Random::new(seed), set }
     }
 
     fn call(&mut self, visit: extern "C" fn(*mut ()), data: *mut ()) -> Result<(), String> {

@@ -8,6 +8,8 @@
 mod in_child;
 #[path = "../support/native.rs"]
 mod native;
+#[path = "../support/random.rs"]
+mod random;
 
 mod c_frames;
 mod cleanup;

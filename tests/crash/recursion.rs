@@ -1,6 +1,7 @@
 //! Functions that recurse for ever, and what an overflow report must say.
 
 use crate::in_child::{Outcome, tell};
+use crate::random::Random;
 use greenlet::Greenlet;
 use std::hint::black_box;
 
@@ -35,12 +36,9 @@ pub(crate) fn recurse_at_random(seed: u64) -> usize {
     }
 }
 
-/// The next number of a splitmix64 sequence.
+/// Another number for each seed.
 pub(crate) fn mix(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    Random::new(seed).next()
 }
 
 /// Tells the parent process which greenlet is going to overflow, and where its stack is.

@@ -10,6 +10,8 @@
 mod in_child;
 #[path = "../lifetime/log.rs"]
 mod log;
+#[path = "../support/random.rs"]
+mod random;
 
 mod config;
 mod deadlock;

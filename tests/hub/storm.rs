@@ -1,6 +1,7 @@
 //! Everything at once, at random: tasks, raw greenlets, limits, shields, kills, throws, lost handles,
 //! destructors that wait. In the end nobody is left and every value is dropped once.
 
+use crate::random::Random;
 use greenlet::{
     Greenlet, JoinHandle, Received, Timeout, run, set_trace, shield, sleep, spawn, timeout,
     try_suspend, yield_now,
@@ -22,9 +23,8 @@ impl Drop for Guard {
     }
 }
 
-#[derive(Default)]
 struct World {
-    seed: Cell<u64>,
+    random: Random,
     live: Cell<isize>,
     spawned: Cell<u32>,
     tasks: RefCell<Vec<Rc<JoinHandle<u32>>>>,
@@ -34,12 +34,7 @@ struct World {
 
 impl World {
     fn random(&self, below: u64) -> u64 {
-        let mut x = self.seed.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.seed.set(x);
-        (x >> 11) % below
+        self.random.below(below)
     }
 
     fn one_of<T: Clone>(&self, list: &RefCell<Vec<T>>) -> Option<T> {
@@ -147,8 +142,14 @@ fn step(world: &Rc<World>, depth: u32) {
 
 fn storm(seed: u64) {
     std::thread::spawn(move || {
-        let world = Rc::new(World::default());
-        world.seed.set(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let world = Rc::new(World {
+            random: Random::new(seed),
+            live: Cell::default(),
+            spawned: Cell::default(),
+            tasks: RefCell::default(),
+            raw: RefCell::default(),
+            limits: RefCell::default(),
+        });
         if seed.is_multiple_of(4) {
             let world = world.clone();
             let inside = Cell::new(false);

@@ -33,6 +33,8 @@ mod lifetime;
 mod program;
 mod python;
 mod random;
+#[path = "../support/random.rs"]
+mod seeded;
 mod text;
 mod walker;
 

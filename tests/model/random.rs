@@ -2,6 +2,7 @@
 
 use crate::interpreter::{Dialect, Ran, interpret};
 use crate::program::{Block, Born, Id, Program, SPARE_SLOTS, Script, Step, Waits};
+use crate::seeded::Random;
 
 /// No program has more greenlets, the root included.
 const GREENLETS: usize = 8;
@@ -12,57 +13,30 @@ const STEPS: usize = 64;
 /// No `try` or guard stands deeper (CPython's compiler allows 20).
 const DEPTH: usize = 15;
 
-/// SplitMix64: small, seedable, the same everywhere.
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to `limit - 1`.
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-}
-
 /// The program of a seed, grown where the model of `dialect` runs off its end, so that nearly every step is
 /// reached. (Programs written blindly mostly hold steps behind a death.)
 pub(crate) fn program(seed: u64, dialect: Dialect) -> Program {
-    let mut random = Random::new(seed);
-    let greenlets = 2 + random.below(4) + random.below(GREENLETS - 4);
-    let steps = 4 + random.below(STEPS / 3) + random.below(STEPS * 2 / 3 - 3);
+    let random = Random::new(seed);
+    let greenlets = 2 + random.index(4) + random.index(GREENLETS - 4);
+    let steps = 4 + random.index(STEPS / 3) + random.index(STEPS * 2 / 3 - 3);
     // Each program leaves out some kinds of steps, so that the others meet more often.
     let weights = std::array::from_fn(|kind| match kind {
         SWITCH => 10,
         _ if random.one_in(3) => 0,
-        SUSPEND => 2 + random.below(8),
-        _ => 1 + random.below(4),
+        SUSPEND => 2 + random.index(8),
+        _ => 1 + random.index(4),
     });
     let late = random.one_in(3);
     let mut scripts: Vec<Script> = Vec::new();
     for id in 0..greenlets {
-        let mut parent = if random.one_in(2) { 0 } else { random.below(id.max(1)) };
+        let mut parent = if random.one_in(2) { 0 } else { random.index(id.max(1)) };
         if scripts.get(parent).is_some_and(|script| script.born == Born::ByStep) {
             parent = 0;
         }
         let by_step = id > 0 && late && random.one_in(3);
         scripts.push(Script {
             born: if by_step { Born::ByStep } else { Born::AtStart { parent } },
-            waits: [Waits::Any, Waits::Exact, Waits::Raising][random.below(3)],
+            waits: [Waits::Any, Waits::Exact, Waits::Raising][random.index(3)],
             body: Block { steps: Vec::new(), open: true },
         });
     }
@@ -100,16 +74,16 @@ impl Maker {
     }
 
     fn slot(&mut self) -> usize {
-        match self.random.below(12) {
-            0 => self.random.below(self.greenlets + SPARE_SLOTS),
-            _ => self.random.below(self.greenlets),
+        match self.random.index(12) {
+            0 => self.random.index(self.greenlets + SPARE_SLOTS),
+            _ => self.random.index(self.greenlets),
         }
     }
 
     /// The next step of this script, or the end of its block.
     fn step(&mut self, id: Id, may_nest: bool) -> Option<Step> {
         loop {
-            let mut point = self.random.below(self.weights.iter().sum());
+            let mut point = self.random.index(self.weights.iter().sum());
             let kind = self.weights.iter().position(|&weight| {
                 let here = point < weight;
                 point = point.wrapping_sub(weight);
@@ -137,7 +111,7 @@ impl Maker {
             5 if self.random.one_in(4) => Step::Return(self.number()),
             6 if self.random.one_in(4) => Step::Raise(self.number()),
             7..=10 if may_nest => {
-                let (catch, finally) = match self.random.below(4) {
+                let (catch, finally) = match self.random.index(4) {
                     0 => (Some(open()), Some(open())),
                     1 => (None, Some(open())),
                     _ => (Some(open()), None),
@@ -154,11 +128,11 @@ impl Maker {
             14 if self.random.one_in(2) => Step::KeepCurrent(self.slot()),
             14 => Step::KeepParent { of: self.slot(), to: self.slot() },
             15 if self.random.one_in(3) => Step::DropHandle(self.slot()),
-            16 => match self.random.below(6) {
+            16 => match self.random.index(6) {
                 0 => Step::Current,
                 1 => Step::IsDead(self.slot()),
                 2 => Step::ParentOf(self.slot()),
-                _ => Step::Create(1 + self.random.below(self.greenlets - 1)),
+                _ => Step::Create(1 + self.random.index(self.greenlets - 1)),
             },
             _ => return None,
         })

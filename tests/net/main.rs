@@ -13,6 +13,8 @@ mod limits;
 mod masked;
 mod pair;
 mod parity;
+#[path = "../support/random.rs"]
+mod random;
 mod raw;
 mod select;
 mod sharing;

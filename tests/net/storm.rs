@@ -6,6 +6,7 @@
 //! not be those that the place tells. `GREENLET_STORM` sets the number of operations.
 
 use crate::pair;
+use crate::random::Random;
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::{JoinHandle, sleep, spawn, timeout, yield_now};
 use std::cell::{Cell, RefCell};
@@ -19,25 +20,12 @@ pub(crate) fn operations() -> u64 {
     number.unwrap_or(100_000)
 }
 
-struct Random(Cell<u64>);
-
-impl Random {
-    fn new() -> Rc<Random> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let seed = std::env::var("GREENLET_SEED").ok().and_then(|text| text.parse().ok());
-        let seed = seed.unwrap_or(now.unwrap().as_nanos() as u64 | 1);
-        println!("GREENLET_SEED={seed}");
-        Rc::new(Random(Cell::new(seed)))
-    }
-
-    fn below(&self, end: u64) -> u64 {
-        let mut x = self.0.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.0.set(x);
-        (x >> 11) % end
-    }
+fn seeded() -> Rc<Random> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = std::env::var("GREENLET_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or(now.unwrap().as_nanos() as u64);
+    println!("GREENLET_SEED={seed}");
+    Rc::new(Random::new(seed))
 }
 
 #[derive(Default)]
@@ -190,7 +178,7 @@ fn check(place: u64, bytes: &[u8]) {
 
 #[test]
 fn each_operation_ends_once_and_streams_stay_whole() {
-    let (counts, random) = (Rc::new(Counts::default()), Random::new());
+    let (counts, random) = (Rc::new(Counts::default()), seeded());
     let victims = Rc::new(RefCell::new(Vec::new()));
     let mut all = Vec::new();
     for turn in 0..12 {
@@ -253,7 +241,7 @@ where
 
 #[test]
 fn each_connection_is_accepted_once() {
-    let (counts, random) = (Rc::new(Counts::default()), Random::new());
+    let (counts, random) = (Rc::new(Counts::default()), seeded());
     let victims = Rc::new(RefCell::new(Vec::new()));
     let listener = Rc::new(TcpListener::bind("127.0.0.1:0").unwrap());
     let address = listener.local_addr().unwrap();

@@ -8,6 +8,8 @@
 mod counting;
 #[path = "../support/in_child.rs"]
 mod in_child;
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/trace.rs"]
 mod trace;
 

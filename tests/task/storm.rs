@@ -1,5 +1,6 @@
 //! Many tasks that do random things to one another: each ends exactly once, and nothing is lost.
 
+use crate::random::Random;
 use greenlet::{
     JoinHandle, TaskState, Timeout, Waitable, current, idle, join_all, kill_all, scope, shield,
     sleep, spawn, spawn_later, timeout, wait, wait_each, yield_now,
@@ -8,21 +9,6 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
-
-/// xorshift, for any seed but 0.
-#[derive(Clone)]
-struct Random(Rc<Cell<u64>>);
-
-impl Random {
-    fn below(&self, limit: usize) -> usize {
-        let mut x = self.0.get();
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.0.set(x);
-        (x % limit as u64) as usize
-    }
-}
 
 struct Storm {
     random: Random,
@@ -42,7 +28,7 @@ impl Drop for Alive {
 impl Storm {
     fn some_task(&self) -> Rc<JoinHandle<()>> {
         let tasks = self.tasks.borrow();
-        tasks[self.random.below(tasks.len())].clone()
+        tasks[self.random.index(tasks.len())].clone()
     }
 
     fn spawn(self: &Rc<Storm>) {
@@ -54,7 +40,7 @@ impl Storm {
             }
         };
         let task = match self.random.below(4) {
-            0 => spawn_later(Duration::from_micros(self.random.below(500) as u64), body),
+            0 => spawn_later(Duration::from_micros(self.random.below(500)), body),
             _ => spawn(body),
         };
         let storm = self.clone();
@@ -63,7 +49,7 @@ impl Storm {
     }
 
     fn act(self: &Rc<Storm>) {
-        let short = Duration::from_micros(self.random.below(300) as u64);
+        let short = Duration::from_micros(self.random.below(300));
         match self.random.below(13) {
             0 => sleep(short),
             1 => yield_now(),
@@ -115,7 +101,7 @@ impl Storm {
 fn each_task_ends_exactly_once() {
     for seed in 1..=40_u64 {
         println!("seed {seed}");
-        let random = Random(Rc::new(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))));
+        let random = Random::new(seed);
         let storm = Rc::new(Storm {
             random,
             tasks: RefCell::default(),

@@ -6,6 +6,7 @@
 
 use crate::child::in_child;
 use crate::payload::{Carried, Payload, Shot, balance, made};
+use crate::random::Random;
 use greenlet::{
     Greenlet, GreenletExit, Received, SwitchError, WeakGreenlet, Why, current, set_trace,
     stack_remaining, suspend, try_suspend,
@@ -23,7 +24,7 @@ greenlet::greenlet_local! {
 }
 
 struct World {
-    random: Cell<u64>,
+    random: Random,
     steps_left: Cell<u32>,
     slots: RefCell<Vec<Option<Greenlet>>>,
     weak: RefCell<Vec<WeakGreenlet>>,
@@ -32,21 +33,15 @@ struct World {
 impl World {
     fn new(seed: u64) -> Rc<World> {
         Rc::new(World {
-            random: Cell::new(seed),
+            random: Random::new(seed),
             steps_left: Cell::new(STEPS),
             slots: RefCell::new((0..SLOTS).map(|_| None).collect()),
             weak: RefCell::default(),
         })
     }
 
-    /// SplitMix64, below `bound`.
     fn below(&self, bound: u64) -> u64 {
-        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.random.set(state);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
+        self.random.below(bound)
     }
 
     fn one_in(&self, count: u64) -> bool {

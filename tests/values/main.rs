@@ -12,6 +12,8 @@ mod drops;
 mod fuzz;
 mod nasty;
 mod payload;
+#[path = "../support/random.rs"]
+mod random;
 mod received;
 mod throws;
 mod traced;

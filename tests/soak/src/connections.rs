@@ -145,7 +145,7 @@ pub(crate) fn clients(port: u16, connections: u64, seconds: u64) -> ExitCode {
 }
 
 fn client(port: u16, seed: u64, until: Instant) -> io::Result<()> {
-    let mut random = Random::new(mixed(seed));
+    let random = Random::new(mixed(seed));
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let (mut block, mut answer) = (Vec::new(), Vec::new());
     let mut number = 0;

@@ -14,6 +14,7 @@ mod failures;
 mod forks;
 mod growth;
 mod probe;
+#[path = "../../support/random.rs"]
 mod random;
 mod reuse;
 mod spawns;

@@ -64,7 +64,7 @@ pub(crate) fn run(count: u64) -> Outcome {
         .map(|index| {
             let (ports, seen) = (ports.clone(), seen.clone());
             spawn(move || {
-                let mut random = Random::new(index);
+                let random = Random::new(index);
                 while seen.begun.get() < count && seen.wrong.borrow().is_none() {
                     let token = seen.begun.get();
                     add(&seen.begun);
