@@ -263,7 +263,7 @@ impl Condition {
                 raised.or(Some(Outcome::Did))
             }
             Some(Err(Why::TimeIsOver)) => raised.or(Some(Outcome::Nothing)),
-            _ => raised,
+            _ => raised.or(Some(Outcome::Elapsed)), // by what else?
         }
     }
 }

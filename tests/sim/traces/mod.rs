@@ -36,7 +36,6 @@ use greenlet::sync::{
 use greenlet::{Config, pool};
 use play::{Failure, Line, Subject};
 use program::Program;
-use std::fmt::Write;
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -88,7 +87,8 @@ fn faults(seed: u64) -> Faults {
 
 /// Runs the program of that seed in this world, and judges it.
 fn run<S: Subject>(seed: u64) -> Result<(), String> {
-    judged::<S>(&Program::new(seed, S::VERBS)).map_err(|(_, what)| what)
+    let judgement = judged::<S>(&Program::new(seed, S::VERBS));
+    judgement.map_err(|(lines, what)| what + "\n" + &texts(&lines))
 }
 
 fn judged<S: Subject>(program: &Program) -> Result<(), Failure> {
@@ -104,14 +104,19 @@ fn text(line: &Line) -> String {
     format!("{:>10} us  {}: {:?}", line.at_ns / 1000, line.who as isize, line.event)
 }
 
+fn texts(lines: &[Line]) -> String {
+    let numbered = lines.iter().enumerate();
+    numbered.map(|(at, line)| format!("{at:>4} {}\n", text(line))).collect()
+}
+
 /// The smallest program that fails, and its trace.
 fn explain<S: Subject>(seed: u64, faults: Faults) -> String {
     let fails = |program: &Program| {
         let played = world(seed, faults).try_run(|| match judged::<S>(program) {
             Ok(()) => None,
-            Err((lines, what)) => Some((lines.iter().map(text).collect::<Vec<_>>(), what)),
+            Err((lines, what)) => Some(format!("{what}\n{}", texts(&lines))),
         });
-        played.map_or_else(|failure| Some((Vec::new(), failure.to_string())), |(found, _)| found)
+        played.map_or_else(|failure| Some(failure.to_string()), |(found, _)| found)
     };
     let mut program = Program::new(seed, S::VERBS);
     let Some(mut found) = fails(&program) else { return "not by itself".to_owned() };
@@ -122,9 +127,7 @@ fn explain<S: Subject>(seed: u64, faults: Faults) -> String {
             _ => break,
         }
     }
-    let mut text = format!("smallest: {}\n", found.1);
-    found.0.iter().enumerate().for_each(|(at, line)| _ = writeln!(text, "{at:>4} {line}"));
-    text
+    format!("smallest: {found}")
 }
 
 /// All primitives with one seed, in one world.

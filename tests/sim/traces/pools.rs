@@ -216,6 +216,7 @@ impl Model for Objects {
                 while self.alive > self.max && self.idle.len() > self.turns.promised.len() {
                     self.idle.pop_front();
                     self.alive -= 1;
+                    self.offer(world);
                 }
             }
             _ if self.has_object() => return Some(self.take()),

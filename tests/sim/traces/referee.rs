@@ -206,17 +206,16 @@ impl<M: Model> Referee<M> {
         }
         self.world.now_ns = line.at_ns;
         self.world.seen = None;
-        // Whose moment has come, and who is a different one after that.
-        for who in (0..GREENLETS).filter(|who| self.world.is_due(*who)) {
-            if who != line.who && !self.world.tasks[who].is_served {
-                let mut other = self.clone();
-                let why = match self.world.tasks[who].op.limit {
-                    Limit::Own(_) => Why::TimeIsOver,
-                    _ => Why::Interrupted,
-                };
-                let answer = other.wakes_up(who, why);
-                others.extend((answer.is_none() && other.world.is_shielded(who)).then_some(other));
-            }
+        // Whose moment has come may have been ready for long, and have gone from one line to another.
+        for who in (0..GREENLETS).filter(|who| self.world.is_due(*who) && *who != line.who) {
+            let mut other = self.clone();
+            let task = &other.world.tasks[who];
+            let (was_served, is_own) = (task.is_served, matches!(task.op.limit, Limit::Own(_)));
+            other.world.ready.retain(|ready| *ready != who);
+            let why = if is_own { Why::TimeIsOver } else { Why::Interrupted };
+            let waits_on = other.wakes_up(who, why).is_none()
+                && (was_served && !other.is_interrupted(who) || other.world.is_shielded(who));
+            others.extend(waits_on.then_some(other));
         }
         // One whose moment has come may run before or after one whose turn it is.
         if let Some(first) = self.world.ready.front().copied()
