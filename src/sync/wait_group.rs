@@ -43,13 +43,22 @@ impl WaitGroup {
     }
 
     /// Adds 1 to the count.
+    ///
+    /// # Panics
+    /// As [`add`](WaitGroup::add).
     pub fn inc(&self) {
         self.add(1);
     }
 
     /// Adds `by` to the count.
+    ///
+    /// # Panics
+    /// When the count would be more than a `usize` can hold.
     pub fn add(&self, by: usize) {
-        self.count.set(self.count.get() + by);
+        let Some(count) = self.count.get().checked_add(by) else {
+            panic!("a wait group cannot count that far: its count is {}", self.count.get())
+        };
+        self.count.set(count);
     }
 
     /// Takes 1 from the count, and wakes all who wait if that was the last; returns at once.

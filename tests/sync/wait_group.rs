@@ -1,5 +1,5 @@
 use crate::cases::{Subject, cases};
-use crate::trace::Trace;
+use crate::trace::{Trace, raised};
 use greenlet::sync::WaitGroup;
 use greenlet::{sleep, spawn, wait, yield_now};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,6 +57,15 @@ fn a_wait_ends_when_the_count_was_zero_even_if_it_has_grown_since() {
     yield_now();
     trace.is(&["waits: 1"]);
     assert_eq!(wait(&[&*group]).timeout(Duration::from_millis(1)).first(), None);
+}
+
+#[test]
+fn a_count_that_would_be_too_large_is_refused() {
+    let group = WaitGroup::new();
+    group.add(usize::MAX);
+    let refused = catch_unwind(AssertUnwindSafe(|| group.inc())).unwrap_err();
+    let text = format!("a wait group cannot count that far: its count is {}", usize::MAX);
+    assert_eq!((raised(&*refused), group.count()), (text, usize::MAX));
 }
 
 #[test]
