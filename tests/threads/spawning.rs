@@ -281,6 +281,17 @@ fn a_thread_that_ends_without_run_answers_who_joins() {
     assert_eq!(outcome.numbers("papers"), [1]);
 }
 
+/// Returns when the kernel says of a thread, time and again, that it sleeps.
+fn until_it_sleeps(thread_id: libc::pid_t) {
+    let mut times = 0;
+    while times < 100 {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread_id}/stat")).unwrap();
+        let state = stat.rsplit(") ").next().unwrap().as_bytes()[0];
+        times = if state == b'S' { times + 1 } else { 0 };
+        thread::yield_now();
+    }
+}
+
 #[test]
 fn while_somebody_has_a_handle_waiting_is_no_deadlock() {
     let outcome = in_child(this_test!(), || {
@@ -289,12 +300,13 @@ fn while_somebody_has_a_handle_waiting_is_no_deadlock() {
         let thread = thread::spawn(move || {
             introduce.send(HubHandle::current()).unwrap();
             let event = std::rc::Rc::new(greenlet::sync::Event::new());
-            wait.send(()).unwrap();
+            // SAFETY: always succeeds.
+            wait.send(unsafe { libc::gettid() }).unwrap();
             let raised = catch_unwind(AssertUnwindSafe(|| event.wait())).unwrap_err();
             raised.is::<Deadlock>()
         });
         let hub: HubHandle = hub.recv().unwrap();
-        waits.recv().unwrap();
+        let thread_id = waits.recv().unwrap();
         let second = hub.clone();
         for _ in 0..20 {
             assert_eq!(hub.spawn(|| 5).join().unwrap(), 5);
@@ -302,6 +314,7 @@ fn while_somebody_has_a_handle_waiting_is_no_deadlock() {
         drop(hub);
         assert_eq!(second.spawn(|| 6).join().unwrap(), 6);
         assert!(!thread.is_finished());
+        until_it_sleeps(thread_id);
         // The last handle: now nothing can happen any more, and the hub is told though it sleeps.
         drop(second);
         assert!(thread.join().unwrap());
@@ -369,4 +382,23 @@ fn a_hub_may_be_given_tasks_by_its_own_thread() {
         sleep(ms(1));
     }
     assert_eq!(hub.spawn(|| 9).join().unwrap(), 9);
+}
+
+/// It is read when its task has ended, and another one has begun in the same place.
+#[test]
+fn a_kill_that_comes_too_late_reaches_nobody() {
+    let hub = HubHandle::current();
+    let (tell, told) = one_shot();
+    let (hand_over, handed_over) = one_shot();
+    let first = hub.spawn(move || {
+        let own: greenlet::RemoteJoin<()> = told.recv().unwrap();
+        let second = HubHandle::current().spawn(|| {
+            yield_now();
+            7
+        });
+        own.kill_soon(); // behind the second, which is to begin
+        hand_over.send(second).unwrap();
+    });
+    tell.send(first).unwrap();
+    assert_eq!(handed_over.recv().unwrap().join().unwrap(), 7);
 }
