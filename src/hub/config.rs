@@ -317,11 +317,19 @@ impl Wanted {
         )?;
         let monitor = choose(None, "GREENLET_MONITOR", number, 0)?.value;
         let monitor = (monitor > 0).then(|| Duration::from_millis(monitor.into()));
-        let names = choose(
-            config.disable.clone().or(general.disable),
+        let capabilities = |text: &str| {
+            Capabilities::parse(text).map_err(|name| {
+                let names: Vec<&str> = Capabilities::NAMES.iter().map(|(name, _)| *name).collect();
+                let known = names.join(", ");
+                ConfigError::Value(format!("nothing called '{name}' can be disabled, but {known}"))
+            })
+        };
+        let by_code = config.disable.clone().or(general.disable);
+        let disabled = choose(
+            by_code.map(|text| capabilities(&text)).transpose()?,
             "GREENLET_DISABLE",
-            |text| Ok(text.to_owned()),
-            String::new(),
+            capabilities,
+            Capabilities::NONE,
         )?;
         within("ring entries", ring_entries.value, 2, 32_768)?;
         within("switches in a round", round.value, 1, 65_536)?;
@@ -330,16 +338,13 @@ impl Wanted {
         let shape =
             Shape::new(stack_bytes.value, Shape::DEFAULT.guard_bytes, StackReuse::default())
                 .map_err(|error| ConfigError::Value(error.to_string()))?;
-        let disabled = Capabilities::parse(&names.value).map_err(|name| {
-            ConfigError::Value(format!("nothing called '{name}' can be disabled"))
-        })?;
         Ok(Wanted {
             kind,
             ring_entries,
             stack: Setting { value: shape, source: stack_bytes.source },
             round,
             workers,
-            disabled: Setting { value: disabled, source: names.source },
+            disabled,
             monitor,
         })
     }

@@ -109,15 +109,29 @@ fn the_program_goes_before_the_environment() {
 
 #[test]
 fn an_environment_that_cannot_be_is_a_panic_that_names_the_variable() {
-    let outcome = with_environment(this_test!(), &[("GREENLET_HUB", "kqueue")], || {
-        let refused = std::panic::catch_unwind(|| sleep(Duration::from_micros(1)));
-        assert!(refused.is_err());
-        let refused = Config::new().round(3).apply_to_all();
-        assert!(matches!(refused, Err(ConfigError::Value(_))));
-    });
-    outcome.exited_with(0).says("GREENLET_HUB=kqueue is not understood");
-    outcome
-        .says("the hub 'kqueue' is of other systems than Linux; there are uring, epoll, poll and");
+    let cases = [
+        (
+            "GREENLET_HUB",
+            "kqueue",
+            "the hub 'kqueue' is of other systems than Linux; there are uring,",
+        ),
+        (
+            "GREENLET_DISABLE",
+            "epoll,urng",
+            "nothing called 'urng' can be disabled, but uring, epoll,",
+        ),
+    ];
+    // One child runs both: which of them is the environment's to say.
+    for (variable, value, says) in cases {
+        let outcome = with_environment(this_test!(), &[(variable, value)], || {
+            let refused = std::panic::catch_unwind(|| sleep(Duration::from_micros(1)));
+            assert!(refused.is_err());
+            let refused = Config::new().round(3).apply_to_all();
+            assert!(matches!(refused, Err(ConfigError::Value(_))));
+        });
+        outcome.exited_with(0).says(&format!("{variable}={value} is not understood"));
+        outcome.says(says);
+    }
 }
 
 #[test]
