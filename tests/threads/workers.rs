@@ -1,5 +1,6 @@
 //! One hub per processor.
 
+use crate::in_child::{in_child, this_test};
 use crate::{LONG, ms};
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::sync::thread::unbounded;
@@ -143,6 +144,26 @@ fn incoming_cpu(listener: &TcpListener) -> usize {
     };
     assert_eq!(answer, 0);
     usize::try_from(cpu).unwrap()
+}
+
+/// The first few get the descriptors that a hub needs, the others get none.
+#[test]
+fn when_not_all_can_begin_the_others_are_told_to_stop() {
+    let outcome = in_child(this_test!(), || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 + 6;
+        let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+        // SAFETY: reads the record.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        let (said, heard) = std::sync::mpsc::channel();
+        let crew = workers(40, move |worker| {
+            said.send(()).unwrap();
+            worker.wait_for_stop();
+        });
+        let error = crew.unwrap_err();
+        assert_eq!(error.to_string(), "the hub of a worker cannot be made");
+        let _ = heard.iter().count(); // ends when all who have begun have ended
+    });
+    outcome.exited_with(0);
 }
 
 #[test]
