@@ -50,8 +50,7 @@ pub(super) fn park_noted_in(
     what: WaitsFor,
     until: Option<u64>,
 ) -> Result<bool, Interrupted> {
-    if until.is_none()
-        && let Some(plain) = Plain::now()
+    if let Some(plain) = Plain::now()
         && let Some(hub) = hub_of(plain)
         && hub.interrupted(plain.me()).is_none()
     {
@@ -59,14 +58,30 @@ pub(super) fn park_noted_in(
         let node = WaitNode::of(plain.me(), note);
         // SAFETY: it fires or is taken out before it, or the list, can be left; no park unwinds.
         unsafe { list.add(&node) };
+        let deadline = Deadline::new(plain.me());
+        if let Some(moment) = until {
+            // SAFETY: taken back below; no park unwinds.
+            unsafe { hub.set_deadline(&deadline, moment) };
+        }
         // SAFETY: nothing else has run since.
         unsafe { hub.park_plainly(plain) };
-        return if node.has_fired() { Ok(true) } else { parked(hub, list, &node, None) };
+        if until.is_some() {
+            hub.take_back(&deadline);
+        }
+        if node.has_fired() {
+            return Ok(true);
+        }
+        if deadline.has_passed() {
+            // SAFETY: it is in this list.
+            unsafe { list.remove(&node) };
+            return Ok(false);
+        }
+        return parked(hub, list, &node, until);
     }
     park_unusually_in(list, note, what, until)
 }
 
-/// As [`park_noted_in`], also where something is out of the ordinary, or until a moment.
+/// As [`park_noted_in`], also where something is out of the ordinary.
 #[inline(never)]
 fn park_unusually_in(
     list: &WaitList,
