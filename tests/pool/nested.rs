@@ -1,10 +1,10 @@
 //! Members that spawn in their own full pool: it never hangs.
 
-use super::LONG;
+use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Limited, Pool, PoolOf};
 use greenlet::sync::queue::Queue;
-use greenlet::{idle, kill_all, sleep, spawn, yield_now};
+use greenlet::{idle, kill_all, sleep, spawn, timeout, yield_now};
 
 #[test]
 fn a_green_pool_lends_the_spawners_place() {
@@ -177,4 +177,16 @@ fn a_pool_that_becomes_smaller_does_not_hang_those_that_wait_in_it() {
     });
     pool.join();
     assert_eq!((trace.take().as_str(), pool.running(), pool.free()), ("below a, below b", 0, 1));
+}
+
+#[test]
+fn an_imap_that_is_left_leaves_the_place_to_what_it_has_begun() {
+    let pool = Pool::new(1);
+    let own = pool.clone();
+    let member = pool.spawn(move || {
+        let left = timeout(ms(1), || own.imap([()], |()| sleep(LONG)).next().is_some());
+        (left.is_err(), own.spawn_timeout(ms(1), || ()).is_err())
+    });
+    assert_eq!(member.join().unwrap(), (true, true));
+    pool.kill();
 }
