@@ -289,7 +289,10 @@ impl Driver {
     pub(crate) fn tries_again_at(&self) -> Option<u64> {
         match self {
             Driver::Readiness(readiness) => readiness.tries_again_at(),
-            _ => None,
+            #[cfg(feature = "uring")]
+            Driver::Uring(_) => None,
+            #[cfg(feature = "sim")]
+            Driver::Sim(_) => None,
         }
     }
 
