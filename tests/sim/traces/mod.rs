@@ -8,14 +8,16 @@
 //! semaphores (plain, bounded, capped); `locks`: mutex, reentrant mutex, read-write lock, condition;
 //! `signals`: event, one-shot event, async result, wait group, barrier; `once`: once cell, locals; `queues`:
 //! queues (oldest, newest, lowest first; without end, bounded, resized, closed), channel, joinable queue;
-//! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool.
+//! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool; `lenders`: green pool, whose
+//! members spawn as well.
 //!
-//! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), lending in nested
-//! pools, `Pile` and `DagPool`; their order is asserted in `tests/threads` and `tests/pool`.
+//! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), members of a `Pool`
+//! that spawn, `Pile` and `DagPool`; their order is asserted in `tests/threads` and `tests/pool`.
 //!
 //! `GREENLET_TRACES` says how many seeds, `GREENLET_TRACE` which one alone.
 
 mod broadcasts;
+mod lenders;
 mod locks;
 mod once;
 mod permits;
@@ -70,6 +72,7 @@ const ALL: Checks = subjects![
     broadcasts::Radio,
     [Event; 3],
     pool::Pool,
+    pool::GreenPool,
     pool::ObjectPool<u64>,
 ];
 

@@ -1,10 +1,10 @@
 //! Runs a program, and writes down what happens.
 
-use super::program::{Limit, MOST_SCRIPTS, Op, Program, Verb};
+use super::program::{Limit, MOST_SCRIPTS, NUMBERS, Op, Program, Verb};
 use super::referee::Model;
 use crate::ledger::millis;
 use crate::random::Random;
-use greenlet::{GreenletExit, JoinHandle, is_interrupted, run_until_idle, sim};
+use greenlet::{GreenletExit, JoinHandle, TaskRef, is_interrupted, run_until_idle, sim};
 use greenlet::{sleep, spawn, timeout, yield_now};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// Who kills those that are left in the end.
 pub(super) const ROOT: usize = usize::MAX;
-/// So many greenlets at most: those with scripts, and jobs of pools.
-pub(super) const GREENLETS: usize = MOST_SCRIPTS + 64;
+/// So many greenlets at most: those with scripts, and jobs of pools, with what these spawn.
+pub(super) const GREENLETS: usize = MOST_SCRIPTS + 3 * NUMBERS as usize;
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,9 @@ impl<S: Subject> Drop for Hand<'_, S> {
 pub(super) struct Stage<S> {
     pub(super) subject: S,
     log: Log,
-    tasks: RefCell<Vec<Option<JoinHandle<()>>>>,
+    /// Those that can be struck.
+    tasks: RefCell<Vec<Option<TaskRef>>>,
+    handles: RefCell<Vec<JoinHandle<()>>>,
 }
 
 impl<S: Subject> Stage<S> {
@@ -134,8 +136,14 @@ impl<S: Subject> Stage<S> {
         Life { log: self.log.clone(), who, is_there: Rc::new(Cell::new(false)) }
     }
 
-    /// So that it can be struck.
+    /// So that it can be struck, and its panics are seen.
     pub(super) fn register(&self, who: usize, task: JoinHandle<()>) {
+        self.meet(who, task.task());
+        self.handles.borrow_mut().push(task);
+    }
+
+    /// So that it can be struck.
+    pub(super) fn meet(&self, who: usize, task: TaskRef) {
         self.tasks.borrow_mut()[who] = Some(task);
     }
 
@@ -169,13 +177,7 @@ impl<S: Subject> Stage<S> {
                 }
                 "yield" | "sleep" => hand.step(*op, || pause(op)),
                 _ if !self.subject.may(op, &hand) => continue,
-                _ => self.log.step(who, *op, || match op.limit {
-                    Limit::Outer(ms) => {
-                        let act = || self.subject.act(op, &mut hand);
-                        timeout(millis(ms), act).unwrap_or(Outcome::Elapsed)
-                    }
-                    _ => self.subject.act(op, &mut hand),
-                }),
+                _ => self.log.step(who, *op, || within(op, || self.subject.act(op, &mut hand))),
             };
             done.unwrap_or_else(|payload| resume_unwind(payload));
         }
@@ -193,6 +195,14 @@ pub(super) fn pause(op: &Op) -> Outcome {
         _ => sleep(millis(op.number)),
     }
     Outcome::Did
+}
+
+/// Within the limit that there is around an operation.
+pub(super) fn within(op: &Op, f: impl FnOnce() -> Outcome) -> Outcome {
+    match op.limit {
+        Limit::Outer(ms) => timeout(millis(ms), f).unwrap_or(Outcome::Elapsed),
+        _ => f(),
+    }
 }
 
 /// The operation's own limit.
@@ -247,6 +257,7 @@ impl Life {
     }
 
     pub(super) fn begins(&self) {
+        self.is_there.set(true);
         self.log.add(self.who, Event::Begins);
     }
 
@@ -274,7 +285,8 @@ pub(super) type Failure = (Vec<Line>, String);
 pub(super) fn play<S: Subject>(program: &Program) -> Result<(Vec<Line>, S::Model), Failure> {
     let (subject, model) = S::new(&Random::new(program.seed));
     let tasks = RefCell::new((0..GREENLETS).map(|_| None).collect());
-    let stage = Rc::new(Stage { subject, log: Log::default(), tasks });
+    let handles = RefCell::default();
+    let stage = Rc::new(Stage { subject, log: Log::default(), tasks, handles });
     for (who, script) in program.scripts.iter().enumerate() {
         let (same, life, script) = (stage.clone(), stage.life(who), script.clone());
         let task = spawn(move || {
@@ -288,10 +300,10 @@ pub(super) fn play<S: Subject>(program: &Program) -> Result<(Vec<Line>, S::Model
         stage.strike(ROOT, (turn + program.seed as usize) % GREENLETS, true);
     }
     let tasks = stage.tasks.take();
-    tasks.iter().flatten().for_each(JoinHandle::wait);
-    let panicked = tasks.iter().flatten().find_map(|task| task.payload_as_str());
-    let panicked = panicked.map(str::to_owned);
-    tasks.into_iter().flatten().for_each(|task| drop(task.join()));
+    tasks.iter().flatten().for_each(TaskRef::wait);
+    let handles = stage.handles.take();
+    let panicked = handles.iter().find_map(|task| task.payload_as_str()).map(str::to_owned);
+    handles.into_iter().for_each(|task| drop(task.join()));
     let lines = stage.log.0.take();
     match panicked {
         None => Ok((lines, model)),

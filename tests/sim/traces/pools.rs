@@ -1,28 +1,29 @@
 //! Pools: places, and objects, go to those who wait, in order; nobody overtakes one that was promised one.
 
-use super::play::{Hand, Outcome, Subject, own, pause};
+use super::play::{Hand, Life, Outcome, Stage, Subject, own, pause};
 use super::program::{MOST_SCRIPTS, Op, Verb};
 use super::referee::{Model, Why, World};
 use crate::random::Random;
-use greenlet::pool::{ObjectPool, ObjectPoolBuilder, Pool, Pooled};
+use greenlet::pool::{Limited, ObjectPool, ObjectPoolBuilder, Pool, PoolOf, Pooled};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 
 /// Those who wait for a turn, and those who were promised one and have not run.
 #[derive(Clone, Default)]
-struct Turns {
-    waiting: VecDeque<usize>,
-    promised: BTreeSet<usize>,
+pub(super) struct Turns {
+    pub(super) waiting: VecDeque<usize>,
+    pub(super) promised: BTreeSet<usize>,
 }
 
 impl Turns {
-    fn promise(&mut self, world: &mut World) -> bool {
+    pub(super) fn promise(&mut self, world: &mut World) -> bool {
         let first = world.serve_first(&mut self.waiting);
         self.promised.extend(first);
         first.is_some()
     }
 
-    fn leaves(&mut self, who: usize) {
+    pub(super) fn leaves(&mut self, who: usize) {
         self.waiting.retain(|other| *other != who);
         self.promised.remove(&who);
     }
@@ -112,19 +113,61 @@ impl Model for Places {
 }
 
 /// Who the job of an operation is.
-fn job(op: &Op) -> usize {
+pub(super) fn job(op: &Op) -> usize {
     MOST_SCRIPTS + op.number as usize
+}
+
+pub(super) const VERBS: &[Verb] = &[
+    Verb("spawn", 10, true),
+    Verb("try spawn", 2, false),
+    Verb("join", 2, true),
+    Verb("wait for a place", 2, true),
+    Verb("resize", 1, false),
+];
+
+/// Any operation with a pool whose jobs do `f`.
+pub(super) fn act<S: Subject, P: Limited>(
+    pool: &PoolOf<P>,
+    op: &Op,
+    stage: &Rc<Stage<S>>,
+    f: impl FnOnce(&Life) + 'static,
+) -> Outcome {
+    let life = stage.life_to_come(job(op));
+    let is_there = life.is_there();
+    let f = move || {
+        life.begins();
+        f(&life);
+    };
+    let done = match (op.verb, own(op)) {
+        ("join", Some(limit)) => pool.join_timeout(limit),
+        ("wait for a place", Some(limit)) => pool.wait_available_timeout(limit),
+        ("spawn" | "try spawn", limit) => {
+            let task = match (op.verb, limit) {
+                ("spawn", None) => Some(pool.spawn(f)),
+                ("spawn", Some(limit)) => pool.spawn_timeout(limit, f).ok(),
+                _ => pool.try_spawn(f).ok(),
+            };
+            task.is_some_and(|task| {
+                is_there.set(true);
+                stage.register(job(op), task);
+                true
+            })
+        }
+        (verb, _) => {
+            match verb {
+                "join" => pool.join(),
+                "resize" => pool.resize(op.number as usize % 4),
+                _ => pool.wait_available(),
+            }
+            true
+        }
+    };
+    if done { Outcome::Did } else { Outcome::Nothing }
 }
 
 impl Subject for Pool {
     const NAME: &'static str = "pool";
-    const VERBS: &'static [Verb] = &[
-        Verb("spawn", 10, true),
-        Verb("try spawn", 2, false),
-        Verb("join", 2, true),
-        Verb("wait for a place", 2, true),
-        Verb("resize", 1, false),
-    ];
+    const VERBS: &'static [Verb] = VERBS;
     type Guard<'a> = ();
     type Model = Places;
 
@@ -136,42 +179,12 @@ impl Subject for Pool {
     }
 
     fn act<'a>(&'a self, op: &Op, hand: &mut Hand<'a, Self>) -> Outcome {
-        let (life, number) = (hand.stage.life_to_come(job(op)), op.number);
-        let is_there = life.is_there();
-        let f = move || {
-            life.begins();
+        let number = op.number;
+        act(self, op, hand.stage, move |life| {
             for nap in [Op::new("yield", 0), Op::new("sleep", 1 + number % 7)] {
                 life.step(nap, || pause(&nap));
             }
-        };
-        let task = match (op.verb, own(op)) {
-            ("spawn", None) => Some(self.spawn(f)),
-            ("spawn", Some(limit)) => self.spawn_timeout(limit, f).ok(),
-            ("try spawn", _) => self.try_spawn(f).ok(),
-            (verb, limit) => {
-                let done = match (verb, limit) {
-                    ("join", Some(limit)) => self.join_timeout(limit),
-                    ("wait for a place", Some(limit)) => self.wait_available_timeout(limit),
-                    (_, _) => {
-                        match verb {
-                            "join" => self.join(),
-                            "resize" => self.resize(number as usize % 4),
-                            _ => self.wait_available(),
-                        }
-                        true
-                    }
-                };
-                return if done { Outcome::Did } else { Outcome::Nothing };
-            }
-        };
-        match task {
-            None => Outcome::Nothing,
-            Some(task) => {
-                is_there.set(true);
-                hand.stage.register(job(op), task);
-                Outcome::Did
-            }
-        }
+        })
     }
 }
 

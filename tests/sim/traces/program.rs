@@ -5,6 +5,9 @@ use crate::random::Random;
 /// So many greenlets have a script, at most.
 pub(super) const MOST_SCRIPTS: usize = 6;
 
+/// The numbers of operations are below this, all scripts together.
+pub(super) const NUMBERS: u64 = 34;
+
 /// What can be done with a primitive: its name, how often it is chosen, and whether it takes a limit.
 pub(super) struct Verb(pub(super) &'static str, pub(super) u64, pub(super) bool);
 
@@ -56,6 +59,7 @@ impl Program {
         let mut number = 0;
         let mut op = || {
             number += 1;
+            assert!(number < NUMBERS);
             match random.below(16) {
                 0 | 1 => Op::new("yield", 0),
                 2 => Op::new("sleep", 1 + random.below(8)),

@@ -100,6 +100,12 @@ impl World {
         self.wake(who);
     }
 
+    /// `who` waits without an end by itself, unless that is a limit around it.
+    pub(super) fn waits_for_good(&mut self, who: usize) {
+        let task = &mut self.tasks[who];
+        task.due_ns = task.due_ns.filter(|_| matches!(task.op.limit, Limit::Outer(_)));
+    }
+
     /// From now on nothing is raised in `who`, and its time is not over.
     pub(super) fn shield(&mut self, who: usize, is_shielded: bool) {
         self.tasks[who].is_shielded = is_shielded;

@@ -1,0 +1,186 @@
+//! Pools whose members lend their places: a member that spawns while all are taken waits until that has
+//! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that.
+
+use super::play::{Hand, Life, Outcome, Stage, Subject, pause, within};
+use super::pools::{Turns, VERBS, act, job};
+use super::program::{Limit, NUMBERS, Op, Verb};
+use super::referee::{Model, Why, World};
+use crate::random::Random;
+use greenlet::TaskRef;
+use greenlet::pool::GreenPool;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// By what right a member goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    Place,
+    /// Somebody waits who has lent its own seat.
+    Lent,
+    /// It has lent its seat, and did not get it back.
+    None,
+}
+
+/// Who is in the pool, and who waits for what.
+#[derive(Clone)]
+pub(super) struct Lenders {
+    size: usize,
+    members: BTreeMap<usize, Seat>,
+    turns: Turns,
+    /// Who waits for whom, to whom it has lent its seat.
+    loans: Vec<(usize, usize)>,
+    /// Those who wait until there is no member any more.
+    joiners: VecDeque<usize>,
+    /// Those who only want to see that there is a place.
+    watchers: VecDeque<usize>,
+}
+
+impl Lenders {
+    pub(super) fn new(size: usize) -> Lenders {
+        let (members, turns, loans) = (BTreeMap::new(), Turns::default(), Vec::new());
+        let (joiners, watchers) = (VecDeque::new(), VecDeque::new());
+        Lenders { size, members, turns, loans, joiners, watchers }
+    }
+
+    fn has_place(&self) -> bool {
+        let taken = self.members.values().filter(|seat| **seat == Seat::Place).count();
+        taken + self.turns.promised.len() < self.size
+    }
+
+    fn offer(&mut self, world: &mut World) {
+        while self.has_place() {
+            if !self.turns.promise(world) {
+                return world.serve_all(&mut self.watchers);
+            }
+        }
+    }
+
+    fn begin(&mut self, job: usize, seat: Seat, world: &mut World) -> Outcome {
+        self.members.insert(job, seat);
+        world.begin(job);
+        Outcome::Did
+    }
+}
+
+impl Model for Lenders {
+    fn ask(&mut self, who: usize, op: &Op, world: &mut World) -> Option<Outcome> {
+        match op.verb {
+            "spawn" | "try spawn" if self.has_place() => {
+                return Some(self.begin(job(op), Seat::Place, world));
+            }
+            "try spawn" => return Some(Outcome::Nothing),
+            "spawn" if self.members.get(&who).is_some_and(|seat| *seat != Seat::None) => {
+                self.begin(job(op), Seat::Lent, world);
+                self.loans.push((who, job(op)));
+                world.waits_for_good(who);
+            }
+            "spawn" => self.turns.waiting.push_back(who),
+            "resize" => {
+                self.size = op.number as usize % 4;
+                self.offer(world);
+                return Some(Outcome::Did);
+            }
+            "wait for a place" if self.has_place() => return Some(Outcome::Did),
+            "wait for a place" => self.watchers.push_back(who),
+            _ if self.members.is_empty() => return Some(Outcome::Did),
+            _ => self.joiners.push_back(who),
+        }
+        None
+    }
+
+    fn served(&mut self, who: usize, op: &Op, world: &mut World) -> Option<Outcome> {
+        if !self.turns.promised.contains(&who) {
+            return Some(Outcome::Did);
+        }
+        self.turns.leaves(who);
+        let raised = world.raise(who);
+        if raised.is_some() {
+            self.offer(world);
+        }
+        raised.or_else(|| Some(self.begin(job(op), Seat::Place, world)))
+    }
+
+    fn left(&mut self, who: usize, op: &Op, why: Why, world: &mut World) -> Option<Outcome> {
+        self.turns.leaves(who);
+        self.joiners.retain(|other| *other != who);
+        self.watchers.retain(|other| *other != who);
+        let raised = if op.verb == "spawn" { world.raise(who) } else { None };
+        let loan = self.loans.iter().position(|(lender, _)| *lender == who);
+        match (raised, loan) {
+            (Some(_), Some(at)) => {
+                let (_, user) = self.loans.remove(at);
+                let seat = self.members.insert(who, Seat::None);
+                self.members.extend(seat.map(|seat| (user, seat)));
+            }
+            (Some(_), None) => self.offer(world),
+            _ => {}
+        }
+        raised.or_else(|| world.gives_up(who, why))
+    }
+
+    fn ended(&mut self, who: usize, world: &mut World) {
+        if self.members.remove(&who).is_none() {
+            return;
+        }
+        self.offer(world);
+        if self.members.is_empty() {
+            world.serve_all(&mut self.joiners);
+        }
+        if let Some(at) = self.loans.iter().position(|(_, user)| *user == who) {
+            world.serve(self.loans.remove(at).0);
+        }
+    }
+}
+
+/// What the job with this number spawns itself.
+fn children(number: u64) -> Vec<Op> {
+    let spawn = |generation| {
+        let number = number + generation * NUMBERS;
+        let limit = match number % 5 {
+            0 => Limit::Own(number % 3),
+            1 => Limit::Outer(1 + number % 8),
+            _ => Limit::None,
+        };
+        Op { verb: "spawn", number, limit }
+    };
+    match (number % NUMBERS % 4, number / NUMBERS) {
+        (0, 0 | 1) | (2, 0) => vec![spawn(1)],
+        (1, 0) => vec![spawn(1), spawn(2)],
+        _ => Vec::new(),
+    }
+}
+
+fn spawn_or_wait(op: &Op, stage: &Rc<Stage<GreenPool>>) -> Outcome {
+    let (same, number) = (stage.clone(), op.number);
+    act(&stage.subject, op, stage, move |life| live(life, number, &same))
+}
+
+/// What a job does.
+fn live(life: &Life, number: u64, stage: &Rc<Stage<GreenPool>>) {
+    // Whoever spawned it may wait until it has ended, or not be there any more.
+    let me = stage.subject.tasks().into_iter().find(TaskRef::is_current);
+    stage.meet(job(&Op::new("", number)), me.expect("a member"));
+    let nap = Op::new("yield", 0);
+    life.step(nap, || pause(&nap));
+    for child in children(number) {
+        life.step(child, || within(&child, || spawn_or_wait(&child, stage)));
+    }
+    let nap = Op::new("sleep", 1 + number % 7);
+    life.step(nap, || pause(&nap));
+}
+
+impl Subject for GreenPool {
+    const NAME: &'static str = "green pool";
+    const VERBS: &'static [Verb] = VERBS;
+    type Guard<'a> = ();
+    type Model = Lenders;
+
+    fn new(random: &Random) -> (Self, Lenders) {
+        let size = 1 + random.below(3) as usize;
+        (GreenPool::new(size), Lenders::new(size))
+    }
+
+    fn act<'a>(&'a self, op: &Op, hand: &mut Hand<'a, Self>) -> Outcome {
+        spawn_or_wait(op, hand.stage)
+    }
+}
