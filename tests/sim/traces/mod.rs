@@ -9,10 +9,10 @@
 //! `signals`: event, one-shot event, async result, wait group, barrier; `once`: once cell, locals; `queues`:
 //! queues (oldest, newest, lowest first; without end, bounded, resized, closed), channel, joinable queue;
 //! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool; `lenders`: green pool, whose
-//! members spawn as well.
+//! members spawn as well; `piles`: piles in a shared green pool.
 //!
 //! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), members of a `Pool`
-//! that spawn, `Pile` and `DagPool`; their order is asserted in `tests/threads` and `tests/pool`.
+//! that spawn, and `DagPool`; their order is asserted in `tests/threads` and `tests/pool`.
 //!
 //! `GREENLET_TRACES` says how many seeds, `GREENLET_TRACE` which one alone.
 
@@ -21,6 +21,7 @@ mod lenders;
 mod locks;
 mod once;
 mod permits;
+mod piles;
 mod play;
 mod pools;
 mod program;
@@ -73,6 +74,7 @@ const ALL: Checks = subjects![
     [Event; 3],
     pool::Pool,
     pool::GreenPool,
+    piles::Piles,
     pool::ObjectPool<u64>,
 ];
 
@@ -90,7 +92,7 @@ fn faults(seed: u64) -> Faults {
 
 /// Runs the program of that seed in this world, and judges it.
 fn run<S: Subject>(seed: u64) -> Result<(), String> {
-    let judgement = judged::<S>(&Program::new(seed, S::VERBS));
+    let judgement = judged::<S>(&Program::new(seed, S::VERBS, S::OWN_LIMITS));
     judgement.map_err(|(lines, what)| what + "\n" + &texts(&lines))
 }
 
@@ -121,7 +123,7 @@ fn explain<S: Subject>(seed: u64, faults: Faults) -> String {
         });
         played.map_or_else(|failure| Some(failure.to_string()), |(found, _)| found)
     };
-    let mut program = Program::new(seed, S::VERBS);
+    let mut program = Program::new(seed, S::VERBS, S::OWN_LIMITS);
     let Some(mut found) = fails(&program) else { return "not by itself".to_owned() };
     loop {
         let smaller = program.smaller().into_iter();

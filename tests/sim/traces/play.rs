@@ -54,6 +54,8 @@ pub(super) struct Line {
 pub(super) trait Subject: Sized + 'static {
     const NAME: &'static str;
     const VERBS: &'static [Verb];
+    /// May its operations have limits of their own?
+    const OWN_LIMITS: bool = true;
     /// What a greenlet holds; `release` drops the one that it got last.
     type Guard<'a>;
     type Model: Model;

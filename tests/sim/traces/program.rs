@@ -52,7 +52,8 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn new(seed: u64, verbs: &[Verb]) -> Program {
+    /// Where operations have no limits of their own, those are around them, too.
+    pub(super) fn new(seed: u64, verbs: &[Verb], own_limits: bool) -> Program {
         let random = Random::new(seed ^ 0x7ACE);
         let weight = verbs.iter().map(|Verb(_, weight, _)| weight).sum();
         let count = 2 + random.below(MOST_SCRIPTS as u64 - 1);
@@ -66,7 +67,12 @@ impl Program {
                 3 => Op::new("kill", random.below(count)),
                 4 => Op::new("throw", random.below(count)),
                 5 => Op::new("release", 0),
-                _ => of_verb(&random, verbs, weight, number),
+                _ => match of_verb(&random, verbs, weight, number) {
+                    Op { verb, limit: Limit::Own(ms), .. } if !own_limits => {
+                        Op { verb, number, limit: Limit::Outer(1 + ms) }
+                    }
+                    op => op,
+                },
             }
         };
         let scripts = (0..count).map(|who| (0..2 + (who * 3 + seed) % 7).map(|_| op()).collect());

@@ -56,6 +56,8 @@ struct Task {
     due_ns: Option<u64>,
     is_served: bool,
     is_shielded: bool,
+    /// Killed, or ended before it began.
+    has_failed: bool,
     to_be_raised: VecDeque<u64>,
     /// How its operation ends, which has ended without waiting.
     answer: Option<Outcome>,
@@ -98,6 +100,11 @@ impl World {
     pub(super) fn begin(&mut self, who: usize) {
         self.tasks[who].state = State::Ready;
         self.wake(who);
+    }
+
+    /// Has `who`, which has ended, no result?
+    pub(super) fn has_failed(&self, who: usize) -> bool {
+        self.tasks[who].has_failed
     }
 
     /// `who` waits without an end by itself, unless that is a limit around it.
@@ -171,6 +178,7 @@ pub(super) fn judge<M: Model>(
         due_ns: None,
         is_served: false,
         is_shielded: false,
+        has_failed: false,
         to_be_raised: VecDeque::new(),
         answer: None,
     };
@@ -261,6 +269,7 @@ impl<M: Model> Referee<M> {
                 if task.state == State::Ready && task.to_be_raised.is_empty() {
                     return Err("it was not killed, and did not begin".to_owned());
                 }
+                task.has_failed |= task.state == State::Ready;
                 task.state = State::Ended;
                 self.running = None;
                 self.model.ended(who, &mut self.world);
@@ -366,6 +375,7 @@ impl<M: Model> Referee<M> {
         let task = &mut self.world.tasks[who];
         task.state = State::Running;
         task.due_ns = None;
+        task.has_failed |= outcome == Outcome::Raised(0);
         match task.answer.take() {
             Some(expected) if expected == outcome => Ok(()),
             Some(expected) => Err(format!("should be {expected:?}")),
