@@ -9,14 +9,16 @@
 //! `signals`: event, one-shot event, async result, wait group, barrier; `once`: once cell, locals; `queues`:
 //! queues (oldest, newest, lowest first; without end, bounded, resized, closed), channel, joinable queue;
 //! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool; `lenders`: green pool, whose
-//! members spawn as well; `piles`: piles in a shared green pool.
+//! members spawn as well; `piles`: piles in a shared green pool;
+//! `dags`: DAG pool.
 //!
 //! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), members of a `Pool`
-//! that spawn, and `DagPool`; their order is asserted in `tests/threads` and `tests/pool`.
+//! that spawn; their order is asserted in `tests/threads` and `tests/pool`.
 //!
 //! `GREENLET_TRACES` says how many seeds, `GREENLET_TRACE` which one alone.
 
 mod broadcasts;
+mod dags;
 mod lenders;
 mod locks;
 mod once;
@@ -75,6 +77,7 @@ const ALL: Checks = subjects![
     pool::Pool,
     pool::GreenPool,
     piles::Piles,
+    dags::Dag,
     pool::ObjectPool<u64>,
 ];
 

@@ -66,6 +66,8 @@ pub(super) trait Subject: Sized + 'static {
     fn may(&self, _op: &Op, _hand: &Hand<'_, Self>) -> bool {
         true
     }
+    /// Ends what waits for ever and is no greenlet that was met.
+    fn close(&self, _stage: &Stage<Self>) {}
     /// Which one it is, where that matters.
     fn number(_guard: &Self::Guard<'_>) -> u64 {
         0
@@ -147,6 +149,11 @@ impl<S: Subject> Stage<S> {
     /// So that it can be struck.
     pub(super) fn meet(&self, who: usize, task: TaskRef) {
         self.tasks.borrow_mut()[who] = Some(task);
+    }
+
+    /// The root is about to kill this one.
+    pub(super) fn log_kill(&self, whom: usize) {
+        self.log.add(ROOT, Event::Strikes(whom, 0));
     }
 
     fn strike(&self, by: usize, whom: usize, is_kill: bool) {
@@ -263,9 +270,9 @@ impl Life {
         self.log.add(self.who, Event::Begins);
     }
 
-    pub(super) fn step(&self, op: Op, f: impl FnOnce() -> Outcome) {
+    pub(super) fn step(&self, op: Op, f: impl FnOnce() -> Outcome) -> Outcome {
         let done = self.log.step(self.who, op, f);
-        done.unwrap_or_else(|payload| resume_unwind(payload));
+        done.unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
 
@@ -301,6 +308,7 @@ pub(super) fn play<S: Subject>(program: &Program) -> Result<(Vec<Line>, S::Model
     for turn in 0..GREENLETS {
         stage.strike(ROOT, (turn + program.seed as usize) % GREENLETS, true);
     }
+    stage.subject.close(&stage);
     let tasks = stage.tasks.take();
     tasks.iter().flatten().for_each(TaskRef::wait);
     let handles = stage.handles.take();
