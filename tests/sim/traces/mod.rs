@@ -10,13 +10,14 @@
 //! queues (oldest, newest, lowest first; without end, bounded, resized, closed), channel, joinable queue;
 //! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool; `lenders`: green pool, whose
 //! members spawn as well; `piles`: piles in a shared green pool;
-//! `dags`: DAG pool.
+//! `dags`: DAG pool; `arrivals`: several things, one after the other.
 //!
 //! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), members of a `Pool`
 //! that spawn; their order is asserted in `tests/threads` and `tests/pool`.
 //!
 //! `GREENLET_TRACES` says how many seeds, `GREENLET_TRACE` which one alone.
 
+mod arrivals;
 mod broadcasts;
 mod dags;
 mod lenders;
@@ -78,6 +79,7 @@ const ALL: Checks = subjects![
     pool::GreenPool,
     piles::Piles,
     dags::Dag,
+    arrivals::Several,
     pool::ObjectPool<u64>,
 ];
 
