@@ -1,5 +1,8 @@
-//! Tasks that need one another's results: all that wait look again, in order, whenever a key ends; of the
-//! results that are there, the first in the order given is taken.
+//! Tasks that need one another's results: of those that are there, the first in the order given is taken.
+//!
+//! `DagPool` promises the results, and who waits for which keys, but not in which order those go on that
+//! wait. Compared is the order nevertheless, with what it does: whenever a key ends, all look again, in
+//! the order in which they began to wait.
 
 use super::play::{Hand, Outcome, Stage, Subject, pause};
 use super::pools::job;

@@ -1,5 +1,8 @@
 //! Pools whose members lend their places: a member that spawns while all are taken waits until that has
 //! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that.
+//!
+//! Not compared: whether no more members make progress than there are places. After an interruption they
+//! may be more, when somebody is interrupted who has lent on what was lent to it.
 
 use super::play::{Hand, Life, Outcome, Stage, Subject, pause, within};
 use super::pools::{Turns, VERBS, act, job};

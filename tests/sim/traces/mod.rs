@@ -8,9 +8,9 @@
 //! semaphores (plain, bounded, capped); `locks`: mutex, reentrant mutex, read-write lock, condition;
 //! `signals`: event, one-shot event, async result, wait group, barrier; `once`: once cell, locals; `queues`:
 //! queues (oldest, newest, lowest first; without end, bounded, resized, closed), channel, joinable queue;
-//! `broadcasts`: broadcast, the first of several; `pools`: pool, object pool; `lenders`: green pool, whose
-//! members spawn as well; `piles`: piles in a shared green pool;
-//! `dags`: DAG pool; `arrivals`: several things, one after the other.
+//! `broadcasts`: broadcast, the first of several; `arrivals`: several, one after the other; `pools`: pool,
+//! object pool; `lenders`: green pool, whose members spawn as well; `piles`: piles in one green pool; `dags`:
+//! DAG pool; `inherited`: inherited values.
 //!
 //! Not covered: what other threads share (`sync::thread`, `ThreadPool`: real time), members of a `Pool`
 //! that spawn; their order is asserted in `tests/threads` and `tests/pool`.
@@ -20,6 +20,7 @@
 mod arrivals;
 mod broadcasts;
 mod dags;
+mod inherited;
 mod lenders;
 mod locks;
 mod once;
@@ -80,6 +81,7 @@ const ALL: Checks = subjects![
     piles::Piles,
     dags::Dag,
     arrivals::Several,
+    inherited::Inherited,
     pool::ObjectPool<u64>,
 ];
 
