@@ -1,8 +1,9 @@
 //! Pools whose members lend their places: a member that spawns while all are taken waits until that has
 //! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that.
 //!
-//! Not compared: whether no more members make progress than there are places. After an interruption they
-//! may be more, when somebody is interrupted who has lent on what was lent to it.
+//! Not compared: what should follow when one is interrupted that has lent on what was lent to it. Then its
+//! own lender waits only for it, and may go on beside who has the place; and if it asks for a place itself,
+//! it may wait for the one that its lender keeps.
 
 use super::play::{Hand, Life, Outcome, Stage, Subject, pause, within};
 use super::pools::{Turns, VERBS, act, job};
@@ -147,8 +148,8 @@ fn children(number: u64) -> Vec<Op> {
         Op { verb: "spawn", number, limit }
     };
     match (number % NUMBERS % 4, number / NUMBERS) {
-        (0, 0 | 1) | (2, 0) => vec![spawn(1)],
-        (1, 0) => vec![spawn(1), spawn(2)],
+        (0 | 2, 0) => vec![spawn(1)],
+        (1, 0) | (0, 1) => vec![spawn(1), spawn(2)],
         _ => Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Who kills those that are left in the end.
 pub(super) const ROOT: usize = usize::MAX;
 /// So many greenlets at most: those with scripts, and jobs of pools, with what these spawn.
-pub(super) const GREENLETS: usize = MOST_SCRIPTS + 3 * NUMBERS as usize;
+pub(super) const GREENLETS: usize = MOST_SCRIPTS + 4 * NUMBERS as usize;
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
