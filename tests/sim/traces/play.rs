@@ -156,6 +156,18 @@ impl<S: Subject> Stage<S> {
         self.log.add(ROOT, Event::Strikes(whom, 0));
     }
 
+    /// Who is to be struck: one with a script, or now and then a job that has not ended.
+    fn target(&self, op: &Op) -> usize {
+        let said = self.log.0.borrow().len();
+        let tasks = self.tasks.borrow();
+        let is_there = |job: &usize| tasks[*job].as_ref().is_some_and(|task| !task.is_finished());
+        let jobs: Vec<usize> = (MOST_SCRIPTS..GREENLETS).filter(is_there).collect();
+        match said % 2 {
+            0 if !jobs.is_empty() => jobs[said / 2 % jobs.len()],
+            _ => op.number as usize,
+        }
+    }
+
     fn strike(&self, by: usize, whom: usize, is_kill: bool) {
         let tasks = self.tasks.borrow();
         let Some(Some(task)) = tasks.get(whom).filter(|_| whom != by) else { return };
@@ -177,7 +189,7 @@ impl<S: Subject> Stage<S> {
         for op in script {
             let done = match op.verb {
                 "kill" | "throw" => {
-                    self.strike(who, op.number as usize, op.verb == "kill");
+                    self.strike(who, self.target(op), op.verb == "kill");
                     continue;
                 }
                 "release" => {
@@ -309,7 +321,7 @@ pub(super) fn play<S: Subject>(program: &Program) -> Result<(Vec<Line>, S::Model
         stage.strike(ROOT, (turn + program.seed as usize) % GREENLETS, true);
     }
     stage.subject.close(&stage);
-    let tasks = stage.tasks.take();
+    let tasks = stage.tasks.borrow().clone();
     tasks.iter().flatten().for_each(TaskRef::wait);
     let handles = stage.handles.take();
     let panicked = handles.iter().find_map(|task| task.payload_as_str()).map(str::to_owned);
