@@ -79,7 +79,9 @@ fn no_wake_is_lost_where_two_threads_take_turns() {
                         thread::yield_now();
                     }
                     turn.store(2 * n + 2, SeqCst);
-                    if let Some(waker) = waits.lock().unwrap().take() {
+                    // Left there: when we are late, it is that of the next round, which will need it again.
+                    let waker = waits.lock().unwrap().clone();
+                    if let Some(waker) = waker {
                         waker.wake();
                     }
                 }
