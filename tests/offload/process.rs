@@ -43,8 +43,15 @@ fn no_more_threads() -> bool {
 fn a_call_that_does_not_wait_for_a_thread_does_not_when_there_is_no_memory_for_one() {
     let outcome = in_child(this_test!(), || {
         let (gate, wait) = channel::<()>();
-        let task = spawn(move || offload(move || wait.recv().is_err()));
+        let (begin, begun) = channel();
+        let task = spawn(move || {
+            offload(move || {
+                begin.send(()).unwrap();
+                wait.recv().is_err()
+            })
+        });
         yield_now();
+        begun.recv().unwrap(); // a thread that only starts needs memory of its own
         if no_more_threads() {
             assert!(greenlet::try_offload(|| ()).is_err());
         }
