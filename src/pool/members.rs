@@ -4,8 +4,9 @@
 //!   overtakes, and one that is killed passes it on.
 //! - **A full pool does not hang itself**: a member that spawns while no other member can finish lends
 //!   its own place to what it spawns, and waits until that has ended.
-//! - **A place has one user**: its owner, or the one that it is lent to. If the owner is interrupted
-//!   meanwhile, the user becomes the owner.
+//! - **A place has one user**: its owner, or the one at the end of its loans. A lender waits until what it
+//!   has lent is given back. If it goes on before (interrupted, discarded), its own right passes to the one
+//!   that it had lent to, also where that right is a loan: that one's lender waits on, for the new user.
 
 use crate::greenlet::{GreenletId, current_block, id_of};
 use crate::hub::WaitList;
@@ -34,7 +35,24 @@ pub(super) struct Members {
 
 struct Member {
     task: TaskRef,
-    entry: Entry,
+    right: Right,
+    /// Who has a [loan](Right::Loan) of this one.
+    lent_to: Option<GreenletId>,
+}
+
+/// By what right a member goes on.
+enum Right {
+    /// It has a place.
+    Place,
+    /// Another member has lent its own right, and waits.
+    Loan(Rc<Loan>),
+    None,
+}
+
+struct Loan {
+    lender: GreenletId,
+    /// The lender, until it is given back.
+    waiter: WaitList,
 }
 
 /// On whose account something is spawned.
@@ -111,7 +129,7 @@ impl Members {
     /// Does the current greenlet use a place, its own or one that was lent?
     fn uses_a_place(&self) -> bool {
         let me = id_of(current_block());
-        self.tasks.borrow().get(&me).is_some_and(|member| member.entry != Entry::None)
+        self.tasks.borrow().get(&me).is_some_and(|member| !matches!(member.right, Right::None))
     }
 
     fn wait_for_place(&self, until: Option<u64>) -> Entry {
@@ -149,12 +167,49 @@ impl Members {
         self.offer();
     }
 
-    /// Parks until what was spawned on a lent place has ended. If the lender is interrupted, the place
-    /// is no longer its own.
+    /// Parks until what was spawned on a lent place has given it back. If the lender is interrupted, the
+    /// place is no longer its own.
     pub(super) fn settle<T>(&self, entry: Entry, task: &JoinHandle<T>) {
-        if entry == Entry::Lent {
-            let _loan = Loan { members: self, lender: id_of(current_block()), to: task.id() };
-            task.wait();
+        if entry == Entry::Lent
+            && let Some(loan) = self.loan_of(task.id())
+        {
+            let _lending = Lending { members: self, lender: loan.lender };
+            watch(once((false, Watchers(&loan.waiter))), None, |_| true);
+        }
+    }
+
+    fn loan_of(&self, user: GreenletId) -> Option<Rc<Loan>> {
+        match &self.tasks.borrow().get(&user)?.right {
+            Right::Loan(loan) => Some(loan.clone()),
+            _ => None,
+        }
+    }
+
+    /// The current member lends its right to a new one.
+    fn lend_to(&self, user: GreenletId) -> Right {
+        let lender = id_of(current_block());
+        match self.tasks.borrow_mut().get_mut(&lender) {
+            Some(member) => member.lent_to = Some(user),
+            None => return Right::None,
+        }
+        Right::Loan(Rc::new(Loan { lender, waiter: WaitList::new() }))
+    }
+
+    /// If `lender` has lent its right, that belongs to the user from now on.
+    fn pass_on(&self, lender: GreenletId) {
+        let mut tasks = self.tasks.borrow_mut();
+        let Some(member) = tasks.get_mut(&lender) else { return };
+        let Some(user) = member.lent_to.take() else { return };
+        let right = std::mem::replace(&mut member.right, Right::None);
+        if let Right::Loan(outer) = &right
+            && let Some(outer) = tasks.get_mut(&outer.lender)
+        {
+            outer.lent_to = Some(user);
+        }
+        if let Some(user) = tasks.get_mut(&user)
+            && let Right::Loan(loan) = std::mem::replace(&mut user.right, right)
+        {
+            loan.waiter.wake_all();
         }
     }
 
@@ -173,7 +228,7 @@ impl Members {
                 members.wait_for_place(None);
             }
             match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
-                Some(member) => member.entry = Entry::Place,
+                Some(member) => member.right = Right::Place,
                 None => members.release(), // it was discarded meanwhile
             }
             f()
@@ -197,11 +252,20 @@ impl Members {
             Ok(task) => task,
             Err(error) => panic!("spawn in a pool: {error}"),
         };
-        self.tasks.borrow_mut().insert(task.id(), Member { task: task.task(), entry });
+        let right = match entry {
+            Entry::Place => Right::Place,
+            Entry::Lent => self.lend_to(task.id()),
+            Entry::None => Right::None,
+        };
+        self.insert(task.task(), right);
         task
     }
 
-    /// Makes a member of a task from elsewhere.
+    fn insert(&self, task: TaskRef, right: Right) {
+        self.tasks.borrow_mut().insert(task.id(), Member { task, right, lent_to: None });
+    }
+
+    /// Makes a member of a task from elsewhere. As its adder does not wait for it, nothing is lent to it.
     pub(super) fn add<T>(self: &Rc<Members>, entry: Entry, task: &JoinHandle<T>) {
         let id = task.id();
         if task.is_finished() || self.contains(id) {
@@ -210,7 +274,8 @@ impl Members {
             }
             return;
         }
-        self.tasks.borrow_mut().insert(id, Member { task: task.task(), entry });
+        let right = if entry == Entry::Place { Right::Place } else { Right::None };
+        self.insert(task.task(), right);
         let members = self.clone();
         task.on_done_inline(move |_| {
             members.leave(id);
@@ -219,15 +284,26 @@ impl Members {
 
     /// No member any more: it has ended, or was discarded. Says whether it was one.
     pub(super) fn leave(&self, id: GreenletId) -> bool {
+        self.pass_on(id);
         let Some(member) = self.tasks.borrow_mut().remove(&id) else { return false };
-        if member.entry == Entry::Place {
+        if let Right::Place = member.right {
             self.busy.set(self.busy.get() - 1);
         }
         self.offer();
         if self.is_empty() {
             self.joiners.wake_all();
         }
+        if let Right::Loan(loan) = member.right {
+            self.give_back(&loan);
+        }
         true
+    }
+
+    fn give_back(&self, loan: &Loan) {
+        if let Some(lender) = self.tasks.borrow_mut().get_mut(&loan.lender) {
+            lender.lent_to = None;
+        }
+        loan.waiter.wake_all();
     }
 
     pub(super) fn contains(&self, id: GreenletId) -> bool {
@@ -304,24 +380,15 @@ impl Drop for Stuck<'_> {
     }
 }
 
-/// While it lives, a place is lent. If its user is still a member afterwards, it keeps the place.
-struct Loan<'a> {
+/// Lies in the frame of a lender. If that goes on too early, it has lost its right.
+struct Lending<'a> {
     members: &'a Members,
     lender: GreenletId,
-    to: GreenletId,
 }
 
-impl Drop for Loan<'_> {
+impl Drop for Lending<'_> {
     fn drop(&mut self) {
-        let mut tasks = self.members.tasks.borrow_mut();
-        if tasks.contains_key(&self.to)
-            && let Some(lender) = tasks.get_mut(&self.lender)
-        {
-            let entry = std::mem::replace(&mut lender.entry, Entry::None);
-            if let Some(user) = tasks.get_mut(&self.to) {
-                user.entry = entry;
-            }
-        }
+        self.members.pass_on(self.lender);
     }
 }
 

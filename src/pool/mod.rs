@@ -15,11 +15,10 @@
 //! [`ThreadPool`] may block.
 //!
 //! Lending means: what is spawned begins without a place of its own, and the spawner waits in `spawn`
-//! until it has ended. So never more than the pool's size make progress, and a pool does not hang
-//! because its own members wait for it. One case falls short of both: a member that runs on a lent place,
-//! lends that on and is then interrupted. The first lender goes on when it has ended, beside the one that it
-//! had lent to; and if it spawns once more instead of ending, it may wait for a place that the first lender
-//! keeps while it waits in turn: then only a limit or a kill ends the wait.
+//! until it has ended. So never more than the pool's size make
+//! progress, and a pool does not hang because its own members wait for it. A spawner that is interrupted
+//! meanwhile goes on without a place, and what it spawned keeps the one that it had; if that was lent in
+//! turn, its own spawner waits on until it is given back.
 //!
 //! ```
 //! use greenlet::{pool::Pool, sleep};

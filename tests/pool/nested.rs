@@ -3,8 +3,11 @@
 use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Limited, Pool, PoolOf};
+use greenlet::sync::Event;
 use greenlet::sync::queue::Queue;
-use greenlet::{idle, kill_all, sleep, spawn, timeout, yield_now};
+use greenlet::{JoinHandle, TaskRef, idle, kill_all, sleep, spawn, timeout, yield_now};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 
 #[test]
 fn a_green_pool_lends_the_spawners_place() {
@@ -189,4 +192,116 @@ fn an_imap_that_is_left_leaves_the_place_to_what_it_has_begun() {
     });
     assert_eq!(member.join().unwrap(), (true, true));
     pool.kill();
+}
+
+/// In a pool of one place, `outer` spawns one that spawns `f`; returns that in the middle, once `f` runs.
+fn chain(
+    pool: &GreenPool,
+    outer: impl FnOnce(&GreenPool) + 'static,
+    middle: impl FnOnce(&GreenPool) + 'static,
+    f: impl FnOnce() + 'static,
+) -> (JoinHandle<()>, TaskRef) {
+    let (own, tasks) = (pool.clone(), Queue::unbounded());
+    let teller = tasks.clone();
+    let first = pool.spawn(move || {
+        let deep = own.clone();
+        own.spawn_detached(move || {
+            let me = deep.tasks().into_iter().find(TaskRef::is_current).unwrap();
+            let lent_on = catch_unwind(AssertUnwindSafe(|| {
+                deep.spawn_detached(move || {
+                    teller.put(me).unwrap();
+                    f();
+                });
+            }));
+            middle(&deep);
+            lent_on.unwrap_or_else(|payload| resume_unwind(payload));
+        });
+        outer(&own);
+    });
+    (first, tasks.get().unwrap())
+}
+
+#[test]
+fn a_place_that_was_lent_on_has_one_user_when_the_one_between_is_killed() {
+    let (pool, trace, gate) = (GreenPool::new(1), Trace::default(), Rc::new(Event::new()));
+    let (opened, log, last) = (gate.clone(), trace.clone(), trace.clone());
+    let goes_on = move |_: &GreenPool| log.add("outer goes on");
+    let (outer, middle) = chain(
+        &pool,
+        goes_on,
+        |_| (),
+        move || {
+            opened.wait();
+            last.add("innermost ends");
+        },
+    );
+    middle.kill();
+    idle();
+    assert_eq!((pool.len(), pool.running()), (2, 1), "the outer one waits on");
+    gate.set();
+    outer.join().unwrap();
+    assert_eq!(trace.take(), "innermost ends, outer goes on");
+    assert_eq!((pool.len(), pool.running(), pool.free()), (0, 0, 1));
+}
+
+#[test]
+fn one_that_lost_a_lent_place_gets_one_when_its_lender_ends() {
+    let (pool, trace) = (GreenPool::new(1), Trace::default());
+    let (log, inner) = (trace.clone(), trace.clone());
+    let goes_on = move |_: &GreenPool| log.add("outer ends");
+    let again = move |pool: &GreenPool| pool.spawn_detached(move || inner.add("spawned once more"));
+    let (outer, middle) = chain(&pool, goes_on, again, || sleep(ms(2)));
+    middle.kill_soon();
+    outer.join().unwrap();
+    pool.join();
+    assert_eq!(trace.take(), "outer ends, spawned once more");
+    assert!(middle.is_finished());
+    assert_eq!((pool.running(), pool.free()), (0, 1));
+}
+
+#[test]
+fn the_outermost_owner_is_followed_by_the_innermost_user() {
+    let (pool, gate) = (GreenPool::new(1), Rc::new(Event::new()));
+    let opened = gate.clone();
+    let (outer, middle) = chain(&pool, |_| (), |_| (), move || opened.wait());
+    middle.kill();
+    outer.kill();
+    assert_eq!((pool.len(), pool.running(), pool.free()), (1, 1, 0));
+    gate.set();
+    pool.join();
+    assert_eq!((pool.running(), pool.free()), (0, 1));
+}
+
+#[test]
+fn a_discarded_lender_leaves_the_place_to_the_borrower() {
+    let (pool, gate) = (GreenPool::new(1), Rc::new(Event::new()));
+    let (own, opened) = (pool.clone(), gate.clone());
+    let outer = pool.spawn(move || own.spawn_detached(move || opened.wait()));
+    idle();
+    assert!(pool.discard(&outer));
+    outer.join().unwrap();
+    assert_eq!((pool.len(), pool.running(), pool.free()), (1, 1, 0));
+    gate.set();
+    pool.join();
+    assert_eq!((pool.running(), pool.free()), (0, 1));
+}
+
+#[test]
+fn what_a_member_of_a_full_pool_adds_uses_no_place() {
+    let (pool, gate) = (Pool::new(1), Rc::new(Event::new()));
+    let (own, opened, trace) = (pool.clone(), gate.clone(), Trace::default());
+    let log = trace.clone();
+    let member = pool.spawn(move || {
+        let (inner, adder) = (own.clone(), log.clone());
+        let added = spawn(move || inner.spawn_detached(move || adder.add("below the added one")));
+        own.add(&added);
+        yield_now();
+        opened.wait();
+        log.add("the owner ends");
+    });
+    idle();
+    gate.set();
+    member.join().unwrap();
+    pool.join();
+    assert_eq!(trace.take(), "the owner ends, below the added one");
 }

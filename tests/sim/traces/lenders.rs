@@ -1,9 +1,6 @@
 //! Pools whose members lend their places: a member that spawns while all are taken waits until that has
-//! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that.
-//!
-//! Not compared: what should follow when one is interrupted that has lent on what was lent to it. Then its
-//! own lender waits only for it, and may go on beside who has the place; and if it asks for a place itself,
-//! it may wait for the one that its lender keeps.
+//! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that. Where
+//! the place was lent in turn, the first lender waits on until it is given back.
 
 use super::play::{Hand, Life, Outcome, Stage, Subject, pause, within};
 use super::pools::{Turns, VERBS, act, job};
@@ -113,6 +110,9 @@ impl Model for Lenders {
         match (raised, loan) {
             (Some(_), Some(at)) => {
                 let (_, user) = self.loans.remove(at);
+                if let Some(outer) = self.loans.iter_mut().find(|(_, user)| *user == who) {
+                    outer.1 = user;
+                }
                 let seat = self.members.insert(who, Seat::None);
                 self.members.extend(seat.map(|seat| (user, seat)));
             }
