@@ -20,6 +20,9 @@ use std::time::Duration;
 /// ready. As many as the first cache holds the frames of, which all lie at the same places of their pages:
 /// what was loaded to wake a greenlet shall still be near when it runs. When all rang at once, thousands
 /// came to stand in the ready list, which did not get shorter again, and each waited for memory twice.
+///
+/// The memory of each is asked for so many alarms before its own, and for one at a time: each lies on a page
+/// of its own, and the processor looks up few pages at once (all together: 1.2 times as long).
 const ALARMS_AT_ONCE: usize = 16;
 
 /// When more alarms than that are due, the next ones are gathered for so long: waiting for each by itself
@@ -46,13 +49,14 @@ impl Alarm {
         self.timer.beside().cast()
     }
 
-    /// Asks memory for what is touched when one rings, and when the greenlet then runs: a line of its
+    /// Asks memory for what is touched when one rings, and when the greenlet then runs: two lines of its
     /// block, and those around the alarm, which in a sleep lies close to where the greenlet stopped.
     #[inline(always)]
     fn prefetch(timer: *const Timer, block: *const ()) {
         let (frame, block) = (timer.cast::<u8>(), block.cast::<u8>());
         prefetch(block);
-        for line in 0..6 {
+        prefetch(block.wrapping_add(64));
+        for line in 0..5 {
             prefetch(frame.wrapping_sub(128).wrapping_add(line * 64));
         }
     }
@@ -314,13 +318,18 @@ impl Hub {
         let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
         let now = self.now() + early_ns;
         let more = self.wheel.advance(now, ALARMS_AT_ONCE, |timer| {
+            if self.wheel.looks_ahead() {
+                self.wheel.look_ahead(1, Alarm::prefetch);
+            }
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
         if more {
             self.alarms_gathered_until.set(now.saturating_add(GATHERING_NS));
-            self.wheel.look_ahead(ALARMS_AT_ONCE, Alarm::prefetch);
+            if !self.wheel.looks_ahead() {
+                self.wheel.look_ahead(ALARMS_AT_ONCE, Alarm::prefetch);
+            }
         }
         more
     }

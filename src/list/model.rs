@@ -124,12 +124,16 @@ impl Pair {
         };
         while self.wheel.advance(to_ns, most, &mut fire) {
             assert_eq!(fired.replace(0), most);
-            let mut ahead = Vec::new();
+            let (goes_on, mut ahead) = (self.wheel.looks_ahead(), Vec::new());
             self.wheel.look_ahead(4, |timer, _| ahead.push(timer));
-            assert!(!ahead[0].is_null(), "something is due");
-            let ahead = ahead.into_iter().take_while(|timer| !timer.is_null());
-            for (timer, i) in ahead.zip(self.waiting.borrow().values()) {
-                assert!(std::ptr::eq(timer, &raw const self.timers[*i]));
+            let waiting = self.waiting.borrow();
+            let mut in_order = waiting.values().map(|i| &raw const self.timers[*i]);
+            if goes_on {
+                let of_those = |timer: &*const Timer| in_order.any(|waits| waits == *timer);
+                assert!(ahead.iter().all(of_those), "behind one another, and none of them is gone");
+            } else {
+                assert!(!ahead.is_empty(), "something is due");
+                assert!(ahead.into_iter().zip(in_order).all(|(timer, waits)| timer == waits));
             }
         }
         let late = self.first().filter(|first| *first <= now_ns);

@@ -53,6 +53,8 @@ pub(crate) struct Wheel {
     /// Which lists of level 0 may not be in order of deadline.
     mixed: Cell<u64>,
     len: Cell<usize>,
+    /// The place that is looked at next; [`NONE`] while nobody looks ahead.
+    ahead: Cell<u32>,
     near: Near,
     lists: Rings<{ LISTS - NEAR }>,
 }
@@ -64,6 +66,7 @@ impl Wheel {
             occupied: [const { Cell::new(0) }; _],
             mixed: Cell::new(0),
             len: Cell::new(0),
+            ahead: Cell::new(NONE),
             near: Near::new(),
             lists: Rings::new(),
         }
@@ -168,18 +171,37 @@ impl Wheel {
             fire(timer);
         }
         self.now_ns.set(now_ns.max(self.now_ns.get()));
+        self.ahead.set(NONE);
         false
     }
 
-    /// The next `count` timers of level 0, and what lies beside them; behind the last a null, and so on.
+    /// Visits `count` timers of the first slot, and what lies beside them: from the first on, or from where it
+    /// ended the last time. It looks ahead then, until it comes to the end of a slot, or `advance` to that of
+    /// what is due.
     #[inline]
     pub(crate) fn look_ahead(&self, count: usize, mut visit: impl FnMut(*const Timer, *const ())) {
-        let Some((number, _)) = self.first().filter(|(number, _)| *number < SLOTS) else { return };
-        let mut place = self.earliest(number);
+        let mut place = self.ahead.get();
+        if place == NONE {
+            let Some((number, _)) = self.first().filter(|(number, _)| *number < SLOTS) else {
+                return;
+            };
+            place = self.earliest(number);
+        }
         for _ in 0..count {
+            if place < NEAR as u32 {
+                place = NONE; // the head of a list
+                break;
+            }
             visit(self.near.timer(place), self.near.beside(place));
             place = self.near.next(place);
         }
+        self.ahead.set(place);
+    }
+
+    /// Has it looked ahead, and can go on from there?
+    #[inline]
+    pub(crate) fn looks_ahead(&self) -> bool {
+        self.ahead.get() != NONE
     }
 
     /// Puts a timer into the list of its deadline.
@@ -235,6 +257,9 @@ impl Wheel {
     /// Takes a place out of a near list. By itself likewise.
     #[inline(never)]
     fn take_out(&self, place: u32) {
+        if self.ahead.get() == place {
+            self.ahead.set(self.near.next(place));
+        }
         if let Some(slot) = self.near.remove(place) {
             self.vacate(slot as usize);
         }
