@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "finds operations by the address in a token")]
 
 use super::Hub;
+use super::life::is_frozen;
 use super::report::WaitsFor;
 use super::wait_list::{WaitList, WaitNode};
 use crate::driver::planted::{self, Bug};
@@ -48,6 +49,12 @@ impl Operation {
             cancelled: Cell::new(false),
             _pinned: PhantomPinned,
         }
+    }
+
+    /// Does it wait in a hub of the process that has forked?
+    pub(crate) fn is_frozen(&self) -> bool {
+        // SAFETY: **Parked memory stays**: the operation lies in a frame of this greenlet.
+        is_frozen(unsafe { &*self.wakes })
     }
 
     /// Has its last completion come, or was it never queued?

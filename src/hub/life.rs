@@ -6,7 +6,7 @@ use super::config::{Config, ConfigError, InForce, Source, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::monitor;
-use super::ready::{INTERRUPTED, READY, Ready, has, set};
+use super::ready::{FROZEN, INTERRUPTED, READY, Ready, has, set};
 use super::remote::{Mailbox, Places};
 use super::rest::Resting;
 use super::watched::{self, Pulse};
@@ -84,7 +84,8 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 /// For the child of a fork, before it waits for anything. The old hub is forgotten, and its kernel
 /// queues are not touched, for the parent uses them. Whoever is parked in it stays parked for ever:
 /// nobody is unwound, and nobody runs twice. If the root greenlet is among them, because a task has
-/// forked, the child must end by `exit` in that task.
+/// forked, the child must end by `exit` in that task. Sockets and servers may be closed all the same, which
+/// the parent does not notice.
 ///
 /// Greenlets that wait for a switch, and the one that runs, go on as before, but without the time
 /// limits that were set before the fork: these do not pass any more.
@@ -97,8 +98,8 @@ pub fn reinit() {
     }
     // Marked as ready, and in no list of the new hub: no wake reaches them.
     let freeze = |block: &Block| {
-        if is_parked(block) && !has(block, READY) {
-            set(block, READY);
+        if is_parked(block) || has(block, READY) {
+            set(block, READY | FROZEN);
         }
     };
     for_each_alive(freeze);
@@ -108,6 +109,11 @@ pub fn reinit() {
     // Time limits of whoever goes on lie in the old wheel; the new one must not be asked to take them out.
     // SAFETY: who is frozen never looks at it again, and nobody else has the address. It unlinks all.
     unsafe { (&raw mut (*address).wheel).drop_in_place() };
+}
+
+/// Does it wait in a hub that [`reinit`] has forgotten?
+pub(crate) fn is_frozen(block: &Block) -> bool {
+    has(block, FROZEN)
 }
 
 /// Makes this thread's hub.

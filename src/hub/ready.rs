@@ -15,6 +15,8 @@ pub(super) const IN_PLACE: u32 = 4;
 pub(super) const WOKEN_IN_PLACE: u32 = 8;
 /// It has to end: an exit is raised in it again and again.
 pub(super) const DOOMED: u32 = 16;
+/// It waits in a hub of the process that has forked: for ever, and marked as [`READY`].
+pub(super) const FROZEN: u32 = 32;
 /// From this bit on, how many of those exits it has swallowed.
 pub(super) const SWALLOWED: u32 = 1 << 16;
 

@@ -237,7 +237,12 @@ impl Descriptor {
             in_flight.closed.set(true);
             next = in_flight.next.get();
             // SAFETY: as above.
-            hub().cancel_and_wake(unsafe { &*in_flight.operation });
+            let operation = unsafe { &*in_flight.operation };
+            if operation.is_frozen() {
+                self.leave(in_flight); // it goes on in the process that has forked, and never here
+            } else {
+                hub().cancel_and_wake(operation);
+            }
         }
         self.arrivals.close();
         // From a destructor while the thread unwinds the others cannot leave: what they had begun was

@@ -7,6 +7,7 @@ use super::stream::{Listener, Listening, StreamServer};
 use crate::net::{ListenOptions, TcpListener, TcpStream};
 use crate::net::{UdpSocket, UnixDatagram, UnixListener, UnixSocketAddr, UnixStream};
 use crate::pool::Pool;
+use crate::worker::{forks, watch_forks};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -23,17 +24,20 @@ pub(super) struct NameFile {
     path: PathBuf,
     /// Device and inode.
     id: Option<(u64, u64)>,
+    /// In which process it was bound, which alone takes the name away.
+    forks: u32,
 }
 
 impl NameFile {
     fn new(path: &Path) -> NameFile {
-        NameFile { path: path.to_owned(), id: id_of(path) }
+        watch_forks();
+        NameFile { path: path.to_owned(), id: id_of(path), forks: forks() }
     }
 }
 
 impl Drop for NameFile {
     fn drop(&mut self) {
-        if self.id.is_some() && id_of(&self.path) == self.id {
+        if self.forks == forks() && self.id.is_some() && id_of(&self.path) == self.id {
             // Whoever else has removed it meanwhile wanted the same.
             let _ = fs::remove_file(&self.path);
         }

@@ -266,7 +266,7 @@ impl<S: Service> Core<S> {
         }
         drop(socket);
         self.is_stopped.set();
-        if let Some(taker) = taker.filter(|_| waits) {
+        if let Some(taker) = taker.filter(|taker| waits && !taker.task().is_frozen()) {
             taker.wait();
         }
     }
@@ -298,10 +298,10 @@ impl<S: Service> Core<S> {
         left.len()
     }
 
-    /// The handlers that run, but for the one that asks.
+    /// The handlers that run, but for the one that asks, and those of the process that has forked.
     fn others(&self) -> Vec<TaskRef> {
         let mut tasks = self.handlers.tasks();
-        tasks.retain(|task| !task.is_current() && !task.is_finished());
+        tasks.retain(|task| !(task.is_current() || task.is_finished() || task.is_frozen()));
         tasks
     }
 

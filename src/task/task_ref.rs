@@ -3,7 +3,7 @@
 use super::cell::AnyCell;
 use super::handle::TaskState;
 use crate::greenlet::{GreenletExit, GreenletId};
-use crate::hub::hub;
+use crate::hub::{hub, is_frozen};
 use crate::sync::{Waitable, Watched, Watchers};
 use std::any::Any;
 use std::fmt;
@@ -84,6 +84,11 @@ impl TaskRef {
     /// Is it the one that runs this?
     pub fn is_current(&self) -> bool {
         self.0.head().is_current()
+    }
+
+    /// Does it wait in a hub of the process that has forked? It never ends here then.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.0.head().block().is_some_and(is_frozen)
     }
 
     /// The number of its greenlet.

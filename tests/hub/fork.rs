@@ -2,12 +2,15 @@
 
 use crate::in_child::{in_child, tell, this_test};
 use crate::ms;
-use greenlet::net::TcpStream;
+use greenlet::net::{TcpStream, UnixStream};
 use greenlet::pool::ObjectPoolBuilder;
 use greenlet::server::StreamServer;
 use greenlet::sync::Event;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
 use std::panic::catch_unwind;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Forks; the child runs `f` and exits with what it returns. Returns its exit status.
@@ -155,6 +158,50 @@ fn guards_may_be_dropped_in_the_child() {
             pool.len() as i32
         });
         assert_eq!(code, 0);
+    });
+    outcome.exited_with(0);
+}
+
+/// What waits at them waits in the parent: nobody here would ever leave them.
+#[test]
+fn sockets_and_servers_of_the_parent_may_be_closed_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let folder = std::env::temp_dir().join(format!("greenlet-fork-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("socket");
+        let echo = |mut stream: UnixStream, _| {
+            let mut byte = [0];
+            let _ = stream.read_exact(&mut byte).and_then(|()| stream.write_all(&byte));
+        };
+        let server = StreamServer::bind_unix(&path, echo).unwrap();
+        server.start().unwrap();
+        let server = RefCell::new(Some(server));
+        let mut client = UnixStream::connect(&path).unwrap();
+        let (reader, mut writer) = UnixStream::pair().unwrap();
+        let reader = Rc::new(reader);
+        let own = reader.clone();
+        let waits = spawn(move || (&*own).read(&mut [0]));
+        greenlet::idle();
+        let code = forked(|| {
+            reinit();
+            let awake = spawn(|| sleep(ms(60_000))); // so that a wait for ever is no deadlock
+            reader.close().unwrap();
+            assert_eq!((&*reader).read(&mut [0]).unwrap_err().kind(), ErrorKind::NotConnected);
+            assert_eq!(server.borrow().as_ref().unwrap().stop(ms(60_000)), 0);
+            drop(server.take());
+            awake.kill();
+            11
+        });
+        assert_eq!(code, 11);
+        // All of it goes on here.
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        UnixStream::connect(&path).unwrap();
+        writer.write_all(b"y").unwrap();
+        assert_eq!(waits.join().unwrap().unwrap(), 1);
+        drop(server);
+        assert!(!path.exists());
+        std::fs::remove_dir(&folder).unwrap();
     });
     outcome.exited_with(0);
 }
