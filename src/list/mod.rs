@@ -16,7 +16,8 @@
 //!                                    └─────────────────────────────────────────────────┘
 //! ```
 //!
-//! `near.rs` has the lists of levels 0 and 1, `ring.rs` the others, `wheel.rs` knows what is in which;
+//! `near.rs` has the lists of levels 0 and 1, `ring.rs` the others, `wheel.rs` knows what is in which, and
+//! looks ahead (`wheel/ahead.rs`);
 //! `model.rs` compares with an ordered map. `prefetch.rs` is a hint to the processor.
 //!
 //! - **Linked where it says**: a linked timer is in the list that its `list` field names, or, if that is
