@@ -38,6 +38,8 @@ struct Member {
     right: Right,
     /// Who has a [loan](Right::Loan) of this one.
     lent_to: Option<GreenletId>,
+    /// It counts among the [stuck](Members::stuck).
+    is_stuck: bool,
 }
 
 /// By what right a member goes on.
@@ -124,6 +126,17 @@ impl Members {
         }
         let _stuck = Stuck::new(self);
         self.wait_for_place(until)
+    }
+
+    /// Notes whether the user of a place, the current greenlet, waits for one more. Whoever was discarded
+    /// meanwhile does not count any more.
+    fn set_stuck(&self, is_stuck: bool) {
+        if let Some(member) = self.tasks.borrow_mut().get_mut(&id_of(current_block()))
+            && std::mem::replace(&mut member.is_stuck, is_stuck) != is_stuck
+        {
+            let count = self.stuck.get();
+            self.stuck.set(if is_stuck { count + 1 } else { count - 1 });
+        }
     }
 
     /// Does the current greenlet use a place, its own or one that was lent?
@@ -224,12 +237,13 @@ impl Members {
         }
         let members = self.clone();
         self.start(Entry::None, move || {
-            if !members.try_enter() {
-                members.wait_for_place(None);
-            }
-            match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
-                Some(member) => member.right = Right::Place,
-                None => members.release(), // it was discarded meanwhile
+            if members.try_enter() || members.wait_for_place(None) == Entry::Place {
+                match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
+                    Some(member) if matches!(member.right, Right::None) => {
+                        member.right = Right::Place;
+                    }
+                    _ => members.release(), // it was discarded meanwhile, or added with a place
+                }
             }
             f()
         })
@@ -245,6 +259,7 @@ impl Members {
         let members = self.clone();
         let membership = Membership { members, spawner: id_of(current_block()), entry };
         let spawned = try_spawn(move || {
+            let f = f; // dropped first if it never begins: its drop may wait, as a member
             let _membership = membership;
             f()
         });
@@ -262,7 +277,9 @@ impl Members {
     }
 
     fn insert(&self, task: TaskRef, right: Right) {
-        self.tasks.borrow_mut().insert(task.id(), Member { task, right, lent_to: None });
+        self.tasks
+            .borrow_mut()
+            .insert(task.id(), Member { task, right, lent_to: None, is_stuck: false });
     }
 
     /// Makes a member of a task from elsewhere. As its adder does not wait for it, nothing is lent to it.
@@ -289,6 +306,7 @@ impl Members {
         if let Right::Place = member.right {
             self.busy.set(self.busy.get() - 1);
         }
+        self.stuck.set(self.stuck.get() - usize::from(member.is_stuck));
         self.offer();
         if self.is_empty() {
             self.joiners.wake_all();
@@ -364,19 +382,19 @@ impl Members {
     }
 }
 
-/// While it lives, one more place is stuck.
+/// While it lives, and the current greenlet is a member, one more place is stuck.
 struct Stuck<'a>(&'a Members);
 
 impl Stuck<'_> {
     fn new(members: &Members) -> Stuck<'_> {
-        members.stuck.set(members.stuck.get() + 1);
+        members.set_stuck(true);
         Stuck(members)
     }
 }
 
 impl Drop for Stuck<'_> {
     fn drop(&mut self) {
-        self.0.stuck.set(self.0.stuck.get() - 1);
+        self.0.set_stuck(false);
     }
 }
 

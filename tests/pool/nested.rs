@@ -305,3 +305,70 @@ fn what_a_member_of_a_full_pool_adds_uses_no_place() {
     pool.join();
     assert_eq!(trace.take(), "the owner ends, below the added one");
 }
+
+#[test]
+fn a_place_is_counted_once_also_of_what_was_discarded_and_added_again() {
+    let pool = Pool::new(1);
+    let first = pool.spawn(yield_now);
+    let later = pool.apply_async(yield_now);
+    assert!(pool.discard(&later));
+    pool.resize(3);
+    pool.add(&later);
+    first.join().unwrap();
+    later.join().unwrap();
+    pool.join();
+    assert_eq!((pool.running(), pool.free()), (0, 3));
+}
+
+#[test]
+fn one_that_was_discarded_while_it_waited_is_not_waited_for() {
+    let (pool, trace, queue) = (Pool::new(2), Trace::default(), Queue::unbounded());
+    let (outside, (inner, log)) = (pool.clone(), (pool.clone(), trace.clone()));
+    let waits = pool.spawn(move || {
+        yield_now();
+        inner.spawn_detached(move || log.add("spawned by the discarded one"));
+    });
+    let (own, log, putter) = (pool.clone(), trace.clone(), queue.clone());
+    pool.spawn_detached(move || {
+        sleep(ms(2));
+        // The outsider's task has a place now, and will leave it: no reason to lend.
+        let other = log.clone();
+        own.spawn_detached(move || other.add(format!("got {}", queue.get().unwrap())));
+        log.add("puts");
+        putter.put(1).unwrap();
+    });
+    let log = trace.clone();
+    let outsider = spawn(move || {
+        outside.spawn_detached(move || {
+            sleep(ms(4));
+            log.add("the outsider's ends");
+        })
+    });
+    yield_now();
+    yield_now();
+    assert!(pool.discard(&waits));
+    outsider.join().unwrap();
+    pool.join();
+    waits.join().unwrap();
+    let trace = trace.take();
+    assert!(trace.find("puts") < trace.find("got 1"), "{trace}");
+}
+
+#[test]
+fn what_a_member_that_never_began_has_captured_is_dropped_while_it_is_a_member() {
+    let (pool, trace) = (Pool::new(1), Trace::default());
+    let (captured, own) = (OnDrop(trace.clone(), pool.clone()), pool.clone());
+    let task = pool.spawn(move || drop(captured));
+    task.kill();
+    own.join();
+    assert_eq!(trace.take(), "dropped among 1");
+}
+
+/// Says how many members there are when it is dropped.
+struct OnDrop(Trace, Pool);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add(format!("dropped among {}", self.1.len()));
+    }
+}
