@@ -79,9 +79,14 @@ pub(super) fn route<'a>(
 
 /// To the scheduler's own greenlet, which is parked while others run.
 fn to_fallback(thread: &Thread) -> Route<'_> {
-    // SAFETY: whoever is parked was parked by a scheduler, which is still there, and so is its
-    // greenlet.
-    let fallback = unsafe { &*(*thread.scheduler.get()).fallback.get() };
+    // SAFETY: null, or a scheduler, which stays where it is.
+    let Some(scheduler) = (unsafe { thread.scheduler.get().as_ref() }) else {
+        report::fatal(format_args!(
+            "deadlock: a greenlet has ended whose parent waits for ever, in the process that has forked"
+        ));
+    };
+    // SAFETY: it has its greenlet as long as it is there.
+    let fallback = unsafe { &*scheduler.fallback.get() };
     Route::To(fallback, Cargo::Value { kind: &WOKEN, word: Word::uninit() })
 }
 

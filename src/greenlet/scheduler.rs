@@ -10,6 +10,7 @@
 use super::control::{Block, Node};
 use super::current::thread_or_none;
 use super::error::Payload;
+use super::report;
 use super::value::ValueType;
 use std::cell::Cell;
 use std::ptr;
@@ -53,9 +54,12 @@ pub(super) fn is_fallback(node: &Node) -> bool {
     })
 }
 
-/// Gives `payload` to the scheduler, to be raised in a greenlet that is parked.
+/// Gives `payload` to the scheduler, to be raised in a greenlet that is parked. Where that scheduler was
+/// forgotten, in the child of a fork, the greenlet never runs again.
 pub(super) fn deliver(block: &Block, payload: Payload) {
-    // SAFETY: whoever is parked was parked by a scheduler, which stays where it is.
-    let scheduler = unsafe { &*scheduler() };
-    (scheduler.deliver)(scheduler, block, payload);
+    // SAFETY: null, or a scheduler, which stays where it is.
+    match unsafe { scheduler().as_ref() } {
+        Some(scheduler) => (scheduler.deliver)(scheduler, block, payload),
+        None => report::drop_noted(payload),
+    }
 }

@@ -84,8 +84,8 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 /// For the child of a fork, before it waits for anything. The old hub is forgotten, and its kernel
 /// queues are not touched, for the parent uses them. Whoever is parked in it stays parked for ever:
 /// nobody is unwound, and nobody runs twice. If the root greenlet is among them, because a task has
-/// forked, the child must end by `exit` in that task. Sockets and servers may be closed all the same, which
-/// the parent does not notice.
+/// forked, the child must end by `exit` in that task. Sockets that they use may be closed, and servers that
+/// they are part of: the parent does not notice.
 ///
 /// Greenlets that wait for a switch, and the one that runs, go on as before, but without the time
 /// limits that were set before the fork: these do not pass any more.
@@ -109,6 +109,11 @@ pub fn reinit() {
     // Time limits of whoever goes on lie in the old wheel; the new one must not be asked to take them out.
     // SAFETY: who is frozen never looks at it again, and nobody else has the address. It unlinks all.
     unsafe { (&raw mut (*address).wheel).drop_in_place() };
+}
+
+/// Is this thread's hub that of the process that has forked?
+pub(crate) fn hub_is_of_parent() -> bool {
+    hub_before_fork().is_some_and(|hub| hub.forks != forks())
 }
 
 /// Does it wait in a hub that [`reinit`] has forgotten?
@@ -261,7 +266,8 @@ impl Hub {
         while self.others_can_run() && self.now() < until {
             let mut left = Vec::new();
             for_each_alive(|block| {
-                if is_parked(block) && !std::ptr::eq(block, self.greenlet.get()) {
+                let is_own = std::ptr::eq(block, self.greenlet.get());
+                if is_parked(block) && !is_own && !is_frozen(block) {
                     left.push(block as *const Block);
                 }
             });

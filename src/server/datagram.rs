@@ -23,6 +23,8 @@ pub trait DatagramSocket: AsFd + sealed::Sealed + Sized + 'static {
     fn take(&self, buffer: &mut [u8]) -> io::Result<(usize, Self::Address)>;
     #[doc(hidden)]
     fn here(&self) -> io::Result<Self::Address>;
+    #[doc(hidden)]
+    fn shut(&self);
 }
 
 mod sealed {
@@ -41,6 +43,11 @@ macro_rules! socket {
 
             fn here(&self) -> io::Result<$address> {
                 self.local_addr()
+            }
+
+            fn shut(&self) {
+                // It is closed all the same; what close(2) says then is nobody's.
+                let _ = self.close();
             }
         }
     };
@@ -78,6 +85,10 @@ impl<S: DatagramSocket> Service for Receiving<S> {
 
     /// Those who handle answer by it: the last of them closes it.
     fn shut(&self) {}
+
+    fn close(&self) {
+        self.socket.shut();
+    }
 }
 
 /// Calls a handler for each datagram, in a greenlet of its own: with its bytes, the address from which

@@ -94,9 +94,10 @@ macro_rules! methods {
         /// [Closes](Self::close) it; handlers go on.
         impl<$parameter: $bound> Drop for $server<$parameter> {
             fn drop(&mut self) {
-                // Without a hub, in the child of a fork, nothing waits at the socket, which is closed
-                // with whoever has it.
-                if crate::hub::hub_if_any().is_some() {
+                // Without a hub nothing waits at the socket, which is closed with whoever has it; but in the
+                // child of a fork those who have it never end.
+                let needs_one = self.core.is_of_parent() && !crate::hub::hub_is_of_parent();
+                if needs_one || crate::hub::hub_if_any().is_some() {
                     self.core.close();
                 }
             }

@@ -6,6 +6,7 @@ use crate::hub::{hub, shield};
 use crate::pool::Pool;
 use crate::sync::{Event, Watched, watch};
 use crate::task::{JoinHandle, TaskBuilder, TaskRef};
+use crate::worker::forks;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -28,6 +29,9 @@ pub(super) trait Service: AsFd + Sized + 'static {
 
     /// Ends what others wait for at it, and closes it, if that harms no handler.
     fn shut(&self);
+
+    /// Closes it, whoever has it.
+    fn close(&self);
 }
 
 /// What is called with the socket at each start.
@@ -82,6 +86,8 @@ pub(super) struct Core<S: Service> {
     nobody_stops: Event,
     /// Why it has ended by itself.
     failure: RefCell<Option<io::Error>>,
+    /// In which process it is.
+    forks: Cell<u32>,
     this: Weak<Core<S>>,
 }
 
@@ -109,6 +115,7 @@ impl<S: Service> Core<S> {
             stopping: Cell::new(0),
             nobody_stops: set(),
             failure: RefCell::new(None),
+            forks: Cell::new(forks()),
             this: this.clone(),
         })
     }
@@ -122,14 +129,39 @@ impl<S: Service> Core<S> {
     }
 
     pub(super) fn is_accepting(&self) -> bool {
-        self.taker.borrow().as_ref().is_some_and(|taker| !taker.is_finished())
+        let goes_on = |taker: &JoinHandle<()>| !(taker.is_finished() || taker.task().is_frozen());
+        self.taker.borrow().as_ref().is_some_and(goes_on)
     }
 
     pub(super) fn running(&self) -> usize {
         self.handlers.len()
     }
 
+    /// Is this the child of a fork, and it was made before?
+    pub(super) fn is_of_parent(&self) -> bool {
+        self.forks.get() != forks()
+    }
+
+    /// In the child of a fork: whoever takes, handles or stops waits in the parent for ever. Here it is a
+    /// server that was closed, if it was started.
+    fn notice_fork(&self) {
+        if !self.is_of_parent() {
+            return;
+        }
+        self.forks.set(forks());
+        drop(self.taker.take());
+        if self.is_started.replace(false)
+            && let Some(socket) = self.socket.take()
+        {
+            socket.close();
+        }
+        self.stopping.set(0);
+        self.is_stopped.set();
+        self.nobody_stops.set();
+    }
+
     pub(super) fn start(&self) -> io::Result<()> {
+        self.notice_fork();
         if self.is_started() {
             return Ok(());
         }
@@ -232,6 +264,7 @@ impl<S: Service> Core<S> {
 
     /// Stops taking, and keeps the socket.
     pub(super) fn pause(&self) {
+        self.notice_fork();
         let taker = self.taker.take();
         if let Some(taker) = taker {
             taker.kill();
@@ -249,6 +282,7 @@ impl<S: Service> Core<S> {
 
     /// Takes no more, and closes.
     pub(super) fn close(&self) {
+        self.notice_fork();
         let (socket, taker) = (self.socket.take(), self.taker.take());
         let waits = hub().others_can_run();
         self.is_started.set(false); // so that nobody takes what comes of this for a failure
@@ -266,7 +300,7 @@ impl<S: Service> Core<S> {
         }
         drop(socket);
         self.is_stopped.set();
-        if let Some(taker) = taker.filter(|taker| waits && !taker.task().is_frozen()) {
+        if let Some(taker) = taker.filter(|_| waits) {
             taker.wait();
         }
     }
@@ -282,6 +316,7 @@ impl<S: Service> Core<S> {
                 }
             }
         }
+        self.notice_fork();
         self.stopping.set(self.stopping.get() + 1);
         self.nobody_stops.clear();
         let _stopping = Stopping(&self.stopping, &self.nobody_stops);

@@ -81,6 +81,10 @@ impl<L: Listener> Service for Listening<L> {
     fn shut(&self) {
         self.listener.shut();
     }
+
+    fn close(&self) {
+        self.listener.shut();
+    }
 }
 
 /// Calls a handler for each connection, in a greenlet of its own; see the [module](super).
@@ -136,7 +140,7 @@ impl StreamServer<TcpListener> {
 
 impl StreamServer<UnixListener> {
     /// Binds to a file of that name, which is made, and listens; nothing is accepted yet. When the
-    /// server is closed or dropped the file is removed, if it is still the same.
+    /// server is closed or dropped the file is removed, if it is still the same (not in the child of a fork).
     ///
     /// ```
     /// use greenlet::{net::UnixStream, server::StreamServer};

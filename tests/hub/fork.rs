@@ -4,7 +4,7 @@ use crate::in_child::{in_child, tell, this_test};
 use crate::ms;
 use greenlet::net::{TcpStream, UnixStream};
 use greenlet::pool::ObjectPoolBuilder;
-use greenlet::server::StreamServer;
+use greenlet::server::{DatagramServer, StreamServer};
 use greenlet::sync::Event;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
 use std::cell::RefCell;
@@ -162,6 +162,87 @@ fn guards_may_be_dropped_in_the_child() {
     outcome.exited_with(0);
 }
 
+/// The scheduler that has parked them is forgotten, and there is no other one yet.
+#[test]
+fn what_is_raised_in_the_parked_of_the_parent_is_dropped_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let task = spawn(|| sleep(ms(50)));
+        let raw = Greenlet::new(|()| sleep(ms(50)));
+        let () = raw.switch(()); // it parks: the hub runs others, and comes back here
+        let parked = task.greenlet().unwrap();
+        let (held, dropped) = std::sync::mpsc::channel::<()>();
+        let code = forked(|| {
+            reinit();
+            let () = parked.throw(held);
+            drop(raw);
+            i32::from(dropped.recv().is_err())
+        });
+        assert_eq!(code, 1);
+        task.join().unwrap();
+    });
+    outcome.exited_with(0);
+}
+
+#[test]
+fn the_end_of_a_greenlet_whose_parent_waits_in_another_process() {
+    let outcome = in_child(this_test!(), || {
+        let (handed, own) = (Rc::new(RefCell::new(None)), Rc::new(Event::new()));
+        let (put, gate) = (handed.clone(), own.clone());
+        let task = spawn(move || {
+            let below = Greenlet::new(|()| greenlet::suspend::<(), ()>(()));
+            let () = below.switch(());
+            *put.borrow_mut() = Some(below);
+            gate.wait();
+        });
+        greenlet::idle();
+        let below: Greenlet = handed.take().unwrap();
+        let child = || {
+            reinit();
+            let () = below.switch(());
+            0
+        };
+        assert!(catch_unwind(std::panic::AssertUnwindSafe(|| forked(child))).is_err(), "it aborts");
+        own.set();
+        task.join().unwrap();
+    });
+    outcome.exited_with(0).says("whose parent waits for ever, in the process that has forked");
+}
+
+/// The port is free when the parent has closed its socket, although the child goes on.
+#[test]
+fn servers_that_the_child_drops_first_of_all_leave_their_ports() {
+    let outcome = in_child(this_test!(), || {
+        let streams = StreamServer::bind("127.0.0.1:0", |_: TcpStream, _| ()).unwrap();
+        let datagrams = DatagramServer::bind("127.0.0.1:0", |_, _, _| ()).unwrap();
+        let (port, other_port) = (streams.local_addr(), datagrams.local_addr());
+        streams.start().unwrap();
+        datagrams.start().unwrap();
+        greenlet::idle();
+        let servers = RefCell::new(Some((streams, datagrams)));
+        let (mut here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
+        // SAFETY: the child ends by `_exit`.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            reinit();
+            drop(servers.take());
+            there.write_all(b"x").unwrap();
+            let _ = there.read(&mut [0]);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(0) };
+        }
+        here.read_exact(&mut [0]).unwrap();
+        drop(servers.take());
+        let again = StreamServer::bind(port, |_: TcpStream, _| ()).map(drop);
+        let other_again = DatagramServer::bind(other_port, |_, _, _| ()).map(drop);
+        here.write_all(b"y").unwrap();
+        // SAFETY: our own child.
+        assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+        again.unwrap();
+        other_again.unwrap();
+    });
+    outcome.exited_with(0);
+}
+
 /// What waits at them waits in the parent: nobody here would ever leave them.
 #[test]
 fn sockets_and_servers_of_the_parent_may_be_closed_in_the_child() {
@@ -188,6 +269,7 @@ fn sockets_and_servers_of_the_parent_may_be_closed_in_the_child() {
             reader.close().unwrap();
             assert_eq!((&*reader).read(&mut [0]).unwrap_err().kind(), ErrorKind::NotConnected);
             assert_eq!(server.borrow().as_ref().unwrap().stop(ms(60_000)), 0);
+            assert!(!server.borrow().as_ref().unwrap().is_accepting());
             drop(server.take());
             awake.kill();
             11
