@@ -3,7 +3,7 @@
 //! - **A turn is a place**: whoever waits in `spawn` is given the place that somebody leaves; nobody
 //!   overtakes, and one that is killed passes it on.
 //! - **A full pool does not hang itself**: a member that spawns while no other member can finish lends
-//!   its own place to what it spawns, and waits until that has ended.
+//!   its own place to what it spawns, and waits until that gives it back.
 //! - **A place has one user**: its owner, or the one at the end of its loans. A lender waits until what it
 //!   has lent is given back. If it goes on before (interrupted, discarded), its own right passes to the one
 //!   that it had lent to, also where that right is a loan: that one's lender waits on, for the new user.
