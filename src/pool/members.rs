@@ -6,10 +6,11 @@
 //!   its own place to what it spawns, and waits until that gives it back.
 //! - **A place has one user**: its owner, or the one at the end of its loans. A lender waits until what it
 //!   has lent is given back. If it goes on before (interrupted, discarded), its own right passes to the one
-//!   that it had lent to, also where that right is a loan: that one's lender waits on, for the new user.
+//!   that it had lent to, also where that right is a loan: that one's lender waits on, for the new user. When
+//!   the new user has ended, the loan is that of the one for whom it was made, if that is still a member.
 
 use crate::greenlet::{GreenletId, current_block, id_of};
-use crate::hub::WaitList;
+use crate::hub::{WaitList, hub};
 use crate::sync::{Turns, Watched, Watchers, watch};
 use crate::task::{JoinHandle, TaskRef, try_spawn};
 use std::cell::{Cell, RefCell};
@@ -38,6 +39,8 @@ struct Member {
     right: Right,
     /// Who has a [loan](Right::Loan) of this one.
     lent_to: Option<GreenletId>,
+    /// The loan that was made for it, and that it passed on.
+    passed_on: Option<Rc<Loan>>,
     /// It counts among the [stuck](Members::stuck).
     is_stuck: bool,
 }
@@ -53,8 +56,21 @@ enum Right {
 
 struct Loan {
     lender: GreenletId,
-    /// The lender, until it is given back.
-    waiter: WaitList,
+    /// For whom it was made.
+    borrower: GreenletId,
+    is_over: Cell<bool>,
+    /// The lender, until it is over.
+    lenders: WaitList,
+    /// Those who have passed it on, and want a place again.
+    others: WaitList,
+}
+
+impl Loan {
+    fn end(&self) {
+        self.is_over.set(true);
+        self.lenders.wake_all();
+        self.others.wake_all();
+    }
 }
 
 /// On whose account something is spawned.
@@ -115,8 +131,16 @@ impl Members {
     /// Takes a place, or lends that of the current member: at once when it `lends_always`, otherwise
     /// if nobody else could ever leave one. Or parks until there is one, or the moment has come.
     pub(super) fn enter(&self, lends_always: bool, until: Option<u64>) -> Entry {
-        if self.try_enter() {
-            return Entry::Place;
+        loop {
+            if self.try_enter() {
+                return Entry::Place;
+            }
+            let Some(loan) = self.passed_on() else { break };
+            let things = [(false, self.watchers()), (false, Watchers(&loan.others))];
+            let limit = until.map(|until| Duration::from_nanos(until.saturating_sub(hub().now())));
+            if !watch(things.into_iter(), limit, |_| true) {
+                return Entry::None;
+            }
         }
         if !self.uses_a_place() {
             return self.wait_for_place(until);
@@ -126,6 +150,13 @@ impl Members {
         }
         let _stuck = Stuck::new(self);
         self.wait_for_place(until)
+    }
+
+    /// The loan that was the current greenlet's, and may be so again.
+    fn passed_on(&self) -> Option<Rc<Loan>> {
+        let tasks = self.tasks.borrow();
+        let loan = tasks.get(&id_of(current_block()))?.passed_on.as_ref()?;
+        (!loan.is_over.get()).then(|| loan.clone())
     }
 
     /// Notes whether the user of a place, the current greenlet, waits for one more. Whoever was discarded
@@ -187,7 +218,7 @@ impl Members {
             && let Some(loan) = self.loan_of(task.id())
         {
             let _lending = Lending { members: self, lender: loan.lender };
-            watch(once((false, Watchers(&loan.waiter))), None, |_| true);
+            watch(once((false, Watchers(&loan.lenders))), None, |_| true);
         }
     }
 
@@ -205,7 +236,13 @@ impl Members {
             Some(member) => member.lent_to = Some(user),
             None => return Right::None,
         }
-        Right::Loan(Rc::new(Loan { lender, waiter: WaitList::new() }))
+        Right::Loan(Rc::new(Loan {
+            lender,
+            borrower: user,
+            is_over: Cell::new(false),
+            lenders: WaitList::new(),
+            others: WaitList::new(),
+        }))
     }
 
     /// If `lender` has lent its right, that belongs to the user from now on.
@@ -214,15 +251,16 @@ impl Members {
         let Some(member) = tasks.get_mut(&lender) else { return };
         let Some(user) = member.lent_to.take() else { return };
         let right = std::mem::replace(&mut member.right, Right::None);
-        if let Right::Loan(outer) = &right
-            && let Some(outer) = tasks.get_mut(&outer.lender)
-        {
-            outer.lent_to = Some(user);
+        if let Right::Loan(outer) = &right {
+            member.passed_on = Some(outer.clone());
+            if let Some(outer) = tasks.get_mut(&outer.lender) {
+                outer.lent_to = Some(user);
+            }
         }
         if let Some(user) = tasks.get_mut(&user)
             && let Right::Loan(loan) = std::mem::replace(&mut user.right, right)
         {
-            loan.waiter.wake_all();
+            loan.end();
         }
     }
 
@@ -277,9 +315,10 @@ impl Members {
     }
 
     fn insert(&self, task: TaskRef, right: Right) {
-        self.tasks
-            .borrow_mut()
-            .insert(task.id(), Member { task, right, lent_to: None, is_stuck: false });
+        self.tasks.borrow_mut().insert(
+            task.id(),
+            Member { task, right, lent_to: None, passed_on: None, is_stuck: false },
+        );
     }
 
     /// Makes a member of a task from elsewhere. As its adder does not wait for it, nothing is lent to it.
@@ -312,16 +351,30 @@ impl Members {
             self.joiners.wake_all();
         }
         if let Right::Loan(loan) = member.right {
-            self.give_back(&loan);
+            self.give_back(loan);
         }
         true
     }
 
-    fn give_back(&self, loan: &Loan) {
-        if let Some(lender) = self.tasks.borrow_mut().get_mut(&loan.lender) {
+    /// The user of a loan is no member any more.
+    fn give_back(&self, loan: Rc<Loan>) {
+        let mut tasks = self.tasks.borrow_mut();
+        let borrower = tasks.get_mut(&loan.borrower).filter(|borrower| {
+            let passed_on = borrower.passed_on.as_ref();
+            passed_on.is_some_and(|passed_on| Rc::ptr_eq(passed_on, &loan))
+        });
+        if let Some(borrower) = borrower {
+            borrower.passed_on = None;
+            borrower.right = Right::Loan(loan.clone());
+            if let Some(lender) = tasks.get_mut(&loan.lender) {
+                lender.lent_to = Some(loan.borrower);
+            }
+            return loan.others.wake_all();
+        }
+        if let Some(lender) = tasks.get_mut(&loan.lender) {
             lender.lent_to = None;
         }
-        loan.waiter.wake_all();
+        loan.end();
     }
 
     pub(super) fn contains(&self, id: GreenletId) -> bool {

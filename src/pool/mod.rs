@@ -15,12 +15,10 @@
 //! [`ThreadPool`] may block.
 //!
 //! Lending means: what is spawned begins without a place of its own, and the spawner waits in `spawn`
-//! until the place is given back: when that has ended, as a rule. So never more than the pool's size make
-//! progress, and a pool does not hang because its own members wait for places. A spawner that is interrupted
-//! meanwhile goes on without a place, and what it spawned keeps the one that it had; if that was lent in
-//! turn, its own spawner waits on until it is given back. Who has no place and asks for one waits for others
-//! to leave theirs: a member that joins it then, and keeps its own, waits for ever, as whoever joins what
-//! waits for himself.
+//! until that has ended and the place is given back. So never more than the pool's size make progress, and a
+//! pool does not hang because its own members wait for it. A spawner that is interrupted meanwhile goes on
+//! without a place, and what it spawned keeps the one that it had, until it ends; if that was lent in turn, it
+//! is the spawner's again then.
 //!
 //! ```
 //! use greenlet::{pool::Pool, sleep};

@@ -245,7 +245,7 @@ fn a_place_that_was_lent_on_has_one_user_when_the_one_between_is_killed() {
 }
 
 #[test]
-fn one_that_lost_a_lent_place_gets_one_when_its_lender_ends() {
+fn one_that_lost_a_lent_place_has_it_again_before_its_lender_goes_on() {
     let (pool, trace) = (GreenPool::new(1), Trace::default());
     let (log, inner) = (trace.clone(), trace.clone());
     let goes_on = move |_: &GreenPool| log.add("outer ends");
@@ -254,9 +254,38 @@ fn one_that_lost_a_lent_place_gets_one_when_its_lender_ends() {
     middle.kill_soon();
     outer.join().unwrap();
     pool.join();
-    assert_eq!(trace.take(), "outer ends, spawned once more");
+    assert_eq!(trace.take(), "spawned once more, outer ends");
     assert!(middle.is_finished());
     assert_eq!((pool.running(), pool.free()), (0, 1));
+}
+
+#[test]
+fn one_that_passed_a_lent_place_on_has_it_again_when_it_is_given_back() {
+    let (pool, trace) = (GreenPool::new(1), Trace::default());
+    let (own, log) = (pool.clone(), trace.clone());
+    let outer = pool.spawn(move || {
+        let (inner, other) = (own.clone(), log.clone());
+        // It joins, and keeps the place.
+        let applied = own.apply(move || {
+            let deep = inner.clone();
+            let last = other.clone();
+            let late = timeout(ms(1), move || {
+                deep.spawn_detached(move || {
+                    sleep(ms(5));
+                    last.add("innermost ends");
+                });
+            });
+            assert!(late.is_err());
+            let last = other.clone();
+            inner.spawn_detached(move || last.add("spawned once more"));
+            other.add("middle ends");
+        });
+        applied.unwrap();
+        log.add("outer goes on");
+    });
+    outer.join().unwrap();
+    assert_eq!(trace.take(), "innermost ends, spawned once more, middle ends, outer goes on");
+    assert_eq!((pool.len(), pool.running(), pool.free()), (0, 0, 1));
 }
 
 #[test]

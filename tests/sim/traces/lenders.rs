@@ -1,6 +1,7 @@
 //! Pools whose members lend their places: a member that spawns while all are taken waits until that has
 //! ended; if it is interrupted meanwhile, it has no place any more, and what it spawned keeps that. Where
-//! the place was lent in turn, the first lender waits on until it is given back.
+//! the place was lent in turn, the first lender waits on, and the place that is given back is that of the one
+//! between again, if it has not ended.
 
 use super::play::{Hand, Life, Outcome, Stage, Subject, pause, within};
 use super::pools::{Turns, VERBS, act, job};
@@ -28,19 +29,33 @@ pub(super) struct Lenders {
     size: usize,
     members: BTreeMap<usize, Seat>,
     turns: Turns,
-    /// Who waits for whom, to whom it has lent its seat.
-    loans: Vec<(usize, usize)>,
+    loans: Vec<Loan>,
+    /// Those who want the seat back that they have passed on, or a free one; and who has lent it to them.
+    returning: VecDeque<(usize, usize)>,
+    /// The lenders of seats that were passed on, by who has.
+    passed_on: BTreeMap<usize, usize>,
     /// Those who wait until there is no member any more.
     joiners: VecDeque<usize>,
     /// Those who only want to see that there is a place.
     watchers: VecDeque<usize>,
 }
 
+/// A seat that is lent.
+#[derive(Clone)]
+struct Loan {
+    lender: usize,
+    /// For whom it was lent.
+    borrower: usize,
+    /// Who has it.
+    user: usize,
+}
+
 impl Lenders {
     pub(super) fn new(size: usize) -> Lenders {
         let (members, turns, loans) = (BTreeMap::new(), Turns::default(), Vec::new());
-        let (joiners, watchers) = (VecDeque::new(), VecDeque::new());
-        Lenders { size, members, turns, loans, joiners, watchers }
+        let (joiners, watchers, returning) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        let passed_on = BTreeMap::new();
+        Lenders { size, members, turns, loans, returning, passed_on, joiners, watchers }
     }
 
     fn has_place(&self) -> bool {
@@ -54,6 +69,23 @@ impl Lenders {
                 return world.serve_all(&mut self.watchers);
             }
         }
+    }
+
+    /// Wakes those who want back what was lent by `lender`.
+    fn return_to(&mut self, lender: usize, world: &mut World) {
+        let returning = self.returning.iter().filter(|(_, other)| *other == lender);
+        returning.for_each(|(who, _)| world.serve(*who));
+    }
+
+    /// Says whether it wanted a seat back.
+    fn stops_returning(&mut self, who: usize) -> bool {
+        let before = self.returning.len();
+        self.returning.retain(|(other, _)| *other != who);
+        let did = self.returning.len() < before;
+        if did {
+            self.watchers.retain(|other| *other != who);
+        }
+        did
     }
 
     fn begin(&mut self, job: usize, seat: Seat, world: &mut World) -> Outcome {
@@ -72,8 +104,12 @@ impl Model for Lenders {
             "try spawn" => return Some(Outcome::Nothing),
             "spawn" if self.members.get(&who).is_some_and(|seat| *seat != Seat::None) => {
                 self.begin(job(op), Seat::Lent, world);
-                self.loans.push((who, job(op)));
+                self.loans.push(Loan { lender: who, borrower: job(op), user: job(op) });
                 world.waits_for_good(who);
+            }
+            "spawn" if self.passed_on.contains_key(&who) => {
+                self.returning.push_back((who, self.passed_on[&who]));
+                self.watchers.push_back(who);
             }
             "spawn" => self.turns.waiting.push_back(who),
             "resize" => {
@@ -90,6 +126,9 @@ impl Model for Lenders {
     }
 
     fn served(&mut self, who: usize, op: &Op, world: &mut World) -> Option<Outcome> {
+        if self.stops_returning(who) {
+            return self.ask(who, op, world);
+        }
         if !self.turns.promised.contains(&who) {
             return Some(Outcome::Did);
         }
@@ -105,16 +144,20 @@ impl Model for Lenders {
         self.turns.leaves(who);
         self.joiners.retain(|other| *other != who);
         self.watchers.retain(|other| *other != who);
+        self.stops_returning(who);
         let raised = if op.verb == "spawn" { world.raise(who) } else { None };
-        let loan = self.loans.iter().position(|(lender, _)| *lender == who);
+        let loan = self.loans.iter().position(|loan| loan.lender == who);
         match (raised, loan) {
             (Some(_), Some(at)) => {
-                let (_, user) = self.loans.remove(at);
-                if let Some(outer) = self.loans.iter_mut().find(|(_, user)| *user == who) {
-                    outer.1 = user;
+                let user = self.loans.remove(at).user;
+                if let Some(outer) = self.loans.iter_mut().find(|outer| outer.user == who) {
+                    outer.user = user;
+                    self.passed_on.insert(who, outer.lender);
                 }
                 let seat = self.members.insert(who, Seat::None);
                 self.members.extend(seat.map(|seat| (user, seat)));
+                self.passed_on.retain(|_, lender| *lender != who);
+                self.return_to(who, world);
             }
             (Some(_), None) => self.offer(world),
             _ => {}
@@ -130,9 +173,19 @@ impl Model for Lenders {
         if self.members.is_empty() {
             world.serve_all(&mut self.joiners);
         }
-        if let Some(at) = self.loans.iter().position(|(_, user)| *user == who) {
-            world.serve(self.loans.remove(at).0);
+        self.passed_on.remove(&who);
+        let Some(at) = self.loans.iter().position(|loan| loan.user == who) else { return };
+        let Loan { lender, borrower, .. } = self.loans[at];
+        if self.passed_on.get(&borrower) == Some(&lender) {
+            self.passed_on.remove(&borrower);
+            self.members.insert(borrower, Seat::Lent);
+            self.loans[at].user = borrower;
+        } else {
+            self.loans.remove(at);
+            self.passed_on.retain(|_, other| *other != lender);
+            world.serve(lender);
         }
+        self.return_to(lender, world);
     }
 }
 
