@@ -6,8 +6,9 @@
 //! unwinder, a context switch of somebody else's), it takes one word for another. So that it then ends
 //! instead of reading from anywhere, no word is left that leads elsewhere:
 //!
-//! - **Nothing leads out**: a word of the copy, or a register, leads upwards into the copy, behind a call
-//!   in the program's code, or to the zeroes above the copy, at which all walks end.
+//! - **Nothing leads out**: a word of the copy, or a register, leads upwards to a word of the copy, behind a
+//!   call in the program's code, or to the zeroes above the copy, at which all walks end. To a word, and not
+//!   between two: what is read there is made of halves of both, and could lead anywhere.
 #![expect(unsafe_code, reason = "copies a stack, and walks the copy")]
 
 use crate::arch::{Registers, follows_a_call, is_first_call, walk_interrupted};
@@ -101,22 +102,24 @@ impl Copied {
         let code = code();
         let end = self.from + self.bytes;
         // What becomes of a word that stood, or could have stood, at this address of the stack.
-        let led = |word: usize, place: usize| {
-            if (place + 1..end).contains(&word) {
+        let led = |word: usize, place: usize, may_be_code: bool| {
+            if (place + 1..end).contains(&word) && word.is_multiple_of(WORD) {
                 word - self.from + copy
-            } else if code.iter().any(|code| is_return_address(word, code)) {
+            } else if may_be_code && code.iter().any(|code| is_return_address(word, code)) {
                 word
             } else {
                 zeroes
             }
         };
         let mut registers = self.registers;
-        registers.lead(|word| led(word, self.from - 1));
+        // A register that has an address of code is where a frame begins only by mistake, but on aarch64 it
+        // may be the one with the return address.
+        registers.lead(|word| led(word, self.from - 1, cfg!(target_arch = "aarch64")));
         let (below, above) = room.0.split_at_mut(BELOW_BYTES);
         below.as_chunks_mut::<WORD>().0.fill(zeroes.to_ne_bytes());
         let (words, _) = above[..self.bytes].as_chunks_mut::<WORD>();
         for (place, word) in (self.from..).step_by(WORD).zip(words) {
-            *word = led(usize::from_ne_bytes(*word), place).to_ne_bytes();
+            *word = led(usize::from_ne_bytes(*word), place, true).to_ne_bytes();
         }
         let mut captured: Option<Backtrace> = None;
         // SAFETY: what the walk reads is the copy and the zeroes around it (**Nothing leads out**);
@@ -191,4 +194,44 @@ pub(super) fn text_of(backtrace: &Backtrace) -> String {
         }
     }
     out
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    #[repr(align(64))]
+    struct Wide([u8; 256]);
+
+    /// Its frame is found by the frame pointer, because its stack pointer is aligned by hand.
+    #[inline(never)]
+    fn wide(byte: u8) -> u8 {
+        let wide = Wide([byte; 256]);
+        black_box(&wide).0.iter().fold(0, |sum, byte| sum ^ black_box(*byte))
+    }
+
+    /// What stands in a frame pointer may be any number.
+    #[test]
+    fn a_frame_that_would_begin_between_two_words_ends_the_walk() {
+        assert_eq!(wide(7), 0);
+        let mut room = Room::new().unwrap();
+        let stack: Vec<usize> = (0..512).map(|n| (n << 32) | 0x7ffa_f1e0).collect();
+        let from = stack.as_ptr().expose_provenance();
+        for place in 0..16 {
+            for at in 0..64 {
+                // SAFETY: zeroes are a valid context.
+                let mut context: libc::ucontext_t = unsafe { std::mem::zeroed() };
+                let registers = &mut context.uc_mcontext.gregs;
+                registers[libc::REG_RIP as usize] = (wide as *const () as usize + at) as i64;
+                registers[libc::REG_RSP as usize] = from as i64;
+                registers[libc::REG_RBP as usize] = (from + 1024 + place) as i64;
+                // SAFETY: both are long enough.
+                unsafe { stack.as_ptr().copy_to_nonoverlapping(room.copy().cast(), stack.len()) };
+                let bytes = size_of_val(&*stack);
+                let copied = Copied { registers: Registers::of(&context), from, bytes };
+                assert!(copied.backtrace(&mut room).is_some());
+            }
+        }
+    }
 }
