@@ -36,22 +36,22 @@ pub(super) struct Members {
 
 struct Member {
     task: TaskRef,
-    right: Right,
-    /// Who has a [loan](Right::Loan) of this one.
+    entry: Entry,
+    /// It counts among the [stuck](Members::stuck).
+    is_stuck: bool,
+    /// Most members never have to do with any.
+    loans: Option<Box<Loans>>,
+}
+
+/// What a member has to do with loans.
+#[derive(Default)]
+struct Loans {
+    /// The one by which it goes on: another member has lent its own right, and waits.
+    own: Option<Rc<Loan>>,
+    /// Who has a loan of this one.
     lent_to: Option<GreenletId>,
     /// The loan that was made for it, and that it passed on.
     passed_on: Option<Rc<Loan>>,
-    /// It counts among the [stuck](Members::stuck).
-    is_stuck: bool,
-}
-
-/// By what right a member goes on.
-enum Right {
-    /// It has a place.
-    Place,
-    /// Another member has lent its own right, and waits.
-    Loan(Rc<Loan>),
-    None,
 }
 
 struct Loan {
@@ -155,7 +155,7 @@ impl Members {
     /// The loan that was the current greenlet's, and may be so again.
     fn passed_on(&self) -> Option<Rc<Loan>> {
         let tasks = self.tasks.borrow();
-        let loan = tasks.get(&id_of(current_block()))?.passed_on.as_ref()?;
+        let loan = tasks.get(&id_of(current_block()))?.loans.as_ref()?.passed_on.as_ref()?;
         (!loan.is_over.get()).then(|| loan.clone())
     }
 
@@ -173,7 +173,7 @@ impl Members {
     /// Does the current greenlet use a place, its own or one that was lent?
     fn uses_a_place(&self) -> bool {
         let me = id_of(current_block());
-        self.tasks.borrow().get(&me).is_some_and(|member| !matches!(member.right, Right::None))
+        self.tasks.borrow().get(&me).is_some_and(|member| member.entry != Entry::None)
     }
 
     fn wait_for_place(&self, until: Option<u64>) -> Entry {
@@ -223,44 +223,34 @@ impl Members {
     }
 
     fn loan_of(&self, user: GreenletId) -> Option<Rc<Loan>> {
-        match &self.tasks.borrow().get(&user)?.right {
-            Right::Loan(loan) => Some(loan.clone()),
-            _ => None,
-        }
+        self.tasks.borrow().get(&user)?.loans.as_ref()?.own.clone()
     }
 
     /// The current member lends its right to a new one.
-    fn lend_to(&self, user: GreenletId) -> Right {
+    #[cold]
+    fn lend_to(&self, user: GreenletId) {
         let lender = id_of(current_block());
-        match self.tasks.borrow_mut().get_mut(&lender) {
-            Some(member) => member.lent_to = Some(user),
-            None => return Right::None,
+        let mut tasks = self.tasks.borrow_mut();
+        if let Some(member) = tasks.get_mut(&lender) {
+            member.loans.get_or_insert_default().lent_to = Some(user);
         }
-        Right::Loan(Rc::new(Loan {
-            lender,
-            borrower: user,
-            is_over: Cell::new(false),
-            lenders: WaitList::new(),
-            others: WaitList::new(),
-        }))
+        if let Some(member) = tasks.get_mut(&user) {
+            member.loans.get_or_insert_default().own = Some(Rc::new(Loan {
+                lender,
+                borrower: user,
+                is_over: Cell::new(false),
+                lenders: WaitList::new(),
+                others: WaitList::new(),
+            }));
+        }
     }
 
-    /// If `lender` has lent its right, that belongs to the user from now on.
+    /// If the member has lent its right, that belongs to the user from now on.
     fn pass_on(&self, lender: GreenletId) {
         let mut tasks = self.tasks.borrow_mut();
-        let Some(member) = tasks.get_mut(&lender) else { return };
-        let Some(user) = member.lent_to.take() else { return };
-        let right = std::mem::replace(&mut member.right, Right::None);
-        if let Right::Loan(outer) = &right {
-            member.passed_on = Some(outer.clone());
-            if let Some(outer) = tasks.get_mut(&outer.lender) {
-                outer.lent_to = Some(user);
-            }
-        }
-        if let Some(user) = tasks.get_mut(&user)
-            && let Right::Loan(loan) = std::mem::replace(&mut user.right, right)
-        {
-            loan.end();
+        if let Some(mut member) = tasks.remove(&lender) {
+            pass_on(&mut tasks, &mut member);
+            tasks.insert(lender, member);
         }
     }
 
@@ -277,9 +267,7 @@ impl Members {
         self.start(Entry::None, move || {
             if members.try_enter() || members.wait_for_place(None) == Entry::Place {
                 match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
-                    Some(member) if matches!(member.right, Right::None) => {
-                        member.right = Right::Place;
-                    }
+                    Some(member) if member.entry == Entry::None => member.entry = Entry::Place,
                     _ => members.release(), // it was discarded meanwhile, or added with a place
                 }
             }
@@ -305,20 +293,16 @@ impl Members {
             Ok(task) => task,
             Err(error) => panic!("spawn in a pool: {error}"),
         };
-        let right = match entry {
-            Entry::Place => Right::Place,
-            Entry::Lent => self.lend_to(task.id()),
-            Entry::None => Right::None,
-        };
-        self.insert(task.task(), right);
+        self.insert(task.task(), entry);
+        if entry == Entry::Lent {
+            self.lend_to(task.id());
+        }
         task
     }
 
-    fn insert(&self, task: TaskRef, right: Right) {
-        self.tasks.borrow_mut().insert(
-            task.id(),
-            Member { task, right, lent_to: None, passed_on: None, is_stuck: false },
-        );
+    fn insert(&self, task: TaskRef, entry: Entry) {
+        let member = Member { task, entry, is_stuck: false, loans: None };
+        self.tasks.borrow_mut().insert(member.task.id(), member);
     }
 
     /// Makes a member of a task from elsewhere. As its adder does not wait for it, nothing is lent to it.
@@ -330,8 +314,7 @@ impl Members {
             }
             return;
         }
-        let right = if entry == Entry::Place { Right::Place } else { Right::None };
-        self.insert(task.task(), right);
+        self.insert(task.task(), if entry == Entry::Place { entry } else { Entry::None });
         let members = self.clone();
         task.on_done_inline(move |_| {
             members.leave(id);
@@ -340,9 +323,13 @@ impl Members {
 
     /// No member any more: it has ended, or was discarded. Says whether it was one.
     pub(super) fn leave(&self, id: GreenletId) -> bool {
-        self.pass_on(id);
-        let Some(member) = self.tasks.borrow_mut().remove(&id) else { return false };
-        if let Right::Place = member.right {
+        let mut tasks = self.tasks.borrow_mut();
+        let Some(mut member) = tasks.remove(&id) else { return false };
+        if member.loans.is_some() {
+            pass_on(&mut tasks, &mut member);
+        }
+        drop(tasks);
+        if member.entry == Entry::Place {
             self.busy.set(self.busy.get() - 1);
         }
         self.stuck.set(self.stuck.get() - usize::from(member.is_stuck));
@@ -350,7 +337,7 @@ impl Members {
         if self.is_empty() {
             self.joiners.wake_all();
         }
-        if let Right::Loan(loan) = member.right {
+        if let Some(loan) = member.loans.and_then(|loans| loans.own) {
             self.give_back(loan);
         }
         true
@@ -359,21 +346,18 @@ impl Members {
     /// The user of a loan is no member any more.
     fn give_back(&self, loan: Rc<Loan>) {
         let mut tasks = self.tasks.borrow_mut();
-        let borrower = tasks.get_mut(&loan.borrower).filter(|borrower| {
-            let passed_on = borrower.passed_on.as_ref();
-            passed_on.is_some_and(|passed_on| Rc::ptr_eq(passed_on, &loan))
-        });
-        if let Some(borrower) = borrower {
-            borrower.passed_on = None;
-            borrower.right = Right::Loan(loan.clone());
-            if let Some(lender) = tasks.get_mut(&loan.lender) {
-                lender.lent_to = Some(loan.borrower);
-            }
+        let has_passed_it_on = |loans: &Loans| {
+            loans.passed_on.as_ref().is_some_and(|passed_on| Rc::ptr_eq(passed_on, &loan))
+        };
+        if let Some(borrower) = tasks.get_mut(&loan.borrower)
+            && let Some(loans) = borrower.loans.as_mut().filter(|loans| has_passed_it_on(loans))
+        {
+            borrower.entry = Entry::Lent;
+            loans.own = loans.passed_on.take();
+            set_lent_to(&mut tasks, loan.lender, Some(loan.borrower));
             return loan.others.wake_all();
         }
-        if let Some(lender) = tasks.get_mut(&loan.lender) {
-            lender.lent_to = None;
-        }
+        set_lent_to(&mut tasks, loan.lender, None);
         loan.end();
     }
 
@@ -432,6 +416,35 @@ impl Members {
             current.kill();
         }
         self.is_empty()
+    }
+}
+
+/// If a member has lent its right, that belongs to the user from now on.
+#[cold]
+fn pass_on(others: &mut BTreeMap<GreenletId, Member>, member: &mut Member) {
+    let Some(loans) = &mut member.loans else { return };
+    let Some(user) = loans.lent_to.take() else { return };
+    let entry = std::mem::replace(&mut member.entry, Entry::None);
+    let own = loans.own.take();
+    if let Some(outer) = &own {
+        loans.passed_on = Some(outer.clone());
+        set_lent_to(others, outer.lender, Some(user));
+    }
+    if let Some(user) = others.get_mut(&user) {
+        user.entry = entry;
+        if let Some(loan) = std::mem::replace(&mut user.loans.get_or_insert_default().own, own) {
+            loan.end();
+        }
+    }
+}
+
+fn set_lent_to(
+    tasks: &mut BTreeMap<GreenletId, Member>,
+    lender: GreenletId,
+    user: Option<GreenletId>,
+) {
+    if let Some(lender) = tasks.get_mut(&lender) {
+        lender.loans.get_or_insert_default().lent_to = user;
     }
 }
 
