@@ -39,6 +39,7 @@ pub(crate) mod sim;
 mod uring;
 
 pub(crate) use call::{Call, RawAddress, no_address};
+pub(crate) use clock::Counter;
 use clock::{last_tick_ns, monotonic_ns, tick_ns};
 pub(crate) use fd::Fd;
 pub(crate) use readiness::BEYOND_SELECT;
@@ -242,6 +243,16 @@ impl Driver {
             #[cfg(feature = "sim")]
             Driver::Sim(sim) => sim.now(),
             _ => monotonic_ns(),
+        }
+    }
+
+    /// A moment that is not before [`now`](Driver::now), nor later by more than microseconds, for less.
+    #[inline]
+    pub(crate) fn just_now(&self, counter: &Counter) -> u64 {
+        match self {
+            #[cfg(feature = "sim")]
+            Driver::Sim(sim) => sim.now(),
+            _ => counter.now_or_later(),
         }
     }
 

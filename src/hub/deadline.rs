@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// So many alarms ring at one look at the world; then those run whom they wake, and the others who are
-/// ready. As many as the first cache holds the frames of, which all lie at the same places of their pages:
-/// what was loaded to wake a greenlet shall still be near when it runs. When all rang at once, thousands
-/// came to stand in the ready list, which did not get shorter again, and each waited for memory twice.
-///
-/// The memory of each is asked for so many alarms before its own, and for one at a time: each lies on a page
-/// of its own, and the processor looks up few pages at once (all together: 1.2 times as long).
+/// ready. When all rang at once, thousands came to stand in the ready list, which did not get shorter again,
+/// and each waited for memory twice.
 const ALARMS_AT_ONCE: usize = 16;
+
+/// So many at a time if nobody else is ready: what was loaded to wake a greenlet is still near when it runs,
+/// and what it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
+const ALARMS_ALONE: usize = super::coming::LEAD;
 
 /// When more alarms than that are due, the next ones are gathered for so long: waiting for each by itself
 /// would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
@@ -32,7 +32,7 @@ const GATHERING_NS: u64 = 1_000_000;
 
 /// How every timer of the wheel begins: what to do when its moment has come.
 #[repr(C)]
-struct Alarm {
+pub(super) struct Alarm {
     timer: Timer,
     ring: fn(&Hub, &Alarm),
 }
@@ -52,7 +52,7 @@ impl Alarm {
     /// Asks memory for what is touched when one rings, and when the greenlet then runs: two lines of its
     /// block, and those around the alarm, which in a sleep lies close to where the greenlet stopped.
     #[inline(always)]
-    fn prefetch(timer: *const Timer, block: *const ()) {
+    pub(super) fn prefetch(timer: *const Timer, block: *const ()) {
         let (frame, block) = (timer.cast::<u8>(), block.cast::<u8>());
         prefetch(block);
         prefetch(block.wrapping_add(64));
@@ -262,7 +262,7 @@ impl Hub {
     pub(crate) fn moment_ns(&self, ns: u64) -> u64 {
         let now = match ns >= self.coarse_from_ns {
             true => self.driver.borrow().soon(self.coarse_from_ns / 100),
-            false => self.now(),
+            false => self.driver.borrow().just_now(&self.counter),
         };
         now.saturating_add(ns)
     }
@@ -313,24 +313,35 @@ impl Hub {
     /// Wakes and interrupts those whose moment has come, some at a time; says whether more may be left.
     pub(super) fn ring_alarms(&self) -> bool {
         if self.wheel.len() == 0 {
+            self.due_until.set(0);
             return false;
         }
-        let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
-        let now = self.now() + early_ns;
-        let more = self.wheel.advance(now, ALARMS_AT_ONCE, |timer| {
-            if self.wheel.looks_ahead() {
-                self.wheel.look_ahead(1, Alarm::prefetch);
-            }
+        // What was due at the last look comes first, whatever the time is by now.
+        let now = match self.due_until.get() {
+            0 => self.now() + if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 },
+            due_until => due_until,
+        };
+        let most = if self.ready.is_empty() { ALARMS_ALONE } else { ALARMS_AT_ONCE };
+        let more = self.wheel.advance(now, most, |timer| {
+            self.coming.step(&self.wheel);
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
         if more {
+            self.due_until.set(now);
             self.alarms_gathered_until.set(now.saturating_add(GATHERING_NS));
-            if !self.wheel.looks_ahead() {
-                self.wheel.look_ahead(ALARMS_AT_ONCE, Alarm::prefetch);
-            }
+            self.rung.set(self.rung.get() + most);
+            self.coming.begin(&self.wheel);
+        } else {
+            self.due_until.set(0);
+            self.coming.end();
         }
         more
+    }
+
+    /// May more ring before the kernel is looked at? Only where somebody was woken.
+    pub(super) fn are_few_rung(&self) -> bool {
+        self.rung.get() < ALARMS_AT_ONCE && !self.ready.is_empty()
     }
 }

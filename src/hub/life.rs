@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the tree leads to the hub by address")]
 
 use super::Hub;
+use super::coming::Coming;
 use super::config::{Config, ConfigError, InForce, Source, Wanted};
 use super::deadline::Deadline;
 use super::memory::Pieces;
@@ -10,7 +11,7 @@ use super::ready::{FROZEN, INTERRUPTED, READY, Ready, has, set};
 use super::remote::{Mailbox, Places};
 use super::rest::Resting;
 use super::watched::{self, Pulse};
-use crate::driver::{Driver, Kind};
+use crate::driver::{Counter, Driver, Kind};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
     for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
@@ -187,7 +188,11 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         next_number: Cell::new(0),
         forks: forks(),
         wheel: Wheel::new(driver.now()),
+        counter: Counter::new(),
         coarse_from_ns: driver.slack_ns().saturating_mul(100),
+        due_until: Cell::new(0),
+        coming: Coming::new(),
+        rung: Cell::new(0),
         alarms_gathered_until: Cell::new(0),
         mailbox: Mailbox::new(driver.waker()),
         places: Places::new(),

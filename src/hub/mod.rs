@@ -27,6 +27,7 @@
 //!   its own frames, and is taken out again before that frame is left; no park unwinds.
 //! - **Kernel holds until completion**: `completion.rs`.
 
+mod coming;
 mod completion;
 mod config;
 mod deadline;
@@ -66,9 +67,10 @@ pub use stats::{Stats, stats};
 pub use turn::{next_turn, turn, turn_fd};
 pub(crate) use wait_list::{Arrivals, OneOfSeveral, WaitList, WaitNode};
 
-use crate::driver::Driver;
+use crate::driver::{Counter, Driver};
 use crate::greenlet::{Block, Scheduler};
 use crate::list::Wheel;
+use coming::Coming;
 use config::InForce;
 use memory::Pieces;
 use ready::Ready;
@@ -107,8 +109,15 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
+    /// What other waits are measured from.
+    counter: Counter,
     /// Waits of this length and above are measured from the clock's last tick.
     coarse_from_ns: u64,
+    /// More alarms are due that had passed at this moment, when the clock was looked at; 0: none are.
+    due_until: Cell<u64>,
+    coming: Coming,
+    /// So many have rung since the kernel was looked at.
+    rung: Cell<usize>,
     /// No wait ends for a deadline before this moment.
     alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,

@@ -46,6 +46,9 @@ impl Hub {
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.pulse.begin_round();
         let more_alarms = self.ring_alarms();
+        if more_alarms && in_place.is_none() && self.are_few_rung() {
+            return; // whom they wake runs first
+        }
         let goes_on = more_alarms
             || match in_place {
                 Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
@@ -75,6 +78,7 @@ impl Hub {
     }
 
     pub(super) fn enter(&self, wait: Wait) {
+        self.rung.set(0);
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No && self.lie_down() {
             #[cfg(feature = "sim")]
