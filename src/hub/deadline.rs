@@ -19,11 +19,11 @@ use std::time::Duration;
 /// So many alarms ring at one look at the world; then those run whom they wake, and the others who are
 /// ready. When all rang at once, thousands came to stand in the ready list, which did not get shorter again,
 /// and each waited for memory twice.
-const ALARMS_AT_ONCE: usize = 16;
+pub(super) const ALARMS_AT_ONCE: usize = 16;
 
-/// So many at a time if nobody else is ready: what was loaded to wake a greenlet is still near when it runs,
+/// So many at a time if nobody else is ready, and the kernel is not looked at in between: what was loaded to wake a greenlet is still near when it runs,
 /// and what it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
-const ALARMS_ALONE: usize = super::coming::LEAD;
+pub(super) const ALARMS_ALONE: usize = super::coming::LEAD;
 
 /// When more alarms than that are due, the next ones are gathered for so long: waiting for each by itself
 /// would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
@@ -310,8 +310,8 @@ impl Hub {
         this.unqueue();
     }
 
-    /// Wakes and interrupts those whose moment has come, some at a time; says whether more may be left.
-    pub(super) fn ring_alarms(&self) -> bool {
+    /// Wakes and interrupts those whose moment has come, `most` of them; says whether more may be left.
+    pub(super) fn ring_alarms(&self, most: usize) -> bool {
         if self.wheel.len() == 0 {
             self.due_until.set(0);
             return false;
@@ -321,7 +321,6 @@ impl Hub {
             0 => self.now() + if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 },
             due_until => due_until,
         };
-        let most = if self.ready.is_empty() { ALARMS_ALONE } else { ALARMS_AT_ONCE };
         let more = self.wheel.advance(now, most, |timer| {
             self.coming.step(&self.wheel);
             // SAFETY: every timer of this wheel is the first field of an alarm.

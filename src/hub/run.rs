@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "hands over to parked greenlets")]
 
 use super::Hub;
+use super::deadline::{ALARMS_ALONE, ALARMS_AT_ONCE};
 use super::ready::{WOKEN_IN_PLACE, has};
 use crate::driver::Wait;
 use crate::greenlet::{Block, hand_over};
@@ -45,9 +46,10 @@ impl Hub {
     /// that waits `in_place` is woken), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.pulse.begin_round();
-        let more_alarms = self.ring_alarms();
-        if more_alarms && in_place.is_none() && self.are_few_rung() {
-            return; // whom they wake runs first
+        let alone = in_place.is_none() && self.ready.is_empty();
+        let more_alarms = self.ring_alarms(if alone { ALARMS_ALONE } else { ALARMS_AT_ONCE });
+        if alone && more_alarms && self.are_few_rung() {
+            return; // whom they woke runs first
         }
         let goes_on = more_alarms
             || match in_place {
@@ -73,7 +75,7 @@ impl Hub {
 
     /// As a look at the world that never waits, from any greenlet.
     pub(super) fn glance(&self) {
-        self.ring_alarms();
+        self.ring_alarms(ALARMS_AT_ONCE);
         self.enter(Wait::No);
     }
 
