@@ -1,5 +1,5 @@
 //! The real clock.
-#![expect(unsafe_code, reason = "clock_gettime(2)")]
+#![expect(unsafe_code, reason = "clock_gettime(2), an instruction")]
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -44,15 +44,17 @@ pub(super) fn tick_ns() -> u64 {
 /// The processor's own counter, by which the kernel keeps `CLOCK_MONOTONIC`: what it costs to read is a third
 /// of a look at that, and it does not wait until all loads before it have ended.
 ///
-/// It answers a moment that is not before now, nor later by more than a few microseconds:
-/// - The clock is looked at as soon as [`LONGEST`](Counter::LONGEST) ticks have gone by since the last time.
-///   The counter is read before it then, so that what has gone by is never taken for less.
+/// It answers a moment that is not before now, nor later by more than some microseconds:
+/// - The clock is looked at as soon as [`LONGEST`](TimeStampCounter::LONGEST) ticks have gone by since the last
+///   time. The counter is read before it then, so that what has gone by is never taken for less.
 /// - How long a tick lasts is measured between two such looks, of which the first reads the counter behind
 ///   the clock: so it is never taken for shorter. A 64th is added, as the kernel may change the clock's rate
-///   (by 500 ppm, as a rule).
+///   (by 500 ppm, as a rule); and [`EARLY_NS`](TimeStampCounter::EARLY_NS), by which the processor may read the
+///   counter before its turn.
+/// - A look that was interrupted is good for itself alone.
 /// - Where the kernel does not keep its clock by this counter, or there is none, this is that clock. Should
 ///   it turn away from it later, what comes out may be wrong by as much as lies between two looks.
-pub(crate) struct Counter {
+pub(crate) struct TimeStampCounter {
     /// The counter before the last look at the clock, and what that said.
     ticks: Cell<u64>,
     ns: Cell<u64>,
@@ -65,22 +67,24 @@ pub(crate) struct Counter {
     trusted: bool,
 }
 
-impl Counter {
+impl TimeStampCounter {
     /// 0.1 to 0.5 ms, at 1 to 5 GHz.
     const LONGEST: u64 = 1 << 19;
+    /// A look at the clock takes a tenth of that.
+    const INTERRUPTED: u64 = 1 << 10;
+    const EARLY_NS: u64 = 100;
 
-    pub(crate) fn new() -> Counter {
-        Counter::with(is_kept_by_counter())
+    pub(crate) fn new() -> TimeStampCounter {
+        TimeStampCounter::with(is_kept_by_counter())
     }
 
-    fn with(trusted: bool) -> Counter {
-        let zero = || Cell::new(0);
-        Counter {
-            ticks: zero(),
-            ns: zero(),
-            ticks_behind: zero(),
-            tick: zero(),
-            last: zero(),
+    fn with(trusted: bool) -> TimeStampCounter {
+        TimeStampCounter {
+            ticks: Cell::new(0),
+            ns: Cell::new(0),
+            ticks_behind: Cell::new(0),
+            tick: Cell::new(0),
+            last: Cell::new(0),
             trusted,
         }
     }
@@ -88,43 +92,51 @@ impl Counter {
     /// Not before [`monotonic_ns`], for less. Never earlier than what it answered before.
     #[inline]
     pub(crate) fn now_or_later(&self) -> u64 {
-        let gone = counter().wrapping_sub(self.ticks.get());
-        let now = match gone < Counter::LONGEST && self.tick.get() != 0 {
-            // No overflow: 2^19 ticks of at most 2^44 each.
-            true => self.ns.get() + ((gone * self.tick.get()) >> 32),
-            false => self.look(),
-        };
+        let now = self.by_ticks().unwrap_or_else(|| self.look());
         self.last.set(now.max(self.last.get()));
         self.last.get()
+    }
+
+    #[inline]
+    fn by_ticks(&self) -> Option<u64> {
+        if self.tick.get() == 0 {
+            return None;
+        }
+        let gone = counter().wrapping_sub(self.ticks.get());
+        // No overflow: 2^19 ticks of at most 2^44 each.
+        let gone_ns = (gone < Self::LONGEST).then(|| (gone * self.tick.get()) >> 32)?;
+        Some(self.ns.get() + gone_ns + Self::EARLY_NS)
     }
 
     #[cold]
     #[inline(never)]
     fn look(&self) -> u64 {
+        if !self.trusted {
+            return monotonic_ns();
+        }
         let ticks = counter();
         let ns = monotonic_ns();
-        if self.trusted
-            && self.measure(ticks.wrapping_sub(self.ticks_behind.get()), ns - self.ns.get())
-        {
-            self.ticks.set(ticks);
-            self.ticks_behind.set(counter());
-            self.ns.set(ns);
-        }
+        self.note(ticks, ns, counter());
         ns
     }
 
-    /// So much lies between the last look and this one. Is that enough, so that the next is compared with this?
-    fn measure(&self, ticks: u64, ns: u64) -> bool {
-        let enough = ticks >= Counter::LONGEST / 8;
-        // Else the machine may have slept meanwhile.
-        if enough && ticks <= 64 * Counter::LONGEST {
-            let measured = (u128::from(ns) << 32) / u128::from(ticks);
-            let tick = (measured + measured / 64).min(1 << 44) as u64;
-            // A look that was interrupted shows it too long, once.
-            let before = self.tick.get();
-            self.tick.set(if before == 0 { tick } else { tick.min(before + before / 64) });
+    /// The clock said `ns`, between those ticks.
+    fn note(&self, ticks: u64, ns: u64, ticks_behind: u64) {
+        if ticks_behind.wrapping_sub(ticks) > Self::INTERRUPTED {
+            return;
         }
-        enough
+        let since = ticks.wrapping_sub(self.ticks_behind.get());
+        if since < Self::LONGEST / 4 {
+            return; // too near to tell
+        }
+        // What is further off is too far: the machine may have slept meanwhile.
+        if since <= 64 * Self::LONGEST {
+            let measured = (u128::from(ns - self.ns.get()) << 32) / u128::from(since);
+            self.tick.set((measured + measured / 64).min(1 << 44) as u64);
+        }
+        self.ticks.set(ticks);
+        self.ticks_behind.set(ticks_behind);
+        self.ns.set(ns);
     }
 }
 
@@ -140,7 +152,7 @@ fn is_kept_by_counter() -> bool {
 #[inline(always)]
 fn counter() -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a process that may not run it has no clock either: the vDSO reads the same counter.
+    // SAFETY: asked only where the kernel keeps its clock by it, and so the vDSO reads it in this process, too.
     return unsafe { std::arch::x86_64::_rdtsc() };
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     0
@@ -152,7 +164,7 @@ mod tests {
 
     #[test]
     fn it_is_never_before_the_clock_and_never_goes_back() {
-        let counter = Counter::new();
+        let counter = TimeStampCounter::new();
         let mut last = 0;
         for _ in 0..1_000_000 {
             let clock = monotonic_ns();
@@ -165,7 +177,7 @@ mod tests {
 
     #[test]
     fn without_a_counter_to_trust_it_is_the_clock() {
-        let counter = Counter::with(false);
+        let counter = TimeStampCounter::with(false);
         for _ in 0..100 {
             let clock = monotonic_ns();
             let now = counter.now_or_later();
@@ -181,17 +193,34 @@ mod tests {
 
     #[test]
     fn the_length_of_a_tick_is_measured_between_looks_that_tell() {
-        const FAR: u64 = Counter::LONGEST;
-        let counter = Counter::with(true);
-        assert!(!counter.measure(FAR / 8 - 1, FAR), "too near: measured from the same look again");
-        assert!(counter.measure(65 * FAR, FAR), "too far: the machine may have slept");
-        assert_eq!(counter.tick.get(), 0);
-        assert!(counter.measure(FAR, 2 * FAR));
-        assert_eq!(counter.tick.get(), tick(2));
-        assert!(counter.measure(FAR, 9 * FAR), "interrupted between the counter and the clock");
-        assert_eq!(counter.tick.get(), tick(2) + tick(2) / 64);
-        assert!(counter.measure(FAR, FAR));
-        assert_eq!(counter.tick.get(), tick(1));
-        assert!(counter.measure(FAR, u64::MAX), "no overflow");
+        const FAR: u64 = TimeStampCounter::LONGEST;
+        const START: u64 = 1000 * FAR;
+        let counter = TimeStampCounter::with(true);
+        let noted = |ticks, ns, behind| {
+            counter.note(START + ticks, START + ns, START + behind);
+            (counter.ticks.get().wrapping_sub(START), counter.tick.get())
+        };
+        assert_eq!(noted(0, 50, 100), (0, 0), "the first: there is nothing to compare it with");
+        assert_eq!(noted(FAR / 4, FAR, FAR / 4 + 100), (0, 0), "too near");
+        assert_eq!(noted(FAR, 2 * FAR, FAR + 5000), (0, 0), "interrupted");
+        assert_eq!(noted(FAR + 100, 50 + 2 * FAR, FAR + 200), (FAR + 100, tick(2)));
+        let asleep = 70 * FAR;
+        assert_eq!(noted(asleep, asleep, asleep + 100), (asleep, tick(2)), "too far");
+        let then = asleep + 100 + FAR;
+        assert_eq!(noted(then, asleep + FAR, then + 100), (then, tick(1)));
+        let reset = FAR;
+        assert_eq!(noted(reset, asleep + 2 * FAR, reset + 100), (reset, tick(1)), "it began anew");
+        counter.note(START + 2 * FAR + 100, u64::MAX, START + 2 * FAR + 200);
+        assert_eq!(counter.tick.get(), 1 << 44, "no overflow");
+    }
+
+    #[test]
+    fn a_moment_is_that_of_the_last_look_and_what_has_gone_by() {
+        let counter = TimeStampCounter::with(true);
+        counter.tick.set(1 << 44);
+        counter.ticks.set(super::counter().wrapping_sub(TimeStampCounter::LONGEST));
+        assert_eq!(counter.by_ticks(), None, "so long ago that the clock is to be looked at");
+        counter.ticks.set(super::counter().wrapping_add(1 << 40));
+        assert_eq!(counter.by_ticks(), None, "of a processor that is behind");
     }
 }

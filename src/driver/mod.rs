@@ -39,7 +39,7 @@ pub(crate) mod sim;
 mod uring;
 
 pub(crate) use call::{Call, RawAddress, no_address};
-pub(crate) use clock::Counter;
+pub(crate) use clock::TimeStampCounter;
 use clock::{last_tick_ns, monotonic_ns, tick_ns};
 pub(crate) use fd::Fd;
 pub(crate) use readiness::BEYOND_SELECT;
@@ -248,7 +248,7 @@ impl Driver {
 
     /// A moment that is not before [`now`](Driver::now), nor later by more than microseconds, for less.
     #[inline]
-    pub(crate) fn just_now(&self, counter: &Counter) -> u64 {
+    pub(crate) fn just_now(&self, counter: &TimeStampCounter) -> u64 {
         match self {
             #[cfg(feature = "sim")]
             Driver::Sim(sim) => sim.now(),

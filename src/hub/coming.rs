@@ -45,7 +45,7 @@ impl Coming {
         }
     }
 
-    /// An alarm rings, and others are due behind it.
+    /// An alarm rings.
     #[inline]
     pub(super) fn step(&self, wheel: &Wheel) {
         if self.next.get() == self.len.get() {

@@ -19,14 +19,14 @@ use std::time::Duration;
 /// So many alarms ring at one look at the world; then those run whom they wake, and the others who are
 /// ready. When all rang at once, thousands came to stand in the ready list, which did not get shorter again,
 /// and each waited for memory twice.
-pub(super) const ALARMS_AT_ONCE: usize = 16;
+const ALARMS_AT_ONCE: usize = 16;
 
-/// So many at a time if nobody else is ready, and the kernel is not looked at in between: what was loaded to wake a greenlet is still near when it runs,
-/// and what it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
-pub(super) const ALARMS_ALONE: usize = super::coming::LEAD;
+/// So many if nobody else is ready: what was loaded to wake a greenlet is still near when it runs, and what
+/// it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
+const ALARMS_ALONE: usize = super::coming::LEAD;
 
-/// When more alarms than that are due, the next ones are gathered for so long: waiting for each by itself
-/// would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
+/// When more than [`ALARMS_AT_ONCE`] were due, the next ones are gathered for so long: waiting for each by
+/// itself would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
 /// 1 to 10 ms by ten thousand greenlets: 21,000 waits without, 170 with it.
 const GATHERING_NS: u64 = 1_000_000;
 
@@ -310,37 +310,45 @@ impl Hub {
         this.unqueue();
     }
 
-    /// Wakes and interrupts those whose moment has come, `most` of them; says whether more may be left.
-    pub(super) fn ring_alarms(&self, most: usize) -> bool {
+    /// Wakes and interrupts those whose moment has come, some at a time; says whether more may be left.
+    pub(super) fn ring_alarms(&self) -> bool {
+        self.due_until.set(0);
+        self.ring(ALARMS_AT_ONCE)
+    }
+
+    /// Likewise if nobody is ready. What was due when the clock was looked at comes first, whatever the time is
+    /// by now.
+    pub(super) fn ring_next_alarms(&self) -> bool {
+        self.ring(ALARMS_ALONE)
+    }
+
+    fn ring(&self, most: usize) -> bool {
         if self.wheel.len() == 0 {
             self.due_until.set(0);
             return false;
         }
-        // What was due at the last look comes first, whatever the time is by now.
-        let now = match self.due_until.get() {
-            0 => self.now() + if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 },
-            due_until => due_until,
-        };
-        let more = self.wheel.advance(now, most, |timer| {
+        if self.due_until.get() == 0 {
+            let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
+            self.due_until.set(self.now() + early_ns);
+            self.rung.set(0);
+        }
+        let due_until = self.due_until.get();
+        let more = self.wheel.advance(due_until, most, |timer| {
             self.coming.step(&self.wheel);
             // SAFETY: every timer of this wheel is the first field of an alarm.
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
-        if more {
-            self.due_until.set(now);
-            self.alarms_gathered_until.set(now.saturating_add(GATHERING_NS));
-            self.rung.set(self.rung.get() + most);
-            self.coming.begin(&self.wheel);
-        } else {
+        if !more {
             self.due_until.set(0);
             self.coming.end();
+            return false;
         }
-        more
-    }
-
-    /// May more ring before the kernel is looked at? Only where somebody was woken.
-    pub(super) fn are_few_rung(&self) -> bool {
-        self.rung.get() < ALARMS_AT_ONCE && !self.ready.is_empty()
+        self.coming.begin(&self.wheel);
+        self.rung.set(self.rung.get() + most);
+        if self.rung.get() >= ALARMS_AT_ONCE {
+            self.alarms_gathered_until.set(due_until.saturating_add(GATHERING_NS));
+        }
+        true
     }
 }

@@ -11,7 +11,7 @@ use super::ready::{FROZEN, INTERRUPTED, READY, Ready, has, set};
 use super::remote::{Mailbox, Places};
 use super::rest::Resting;
 use super::watched::{self, Pulse};
-use crate::driver::{Counter, Driver, Kind};
+use crate::driver::{Driver, Kind, TimeStampCounter};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
     for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
@@ -188,7 +188,7 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         next_number: Cell::new(0),
         forks: forks(),
         wheel: Wheel::new(driver.now()),
-        counter: Counter::new(),
+        counter: TimeStampCounter::new(),
         coarse_from_ns: driver.slack_ns().saturating_mul(100),
         due_until: Cell::new(0),
         coming: Coming::new(),

@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
-//! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`,
-//! `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
+//! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`, `coming` (the
+//! memory of those that pass next), `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
 //! happen), `report`, `watched` (what other threads see of a hub), `run` (the loop), `monitor/`, `life` (how a
 //! hub begins and ends), `memory`, `stats`, `turn` (for the loops of others).
 //!
@@ -67,7 +67,7 @@ pub use stats::{Stats, stats};
 pub use turn::{next_turn, turn, turn_fd};
 pub(crate) use wait_list::{Arrivals, OneOfSeveral, WaitList, WaitNode};
 
-use crate::driver::{Counter, Driver};
+use crate::driver::{Driver, TimeStampCounter};
 use crate::greenlet::{Block, Scheduler};
 use crate::list::Wheel;
 use coming::Coming;
@@ -109,15 +109,15 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
-    /// What other waits are measured from.
-    counter: Counter,
+    /// What others are measured from.
+    counter: TimeStampCounter,
     /// Waits of this length and above are measured from the clock's last tick.
     coarse_from_ns: u64,
-    /// More alarms are due that had passed at this moment, when the clock was looked at; 0: none are.
+    /// When the clock was looked at, more alarms were due than have rung since; 0: none were.
     due_until: Cell<u64>,
-    coming: Coming,
-    /// So many have rung since the kernel was looked at.
+    /// So many have.
     rung: Cell<usize>,
+    coming: Coming,
     /// No wait ends for a deadline before this moment.
     alarms_gathered_until: Cell<u64>,
     driver: RefCell<Driver>,

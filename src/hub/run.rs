@@ -2,7 +2,6 @@
 #![expect(unsafe_code, reason = "hands over to parked greenlets")]
 
 use super::Hub;
-use super::deadline::{ALARMS_ALONE, ALARMS_AT_ONCE};
 use super::ready::{WOKEN_IN_PLACE, has};
 use crate::driver::Wait;
 use crate::greenlet::{Block, hand_over};
@@ -46,11 +45,10 @@ impl Hub {
     /// that waits `in_place` is woken), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.pulse.begin_round();
-        let alone = in_place.is_none() && self.ready.is_empty();
-        let more_alarms = self.ring_alarms(if alone { ALARMS_ALONE } else { ALARMS_AT_ONCE });
-        if alone && more_alarms && self.are_few_rung() {
-            return; // whom they woke runs first
-        }
+        let more_alarms = match in_place {
+            None if self.ready.is_empty() => self.ring_next_alarms(),
+            _ => self.ring_alarms(),
+        };
         let goes_on = more_alarms
             || match in_place {
                 Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
@@ -75,12 +73,11 @@ impl Hub {
 
     /// As a look at the world that never waits, from any greenlet.
     pub(super) fn glance(&self) {
-        self.ring_alarms(ALARMS_AT_ONCE);
+        self.ring_alarms();
         self.enter(Wait::No);
     }
 
     pub(super) fn enter(&self, wait: Wait) {
-        self.rung.set(0);
         let mut driver = self.driver.borrow_mut();
         if wait != Wait::No && self.lie_down() {
             #[cfg(feature = "sim")]

@@ -43,3 +43,25 @@ fn a_limit_is_not_prolonged_when_a_signal_ends_the_operation() {
         });
     }
 }
+
+/// How late the last of `count` sleeps comes, which ends 50 µs after the others.
+fn lateness_behind(count: u64) -> Duration {
+    let late = || {
+        let sleeper = |us| spawn(move || sleep(Duration::from_micros(us)));
+        let others: Vec<_> = (1..count).map(|_| sleeper(10_000)).collect();
+        let began = sim::elapsed();
+        sleeper(10_050).join().unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        sim::elapsed() - began - Duration::from_micros(10_050)
+    };
+    sim::run(1, late).0
+}
+
+/// A few alarms that rang before it made the hub wait for more of them.
+#[test]
+fn only_many_alarms_let_the_next_one_wait_for_others() {
+    for count in [1, 2, 3, 5, 16] {
+        assert!(lateness_behind(count) < Duration::from_micros(100), "behind {count}");
+    }
+    assert!(lateness_behind(40) > Duration::from_micros(800), "as many as are worth it");
+}

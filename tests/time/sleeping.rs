@@ -2,8 +2,10 @@
 
 use super::trace::Trace;
 use super::{LONG, SHORT};
-use greenlet::{idle, shield, sleep, spawn, timeout, yield_now};
+use greenlet::{JoinHandle, idle, shield, sleep, spawn, timeout, yield_now};
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -116,4 +118,32 @@ fn a_destructor_may_sleep_while_the_thread_unwinds_but_nobody_else_runs() {
 fn a_sleep_for_ever_is_no_event() {
     let payload = catch_unwind(|| sleep(Duration::MAX)).unwrap_err();
     assert!(payload.is::<greenlet::Deadlock>());
+}
+
+/// What was due when the clock was looked at rings first; but nobody may take that for all that is due.
+#[test]
+fn idle_looks_at_the_clock_anew() {
+    let woken = Rc::new(Cell::new(false));
+    let sleeper = |ms| spawn(move || sleep(Duration::from_millis(ms)));
+    let began = Instant::now();
+    let victim = Rc::new(RefCell::new(None::<JoinHandle<()>>));
+    let first = spawn({
+        let (woken, victim) = (woken.clone(), victim.clone());
+        move || {
+            sleep(Duration::from_millis(10));
+            while began.elapsed() < Duration::from_millis(20) {} // the last one's moment comes in here
+            victim.take().unwrap().kill_soon();
+            idle();
+            assert!(woken.get());
+        }
+    });
+    let second = sleeper(10);
+    *victim.borrow_mut() = Some(sleeper(10));
+    let last = spawn(move || {
+        sleep(Duration::from_millis(12));
+        woken.set(true);
+    });
+    first.join().unwrap();
+    second.join().unwrap();
+    last.join().unwrap();
 }
