@@ -44,13 +44,13 @@ pub(super) fn tick_ns() -> u64 {
 /// The processor's own counter, by which the kernel keeps `CLOCK_MONOTONIC`: what it costs to read is a third
 /// of a look at that, and it does not wait until all loads before it have ended.
 ///
-/// It answers a moment that is not before now, nor later by more than some microseconds:
+/// It answers a moment that is not before now, nor later by more than some ten microseconds:
 /// - The clock is looked at as soon as [`LONGEST`](TimeStampCounter::LONGEST) ticks have gone by since the last
-///   time. The counter is read before it then, so that what has gone by is never taken for less.
+///   look that was kept. The counter is read before it then, so that what has gone by is never taken for less.
 /// - How long a tick lasts is measured between two such looks, of which the first reads the counter behind
 ///   the clock: so it is never taken for shorter. A 64th is added, as the kernel may change the clock's rate
 ///   (by 500 ppm, as a rule); and [`EARLY_NS`](TimeStampCounter::EARLY_NS), by which the processor may read the
-///   counter before its turn.
+///   counter before its turn (but not before an earlier look at the clock, which has a fence).
 /// - A look that was interrupted is good for itself alone.
 /// - Where the kernel does not keep its clock by this counter, or there is none, this is that clock. Should
 ///   it turn away from it later, what comes out may be wrong by as much as lies between two looks.
@@ -68,7 +68,7 @@ pub(crate) struct TimeStampCounter {
 }
 
 impl TimeStampCounter {
-    /// 0.1 to 0.5 ms, at 1 to 5 GHz.
+    /// 0.5 to 0.1 ms, at 1 to 5 GHz.
     const LONGEST: u64 = 1 << 19;
     /// A look at the clock takes a tenth of that.
     const INTERRUPTED: u64 = 1 << 10;
@@ -152,7 +152,8 @@ fn is_kept_by_counter() -> bool {
 #[inline(always)]
 fn counter() -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: asked only where the kernel keeps its clock by it, and so the vDSO reads it in this process, too.
+    // SAFETY: it is there on every such processor. Where a process is not allowed to read it, the vDSO is not
+    // either; so the kernel does not let it be the clock there, and only a test asks.
     return unsafe { std::arch::x86_64::_rdtsc() };
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     0
@@ -215,8 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_that_of_the_last_look_and_what_has_gone_by() {
+    fn a_look_is_good_for_so_many_ticks() {
         let counter = TimeStampCounter::with(true);
+        assert_eq!(counter.by_ticks(), None, "there was none yet");
         counter.tick.set(1 << 44);
         counter.ticks.set(super::counter().wrapping_sub(TimeStampCounter::LONGEST));
         assert_eq!(counter.by_ticks(), None, "so long ago that the clock is to be looked at");

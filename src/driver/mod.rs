@@ -246,7 +246,7 @@ impl Driver {
         }
     }
 
-    /// A moment that is not before [`now`](Driver::now), nor later by more than microseconds, for less.
+    /// [`now`](Driver::now), or some microseconds later; cheaper.
     #[inline]
     pub(crate) fn just_now(&self, counter: &TimeStampCounter) -> u64 {
         match self {

@@ -19,11 +19,11 @@ use std::time::Duration;
 /// So many alarms ring at one look at the world; then those run whom they wake, and the others who are
 /// ready. When all rang at once, thousands came to stand in the ready list, which did not get shorter again,
 /// and each waited for memory twice.
-const ALARMS_AT_ONCE: usize = 16;
+pub(super) const ALARMS_AT_ONCE: usize = 16;
 
-/// So many if nobody else is ready: what was loaded to wake a greenlet is still near when it runs, and what
-/// it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
-const ALARMS_ALONE: usize = super::coming::LEAD;
+/// So many at a time if nobody else is ready: what was loaded to wake a greenlet is still near when it runs,
+/// and what it needs beside that was asked for so many alarms before ([`Coming`](super::coming::Coming)).
+pub(super) const ALARMS_ALONE: usize = super::coming::LEAD;
 
 /// When more than [`ALARMS_AT_ONCE`] were due, the next ones are gathered for so long: waiting for each by
 /// itself would cost more than all that they wake. A wait for the kernel is not held up by it. A million sleeps of
@@ -248,8 +248,8 @@ impl Hub {
         self.driver.borrow().now()
     }
 
-    /// The moment that lies `after` from now. Where `after` is long it may be later by a hundredth, which
-    /// saves most of the price of a look at the clock. Of two of the same length, the one that was asked for
+    /// The moment that lies `after` from now, or some microseconds later. Where `after` is long it may be later
+    /// by a hundredth, which saves most of the price of a look at the clock. Of two of the same length, the one that was asked for
     /// first is not the later.
     #[inline]
     pub(crate) fn moment(&self, after: Duration) -> u64 {
@@ -310,28 +310,32 @@ impl Hub {
         this.unqueue();
     }
 
-    /// Wakes and interrupts those whose moment has come, some at a time; says whether more may be left.
-    pub(super) fn ring_alarms(&self) -> bool {
-        self.due_until.set(0);
-        self.ring(ALARMS_AT_ONCE)
-    }
-
-    /// Likewise if nobody is ready. What was due when the clock was looked at comes first, whatever the time is
-    /// by now.
-    pub(super) fn ring_next_alarms(&self) -> bool {
-        self.ring(ALARMS_ALONE)
-    }
-
-    fn ring(&self, most: usize) -> bool {
+    /// Wakes and interrupts those whose moment has come, `most` of them; says whether more may be left.
+    pub(super) fn ring_alarms(&self, most: usize) -> bool {
+        self.rung.set(0);
         if self.wheel.len() == 0 {
             self.due_until.set(0);
             return false;
         }
-        if self.due_until.get() == 0 {
-            let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
-            self.due_until.set(self.now() + early_ns);
-            self.rung.set(0);
+        let early_ns = if planted::is(Bug::EarlyTimer) { 2_000_000 } else { 0 };
+        self.due_until.set(self.now() + early_ns);
+        self.ring(most)
+    }
+
+    /// Rings some more that were due at the last look at the world; says whether it did. Not if others are ready,
+    /// the round is over, or as many have rung as do at one look.
+    pub(super) fn ring_next_alarms(&self) -> bool {
+        let rings = self.due_until.get() != 0
+            && self.rung.get() < ALARMS_AT_ONCE
+            && self.ready.is_empty()
+            && self.pulse.round_left() > 0;
+        if rings {
+            self.ring(ALARMS_ALONE);
         }
+        rings
+    }
+
+    fn ring(&self, most: usize) -> bool {
         let due_until = self.due_until.get();
         let more = self.wheel.advance(due_until, most, |timer| {
             self.coming.step(&self.wheel);
@@ -339,16 +343,16 @@ impl Hub {
             let alarm = unsafe { &*(&raw const *timer).cast::<Alarm>() };
             (alarm.ring)(self, alarm);
         });
+        self.rung.set(self.rung.get() + most);
         if !more {
             self.due_until.set(0);
             self.coming.end();
-            return false;
+        } else {
+            self.coming.begin(&self.wheel);
+            if self.rung.get() >= ALARMS_AT_ONCE {
+                self.alarms_gathered_until.set(due_until.saturating_add(GATHERING_NS));
+            }
         }
-        self.coming.begin(&self.wheel);
-        self.rung.set(self.rung.get() + most);
-        if self.rung.get() >= ALARMS_AT_ONCE {
-            self.alarms_gathered_until.set(due_until.saturating_add(GATHERING_NS));
-        }
-        true
+        more
     }
 }

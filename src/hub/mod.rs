@@ -109,11 +109,11 @@ pub(crate) struct Hub {
     /// Buffers of the pool that are in use.
     lent: Cell<usize>,
     wheel: Wheel,
-    /// What others are measured from.
+    /// What short waits are measured from.
     counter: TimeStampCounter,
     /// Waits of this length and above are measured from the clock's last tick.
     coarse_from_ns: u64,
-    /// When the clock was looked at, more alarms were due than have rung since; 0: none were.
+    /// When the world was looked at, more alarms were due than have rung since; 0: none were.
     due_until: Cell<u64>,
     /// So many have.
     rung: Cell<usize>,

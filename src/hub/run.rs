@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "hands over to parked greenlets")]
 
 use super::Hub;
+use super::deadline::{ALARMS_ALONE, ALARMS_AT_ONCE};
 use super::ready::{WOKEN_IN_PLACE, has};
 use crate::driver::Wait;
 use crate::greenlet::{Block, hand_over};
@@ -21,6 +22,12 @@ impl Hub {
             // SAFETY: it was taken off the ready list, so it is parked; we are the scheduler, in
             // whose greenlet nothing unwinds.
             unsafe { hand_over(first) };
+            while self.ring_next_alarms() {
+                let Some(next) = self.ready.pop() else { continue };
+                self.pulse.set_round_left(self.pulse.round_left() - 1);
+                // SAFETY: as above.
+                unsafe { hand_over(next) };
+            }
             if let Some(began) = began {
                 self.adapt_round(round, self.now() - began);
             }
@@ -45,10 +52,10 @@ impl Hub {
     /// that waits `in_place` is woken), and makes ready whomever the answers concern.
     pub(super) fn look_at_the_world(&self, in_place: Option<&Block>) {
         self.pulse.begin_round();
-        let more_alarms = match in_place {
-            None if self.ready.is_empty() => self.ring_next_alarms(),
-            _ => self.ring_alarms(),
-        };
+        let more_alarms = self.ring_alarms(match in_place {
+            None if self.ready.is_empty() => ALARMS_ALONE,
+            _ => ALARMS_AT_ONCE,
+        });
         let goes_on = more_alarms
             || match in_place {
                 Some(block) => has(block, WOKEN_IN_PLACE), // the alarms may have done it
@@ -73,7 +80,7 @@ impl Hub {
 
     /// As a look at the world that never waits, from any greenlet.
     pub(super) fn glance(&self) {
-        self.ring_alarms();
+        self.ring_alarms(ALARMS_AT_ONCE);
         self.enter(Wait::No);
     }
 

@@ -1,6 +1,7 @@
 //! A hub inside somebody else's loop: that one waits for the hub's descriptor among its own, and gives
 //! the hub a turn.
 
+use super::deadline::ALARMS_AT_ONCE;
 use super::{Hub, hub};
 use crate::driver::Wait;
 use std::io;
@@ -89,7 +90,7 @@ impl Hub {
     /// any case: what nobody waits for would keep the descriptor readable.
     fn look_until(&self, moment: u64) {
         self.pulse.begin_round();
-        self.ring_alarms();
+        self.ring_alarms(ALARMS_AT_ONCE);
         let first = match self.wheel.next_deadline() {
             _ if !self.ready.is_empty() => 0,
             Some(deadline) => deadline.max(self.alarms_gathered_until.get()).min(moment),

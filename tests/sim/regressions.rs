@@ -1,4 +1,4 @@
-//! What the checker has found, each as small as it can be. Each failed before it was mended.
+//! What the checker or a review has found, each as small as it can be. Each failed before it was mended.
 
 use greenlet::net::UnixStream;
 use greenlet::sim::{self, Faults, Sim};
@@ -64,4 +64,17 @@ fn only_many_alarms_let_the_next_one_wait_for_others() {
         assert!(lateness_behind(count) < Duration::from_micros(100), "behind {count}");
     }
     assert!(lateness_behind(40) > Duration::from_micros(800), "as many as are worth it");
+}
+
+/// Two alarms rang at a look at the kernel, so that no more was submitted by one call than two greenlets had begun.
+#[test]
+fn those_who_wake_together_share_a_look_at_the_kernel() {
+    let rounds = || {
+        let before = greenlet::stats().rounds;
+        let sleepers: Vec<_> = (0..320).map(|_| spawn(|| sleep(Duration::from_secs(1)))).collect();
+        sleepers.into_iter().for_each(|sleeper| sleeper.join().unwrap());
+        greenlet::stats().rounds - before
+    };
+    let (rounds, _) = sim::run(1, rounds);
+    assert!(rounds < 320 / 16 + 20, "{rounds} rounds");
 }

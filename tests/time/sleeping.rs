@@ -123,26 +123,29 @@ fn a_sleep_for_ever_is_no_event() {
 /// What was due when the clock was looked at rings first; but nobody may take that for all that is due.
 #[test]
 fn idle_looks_at_the_clock_anew() {
-    let woken = Rc::new(Cell::new(false));
-    let sleeper = |ms| spawn(move || sleep(Duration::from_millis(ms)));
-    let began = Instant::now();
+    const SOON: Duration = Duration::from_millis(10);
+    let woken = Rc::new(Cell::new(None));
     let victim = Rc::new(RefCell::new(None::<JoinHandle<()>>));
+    let all_sleep = Rc::new(Cell::new(None::<Instant>));
     let first = spawn({
-        let (woken, victim) = (woken.clone(), victim.clone());
+        let (woken, victim, all_sleep) = (woken.clone(), victim.clone(), all_sleep.clone());
         move || {
-            sleep(Duration::from_millis(10));
-            while began.elapsed() < Duration::from_millis(20) {} // the last one's moment comes in here
+            sleep(SOON);
+            // The last one's moment comes in here.
+            while all_sleep.get().is_none_or(|began| began.elapsed() < 2 * SOON) {}
             victim.take().unwrap().kill_soon();
             idle();
-            assert!(woken.get());
+            assert!(woken.get().is_some());
         }
     });
-    let second = sleeper(10);
-    *victim.borrow_mut() = Some(sleeper(10));
+    let second = spawn(|| sleep(SOON));
+    *victim.borrow_mut() = Some(spawn(|| sleep(SOON)));
     let last = spawn(move || {
-        sleep(Duration::from_millis(12));
-        woken.set(true);
+        sleep(SOON * 6 / 5);
+        woken.set(Some(()));
     });
+    let witness = spawn(move || all_sleep.set(Some(Instant::now())));
+    witness.join().unwrap();
     first.join().unwrap();
     second.join().unwrap();
     last.join().unwrap();
