@@ -289,3 +289,21 @@ fn nothing_leaks() {
     })
     .exited_with(0);
 }
+
+/// The mode is that of the socket, and so of all its clones; std takes its own blocking.
+#[test]
+fn a_clone_that_std_has_taken_makes_nobody_wait_for_ever() {
+    for kind in [None, Some(HubKind::Epoll), Some(HubKind::Poll), Some(HubKind::Select)] {
+        let accepted = on_a_thread_with(kind, || {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let _clone: std::net::TcpListener = listener.try_clone().unwrap().into();
+            // Connects only when the accept lets others run.
+            let client = spawn(move || TcpStream::connect(address).map(drop));
+            let accepted = listener.accept().is_ok();
+            client.join().unwrap().unwrap();
+            accepted
+        });
+        assert!(accepted, "{kind:?}");
+    }
+}

@@ -6,8 +6,9 @@ use super::select;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::ptr::null_mut;
 
-/// Makes the call of a request, and counts it. Sockets are asked not to wait; for `Accept`,
+/// Makes the call of a request, and counts it. Sockets are asked not to wait; for
 /// `Connect`, `Read` and `Write` the descriptor itself must be non-blocking.
 ///
 /// `has_begun`: an earlier connect(2) of this request answered `-EINPROGRESS`.
@@ -18,17 +19,14 @@ pub(super) unsafe fn attempt(request: &Request, has_begun: bool, calls: &mut u64
     match *request {
         // `RecvPooled` becomes a `Recv` as soon as it has a buffer.
         Request::Nop | Request::RecvPooled { .. } => 0,
-        Request::Accept { fd, address, length, flags } => call(calls, || {
+        Request::Accept { fd, address, length, flags } => {
             // SAFETY: the caller's promise.
-            unsafe { libc::accept4(fd.number(), address, length, flags) as isize }
-        }),
-        Request::AcceptMany { fd, flags } => call(calls, || {
+            unsafe { accept(fd, address, length, flags, calls) }
+        }
+        Request::AcceptMany { fd, flags } => {
             // SAFETY: nobody asks for the address.
-            unsafe {
-                libc::accept4(fd.number(), std::ptr::null_mut(), std::ptr::null_mut(), flags)
-                    as isize
-            }
-        }),
+            unsafe { accept(fd, null_mut(), null_mut(), flags, calls) }
+        }
         Request::Connect { fd, .. } if has_begun => connected(fd, calls),
         Request::Connect { fd, address, length } => {
             *calls += 1;
@@ -83,6 +81,30 @@ pub(super) unsafe fn attempt(request: &Request, has_begun: bool, calls: &mut u64
         }),
         Request::Poll { fd, events } => poll(fd, events, calls),
     }
+}
+
+/// accept4(2), which cannot be asked not to wait. The descriptor's own mode is looked at each time: it is that of
+/// all its clones, one of which may have been given to std since, and of all processes that have it.
+///
+/// # Safety
+/// - The addresses are valid for accept4.
+unsafe fn accept(
+    fd: Fd,
+    address: *mut libc::sockaddr,
+    length: *mut libc::socklen_t,
+    flags: i32,
+    calls: &mut u64,
+) -> i32 {
+    let number = fd.number();
+    // SAFETY: no memory.
+    let mode = call(calls, || unsafe { libc::fcntl(number, libc::F_GETFL) as isize });
+    if mode >= 0 && mode & libc::O_NONBLOCK == 0 {
+        let mode = mode | libc::O_NONBLOCK;
+        // SAFETY: no memory.
+        call(calls, || unsafe { libc::fcntl(number, libc::F_SETFL, mode) as isize });
+    }
+    // SAFETY: the caller's promise.
+    call(calls, || unsafe { libc::accept4(number, address, length, flags) as isize })
 }
 
 /// poll(2) of one descriptor without waiting: what is ready, or `-EAGAIN`. A number that is not

@@ -144,6 +144,9 @@ impl TcpListener {
 
     /// Another name for the same socket; each may be used by a thread of its own. Returns at once.
     ///
+    /// Made std's, it shares its mode with this one, too: on another hub than io_uring's its `accept` returns
+    /// `WouldBlock` as soon as this one accepts.
+    ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
     pub fn try_clone(&self) -> io::Result<TcpListener> {
