@@ -11,6 +11,7 @@ use super::wait_list::{WaitList, WaitNode};
 use crate::driver::planted::{self, Bug};
 use crate::driver::{Call, Completion, Entry, Fd, MORE, Pushed, Request, Token};
 use crate::greenlet::Block;
+use crate::worker::forks;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
@@ -358,6 +359,9 @@ impl Drop for LentBuffer {
     fn drop(&mut self) {
         // SAFETY: `close` does not free a hub that has lent a buffer.
         let hub = unsafe { &*self.hub };
+        if hub.forks != forks() {
+            return; // it is the parent's, and so is the kernel's list of buffers
+        }
         hub.lent.set(hub.lent.get() - 1);
         hub.driver.borrow_mut().return_buffer(self.number);
     }

@@ -298,3 +298,25 @@ fn reinit_changes_nothing_elsewhere() {
     reinit();
     assert_eq!(task.join().unwrap(), 5);
 }
+
+/// The list of free buffers is the kernel's and the parent's; the child has what was in them.
+#[test]
+fn the_child_reads_and_drops_bytes_of_the_pool() {
+    let outcome = in_child(this_test!(), || {
+        let (a, mut b) = UnixStream::pair().unwrap();
+        b.write_all(b"here").unwrap();
+        let bytes = RefCell::new(Some(a.read_pooled().unwrap()));
+        let code = forked(|| {
+            reinit();
+            let bytes = bytes.take().unwrap();
+            i32::from(&*bytes == b"here")
+        });
+        drop(bytes.take());
+        // The parent's list is whole.
+        b.write_all(b"there").unwrap();
+        assert_eq!(&*a.read_pooled().unwrap(), b"there");
+        tell("code", &[code as usize]);
+    });
+    outcome.exited_with(0);
+    assert_eq!(outcome.numbers("code"), [1]);
+}

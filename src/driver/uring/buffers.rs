@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 /// Its group among the ring's groups of buffers; the only one.
 pub(super) const GROUP: u16 = 0;
 
+/// The buffers begin on a page of their own, however large it is.
+const LARGEST_PAGE: usize = 1 << 16;
+
 /// Buffers of one size in one mapping, whose pages are touched as they are used.
 pub(super) struct Pool {
     memory: MmapMut,
@@ -38,12 +41,14 @@ impl Pool {
         capabilities: &mut Capabilities,
     ) -> io::Result<Pool> {
         assert!(count.is_power_of_two(), "the number of pooled buffers is a power of two");
-        let offset = usize::from(count) * size_of::<BufRingEntry>();
+        let ring_bytes = usize::from(count) * size_of::<BufRingEntry>();
+        let offset = ring_bytes.next_multiple_of(LARGEST_PAGE);
         let bytes = offset + usize::from(count) * buffer_bytes as usize;
         let mut memory = MmapOptions::new().len(bytes).map_anon()?;
         // As the ring itself: after a fork the kernel would go on with pages that are not the
-        // parent's any more. Not fatal where it fails.
-        let _ = memory.advise(Advice::DontFork);
+        // parent's any more. Not fatal where it fails. The buffers are found by their addresses: the child has what
+        // was in them.
+        let _ = memory.advise_range(Advice::DontFork, 0, offset);
         let address = memory.as_mut_ptr() as u64;
         if capabilities.has(Capabilities::BUFFER_RING) {
             // SAFETY: the mapping has room for `count` entries at its front, and is longer-lived than
