@@ -126,7 +126,8 @@
 //! - Threads that use greenlets should do their work inside [`run`]. What a thread leaves suspended
 //!   without it is leaked and never unwound. If that stands in a [`std::thread::scope`] whose threads
 //!   borrow a thread-local of the thread that has ended, they use it after its end: nothing here can
-//!   see or hinder that.
+//!   see or hinder that. So does the operation of one that waits with a buffer which lies in a thread-local,
+//!   if a destructor of another thread-local waits after that one's end.
 //! - Greenlets are no security boundary: all of a process share one address space.
 
 mod arch;
