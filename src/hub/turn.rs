@@ -90,9 +90,9 @@ impl Hub {
     /// any case: what nobody waits for would keep the descriptor readable.
     fn look_until(&self, moment: u64) {
         self.pulse.begin_round();
-        self.ring_alarms(ALARMS_AT_ONCE);
+        let more_alarms = self.ring_alarms(ALARMS_AT_ONCE);
         let first = match self.wheel.next_deadline() {
-            _ if !self.ready.is_empty() => 0,
+            _ if more_alarms || !self.ready.is_empty() => 0,
             Some(deadline) => deadline.max(self.alarms_gathered_until.get()).min(moment),
             None => moment,
         };
