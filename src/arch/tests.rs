@@ -108,6 +108,13 @@ fn a_walk_ends_at_the_first_frame_of_an_unlinked_stack() {
     assert!(!trace.contains("a_walk_ends_at"), "{trace}");
 }
 
+/// A frame of its own, also where the compiler would make it part of its caller's.
+#[inline(never)]
+fn traced_from_here(other: &Pair, root: &Header) -> String {
+    // SAFETY: `other` is prepared.
+    taken(unsafe { switch(root, &other.header, word(0), 0) }.payload)
+}
+
 #[test]
 fn a_walk_goes_on_in_the_linked_stack_past_retired_links() {
     let other = pair(capture);
@@ -117,10 +124,9 @@ fn a_walk_goes_on_in_the_linked_stack_past_retired_links() {
     retired.up.set(&alive);
     retired.retire();
     other.header.up.set(&retired);
-    // SAFETY: `other` is prepared.
-    let trace = taken(unsafe { switch(&root, &other.header, word(0), 0) }.payload);
+    let trace = traced_from_here(&other, &root);
     assert!(trace.contains("capture"), "{trace}");
-    assert!(trace.contains("a_walk_goes_on_in_the_linked_stack"), "{trace}");
+    assert!(trace.contains("traced_from_here"), "{trace}");
 }
 
 extern "C" fn visit(data: *mut ()) {
