@@ -249,8 +249,8 @@ impl Hub {
     }
 
     /// The moment that lies `after` from now, or some microseconds later. Where `after` is long it may be later
-    /// by a hundredth, which saves most of the price of a look at the clock. Of two of the same length, the one that was asked for
-    /// first is not the later.
+    /// by a hundredth, which saves most of the price of a look at the clock. Of two of the same length, the one
+    /// that was asked for first is not the later.
     #[inline]
     pub(crate) fn moment(&self, after: Duration) -> u64 {
         let ns = after.as_secs().saturating_mul(1_000_000_000);

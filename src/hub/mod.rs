@@ -15,9 +15,9 @@
 //!
 //! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`, `coming` (the
-//! memory of those that pass next), `completion` (operations), `wait_list`, `remote` (other threads), `rest` (who waits until nothing can
-//! happen), `report`, `watched` (what other threads see of a hub), `run` (the loop), `monitor/`, `life` (how a
-//! hub begins and ends), `memory`, `stats`, `turn` (for the loops of others).
+//! memory of those that pass next), `completion` (operations), `wait_list`, `remote` (other threads), `rest`
+//! (who waits until nothing can happen), `report`, `watched` (what other threads see of a hub), `run` (the
+//! loop), `monitor/`, `life` (how a hub begins and ends), `memory`, `stats`, `turn` (for the loops of others).
 //!
 //! - **One door**: a greenlet blocks only by [`Hub::park`], and only the hand-over in `waiter.rs` and
 //!   `run.rs` resumes a parked one.
