@@ -10,7 +10,11 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 . scripts/suite.sh
 
-without+=(sim) # ten times as many greenlets as all the others, with the same switches
+without+=(
+    sim # ten times as many greenlets as all the others, with the same switches
+    allocations # counts calls of an allocator that is not memcheck's
+    crash rules porting # children only, which are not followed; texts
+)
 skip=(
     overflow # overflows a stack on purpose, which memcheck reports and then stops
     # These write from outside to stacks on which other tests ran greenlets, whose dead frames
