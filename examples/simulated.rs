@@ -98,7 +98,7 @@ fn main() {
     let oldest = try_seeds(100);
     assert!(oldest <= 70, "a value of {oldest} minutes was shown");
     println!(
-        "100 days of five hours: no value was older than {oldest} minutes ({:?})",
+        "100 seeds, five hours of virtual time each: no value was older than {oldest} minutes ({:?})",
         began.elapsed()
     );
 }

@@ -1,8 +1,7 @@
-//! The bare switch, for those who want neither tree nor hub: stacks, contexts, one word across.
+//! The bare switch between stacks, without the tree and the hub, for authors of other runtimes.
 //!
-//! A door over the lowest level, for authors of other runtimes. Level 1; uses `arch` and `stack`.
-//! Nothing here is checked: no types, no lifetimes, no deaths. For all of that see
-//! [`Greenlet`](crate::Greenlet).
+//! A switch carries one word and a tag. Nothing here is checked: neither types nor lifetimes, nor whether a
+//! context has ended. For all of that see [`Greenlet`](crate::Greenlet).
 //!
 //! - A [`Context`] is where a stack is suspended. One that runs has a context too, into which it
 //!   is saved when it is left.
@@ -44,7 +43,7 @@ use std::ptr::null;
 pub use crate::arch::Word;
 pub use crate::stack::Stack;
 
-/// First function of a context: gets what the first [`switch`] to it brought, and its own context.
+/// First function of a context: gets what the first [`switch`] to it carried, and its own context.
 ///
 /// It must not return, and must not unwind: either aborts the process.
 pub type Entry =
@@ -59,7 +58,7 @@ pub struct Context {
     body: Body,
 }
 
-/// What [`switch`] comes back with.
+/// What [`switch`] returns.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
     /// The word that the other side sent; not initialised if theirs was not.
@@ -73,7 +72,7 @@ pub struct Arrival {
 impl Context {
     /// A context for the stack that is running already.
     ///
-    /// It must not be moved while it is suspended, nor after [`Context::set_parent`] named it.
+    /// It must not be moved while it is suspended, nor once it is a [parent](Context::set_parent).
     pub const fn running() -> Context {
         Context::new(never)
     }
@@ -133,8 +132,7 @@ unsafe extern "C" fn never(_: Word, _: usize, _: *const Header, _: *const Header
     unreachable!("the context of a running stack was never prepared to start")
 }
 
-/// Leaves the running stack, saved into `from`, and resumes `to`; returns when somebody switches to
-/// `from`.
+/// Saves the running stack into `from`, and resumes `to`; returns when something switches to `from`.
 ///
 /// # Safety
 /// - `from` is the context of the running stack; `to` is suspended, or was just started, on this

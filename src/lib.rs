@@ -32,43 +32,48 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! There is no `async`, no colouring of functions, no `Send` bound, no macro and no set-up: the first
-//! call that waits makes the thread's hub, on io_uring, or on epoll where that is refused (or poll, or select).
+//! There is no `async`, no `Send` bound, no macro and no set-up: the first call that waits makes the thread's
+//! hub, on io_uring, or on epoll where that is refused (or poll, or select).
 //!
 //! | to do | see |
 //! |---|---|
-//! | run something beside oneself, wait for it, end it | [`spawn`], [`JoinHandle`], [`join_all`], [`kill_all`], [`scope`] |
-//! | wait for a moment, limit a wait | [`sleep`], [`timeout`], [`Timeout`], [`shield`] |
+//! | run tasks, wait for them, end them | [`spawn`], [`JoinHandle`], [`join_all`], [`kill_all`], [`scope`] |
+//! | sleep, tick, limit a wait, hold interrupts back | [`sleep`], [`interval`], [`timeout`], [`Timeout`], [`shield`] |
 //! | sockets | [`net`] |
-//! | locks, events, queues | [`sync`], [`sync::queue`] |
+//! | locks, events, queues; wait for several things at once | [`sync`], [`sync::queue`], [`wait()`] |
+//! | values of each greenlet, or inherited by tasks | [`greenlet_local!`], [`inherited_local!`] |
 //! | other threads; a hub on each processor | [`HubHandle`], [`sync::thread`], [`workers()`] |
-//! | many at once, but not too many | [`pool`] |
-//! | serve connections and datagrams, and stop with grace | [`server`] |
+//! | limit how many tasks run at once | [`pool`] |
+//! | serve connections and datagrams, and stop gracefully | [`server`] |
 //! | call what can only block | [`offload()`], [`pool::ThreadPool`] |
-//! | test it: virtual time, a seeded network, faults (feature `sim`) | `sim` |
+//! | end a thread cleanly | [`run`] |
+//! | go on in the child of a fork | [`reinit`] |
+//! | test: virtual time, a seeded network, faults (feature `sim`) | `sim` |
 //! | run the hub inside another event loop | [`turn`], [`turn_fd`], [`next_turn`] |
-//! | find who keeps all others waiting | [`monitor`] |
-//! | see what a hub does, and choose how | [`config`], [`Config`], [`stats`] |
-//! | hand control over oneself | the tree, below |
-//! | build a runtime of one's own | [`context`] |
+//! | find greenlets that keep all others waiting | [`monitor`] |
+//! | see what a hub does, and configure it | [`config`], [`Config`], [`stats`] |
+//! | switch between greenlets by hand | the tree, below |
+//! | build another runtime | [`context`] |
 //! | come from greenlet, gevent, eventlet, tokio, may or Go | [`porting`] |
 //!
 //! # Waiting
 //!
-//! - Whatever may wait *parks* the greenlet: [`sleep`], a join, a lock, a read. The others that are ready
-//!   run, in the order in which they became so; when nobody is, the hub waits for the kernel.
-//! - A kill, a throw or a time limit ends a wait at once, and is raised there; code that does not wait
-//!   is not ended. An operation that had brought something by then returns it: nothing is lost. Every
-//!   call that parks says so under *Cancellation*.
-//! - A task's panic ends in its [`JoinHandle`]; if nobody takes it, it is reported.
+//! - Every call that may wait *parks* the greenlet: [`sleep`], a join, a lock, a read. The others that are ready
+//!   run, in the order in which they became ready; when none is, the hub waits for the kernel.
+//! - A kill, a throw or a time limit (an *interrupt*) ends a wait at once, and is raised there as a panic is;
+//!   code that does not wait is not interrupted. An operation that had brought something by then returns it:
+//!   nothing is lost. Every call that parks has a section *Cancellation* that says what happens.
+//! - A task's panic ends in its [`JoinHandle`]; if it is not joined, the panic is reported.
 //! - When every greenlet waits and nothing can wake one, [`Deadlock`] is raised in the root greenlet.
+//! - A thread's hub is made by the first call that needs it. That call panics if no hub can be made: when a
+//!   `GREENLET_*` variable (see [`Config`]) has a bad value or names a hub that is refused here, or when
+//!   there is no memory or descriptor left. It also panics in the child of a fork, until [`reinit`].
 //!
 //! # Switching by hand
 //!
-//! A switch saves three words, takes another stack and jumps: a few nanoseconds, also when the
-//! suspension lies deep inside nested calls. Each greenlet costs one page of memory while it has
-//! touched no more. The semantics are those of Python's `greenlet` (see [`rules`]): `switch`,
-//! `throw`, a parent that receives the end, a quiet exit.
+//! A switch saves three words, takes another stack and jumps: a few nanoseconds, from however deep inside
+//! nested calls. A greenlet costs one page of memory as long as it has touched no more. The semantics are
+//! those of Python's `greenlet` (see [`rules`]).
 //!
 //! ```
 //! use greenlet::{Greenlet, suspend};
@@ -106,8 +111,8 @@
 //! - A panic that a body does not catch is raised in its parent.
 //! - [`Coroutine`] and [`generator`] are the same with fixed types.
 //! - Greenlets stay on their thread. Nothing here is `Send`.
-//! - Code that runs on a small stack must fit it: [`Greenlet::builder`] chooses the size, and an
-//!   overflow ends the process with the name of the greenlet.
+//! - A greenlet has a small stack, 64 KiB by default: [`Greenlet::builder`] chooses another size. An overflow
+//!   ends the process with the name of the greenlet.
 //!
 //! # What it is built on
 //!
@@ -120,15 +125,34 @@
 //!
 //! - `std::thread::panicking` is per thread. While a thread unwinds, or a greenlet is being killed
 //!   by drop, switches are refused ([`Why::Unwinding`], [`Why::Dying`]). A destructor that waits for the
-//!   kernel or the clock then waits alone: nobody else runs. One that waits for another greenlet panics.
-//! - A lock guard or a borrow of a thread-local that is held across a switch is held against every
-//!   other greenlet of the thread.
-//! - Threads that use greenlets should do their work inside [`run`]. What a thread leaves suspended
-//!   without it is leaked and never unwound. If that stands in a [`std::thread::scope`] whose threads
-//!   borrow a thread-local of the thread that has ended, they use it after its end: nothing here can
-//!   see or hinder that. So does the operation of one that waits with a buffer which lies in a thread-local,
-//!   if a destructor of another thread-local waits after that one's end.
+//!   kernel or the clock then keeps the whole thread waiting. One that waits for another greenlet panics.
+//! - A lock guard of std, or a borrow of a thread-local, that is held across a switch blocks every other
+//!   greenlet of the thread that wants the same.
 //! - Greenlets are no security boundary: all of a process share one address space.
+//!
+//! # The end of a thread
+//!
+//! Threads that use greenlets should do their work inside [`run`], which ends all greenlets before it returns.
+//! Greenlets that a thread leaves suspended without it are leaked: they are never unwound, and never run again.
+//! Destructors of thread-locals may use new greenlets, but a switch to one that had begun before is refused
+//! ([`Why::ThreadEnds`]), because it may borrow a thread-local that is gone.
+//!
+//! Safe code is sound but for these five cases, which this crate can neither see nor prevent. If all greenlets of a
+//! thread have ended inside [`run`], only the second one is left:
+//!
+//! - A thread-local that was initialised after the thread's first use of this crate has a destructor that, before
+//!   any other use of this crate, switches by [`Greenlet::switch`] to a greenlet that had begun before.
+//!   That one runs on, and may use a thread-local that is gone.
+//! - `exit` is called in the middle of the thread's work, also inside of [`run`], and the destructor of such a
+//!   thread-local runs or ends a greenlet that borrows another thread-local; for example, by dropping its last
+//!   handle.
+//! - On aarch64, where the thread's first calls have no unwind information, and on the main thread of an executable
+//!   that is not position-independent, the end of a thread may be noticed only after such thread-locals are destroyed. Until then their destructors can run or end greenlets that had
+//!   begun before.
+//! - The threads of a [`std::thread::scope`] in a leaked greenlet go on, with what they borrow from the thread that
+//!   has ended.
+//! - Before Linux 6.1, io_uring itself writes into the buffer of a read that is left, even if that buffer lies in a
+//!   thread-local.
 
 mod arch;
 #[cfg(feature = "hub")]
@@ -176,9 +200,7 @@ pub use hub::{
     next_turn, reinit, shield, stats, turn, turn_fd,
 };
 #[cfg(feature = "hub")]
-pub use offload::{WorkersBusy, offload, try_offload};
-#[cfg(feature = "hub")]
-pub use server::{StopServe, connect, listen, serve};
+pub use offload::{OffloadBusy, offload, try_offload};
 pub use stack::{StackError, StackReuse};
 #[cfg(feature = "hub")]
 pub use sync::{Wait, WaitEach, Waitable, run_until_idle, run_until_idle_timeout, wait, wait_each};
@@ -189,4 +211,11 @@ pub use task::{
     kill_all, scope, spawn, spawn_detached, spawn_later, try_spawn, workers,
 };
 #[cfg(feature = "hub")]
-pub use time::{Timeout, idle, sleep, timeout, timeout_or, yield_now};
+pub use time::{
+    Interval, Timeout, idle, interval, sleep, sleep_until, timeout, timeout_or, yield_now,
+};
+
+/// Its Rust code runs as tests of the documentation do.
+#[cfg(all(doctest, feature = "hub"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

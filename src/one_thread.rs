@@ -6,7 +6,7 @@
 //! nothing implements, and the compiler tells of that one, in our words.
 #![expect(unsafe_code, reason = "implementations for nobody")]
 
-use crate::greenlet::{Coroutine, Greenlet, WeakGreenlet};
+use crate::greenlet::{Coroutine, Generator, Greenlet, WeakGreenlet};
 
 /// Traits that nothing has.
 mod nothing {
@@ -41,6 +41,22 @@ mod nothing {
     )]
     pub trait Pools {}
 
+    #[cfg(feature = "hub")]
+    #[diagnostic::on_unimplemented(
+        message = "a server belongs to the greenlets of one thread",
+        label = "goes to another thread",
+        note = "make one on each thread; those of streams share a port by `reuse_port` of their builder"
+    )]
+    pub trait Servers {}
+
+    #[cfg(feature = "hub")]
+    #[diagnostic::on_unimplemented(
+        message = "a time limit ends waits of the greenlet that has set it",
+        label = "goes to another thread",
+        note = "set one there, by `greenlet::timeout` or `greenlet::Timeout`"
+    )]
+    pub trait Limits {}
+
     /// Has a lifetime, so that the compiler looks only when somebody asks.
     #[derive(Debug)]
     pub struct Nobody<'a>(std::convert::Infallible, std::marker::PhantomData<&'a ()>);
@@ -69,23 +85,28 @@ stay! { Greenlets:
     Greenlet where [],
     WeakGreenlet where [],
     Coroutine<In, Yield, Return> where [In, Yield, Return],
+    Generator<Item> where [Item],
 }
 
 #[cfg(feature = "hub")]
 mod of_hubs {
     use super::nothing;
-    use crate::pool::{DagPool, ObjectPool, Pile, PoolOf, Pooled};
-    use crate::sync::queue::{Broadcast, QueueOf, Receiver, Store};
+    use crate::pool::{DagPool, ObjectPool, Pile, PoolOf, Pooled, ThreadPool};
+    use crate::server::{DatagramServer, DatagramSocket, Listener, StreamServer};
+    use crate::sync::queue::{Broadcast, QueueOf, Store, Subscriber};
     use crate::sync::{
-        AsyncResult, Barrier, BoundedSemaphore, CappedSemaphore, Condvar, Event, Mutex, MutexGuard,
-        OnceCell, OneShotEvent, Permit, ReentrantMutex, ReentrantMutexGuard, RwLock,
-        RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
+        AsyncResult, Barrier, BoundedSemaphore, CappedSemaphore, Condvar, Entered, Event, Mutex,
+        MutexGuard, OnceCell, OneShotEvent, OwnedEntered, OwnedPermit, Permit, ReentrantMutex,
+        ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, WaitGroup,
     };
-    use crate::task::{JoinHandle, TaskRef};
+    use crate::task::{JoinHandle, Link, ScopedJoinHandle, TaskRef};
+    use crate::time::Timeout;
 
     stay! { Tasks:
         JoinHandle<T> where [T],
+        ScopedJoinHandle<'_, T> where [T],
         TaskRef where [],
+        Link where [],
     }
 
     stay! { Shared:
@@ -104,12 +125,15 @@ mod of_hubs {
         BoundedSemaphore where [],
         CappedSemaphore where [],
         Permit<'_> where [],
+        Entered<'_> where [],
+        OwnedPermit where [],
+        OwnedEntered where [],
         Barrier where [],
         WaitGroup where [],
         OnceCell<T> where [T],
         QueueOf<S> where [S: Store],
         Broadcast<T> where [T],
-        Receiver<T> where [T],
+        Subscriber<T> where [T],
     }
 
     stay! { Pools:
@@ -118,5 +142,15 @@ mod of_hubs {
         Pooled<T> where [T],
         Pile<T, P> where [T, P],
         DagPool<K, V> where [K, V],
+        ThreadPool where [],
+    }
+
+    stay! { Servers:
+        StreamServer<L> where [L: Listener],
+        DatagramServer<S> where [S: DatagramSocket],
+    }
+
+    stay! { Limits:
+        Timeout where [],
     }
 }

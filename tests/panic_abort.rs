@@ -305,4 +305,42 @@ mod without_unwinding {
         assert_aborted(&outcome);
         outcome.says("a thrown i32").says("panic = \"abort\"");
     }
+
+    /// What is dropped within a `try_throw` is no part of it: a plain switch there takes no throw, and a
+    /// `try_switch` there leaves the mark as it was.
+    #[test]
+    fn what_runs_inside_a_try_throw_is_marked_by_itself() {
+        struct Switches(Greenlet, bool);
+        impl Drop for Switches {
+            fn drop(&mut self) {
+                match self.1 {
+                    true => drop(self.0.try_switch::<(), ()>(())),
+                    false => self.0.switch::<(), ()>(()),
+                }
+            }
+        }
+        let refused = Rc::new(Cell::new(false));
+        let says = refused.clone();
+        let thrower = Greenlet::new(move |()| {
+            let answer = root().try_throw::<()>(1_i32);
+            let why = Why::CannotUnwind;
+            says.set(matches!(answer, Err(SwitchError::Refused { why: w, .. }) if w == why));
+        });
+        let held = Switches(thrower, false);
+        let unstarted = Greenlet::new(move |()| drop(held));
+        assert!(unstarted.try_throw::<Received>(GreenletExit).is_ok());
+        assert!(refused.get());
+
+        // The end goes to a greenlet that throws back: at a `try_throw`, which takes it.
+        let held = Switches(Greenlet::new(|()| ()), true);
+        let parent = Greenlet::new(|_: Received| {
+            let thrown = root().try_throw::<()>(2_i32);
+            unreachable!("nobody comes back: {}", thrown.is_ok());
+        });
+        let unstarted = Greenlet::builder().parent(&parent).create(move |()| drop(held)).unwrap();
+        let answer = unstarted.try_throw::<Received>(GreenletExit);
+        let thrown = matches!(answer, Err(SwitchError::Thrown(payload)) if payload.is::<i32>());
+        assert!(thrown);
+        std::mem::forget(parent);
+    }
 }

@@ -33,7 +33,9 @@
     .equ .Lframe_resume, 16
 
     // 1. save
-    ldr     x3, [x3, #.Lheader_saved_sp]    // early: nothing below waits for anything longer
+    // Early: nothing below waits for anything longer. In a ring of 10,000, its cache miss overlaps with the
+    // pushes: half the time.
+    ldr     x3, [x3, #.Lheader_saved_sp]
     adr     x16, 2f
     stp     x19, x29, [sp, #-.Lframe_size]!
     str     x16, [sp, #.Lframe_resume]

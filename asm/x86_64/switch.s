@@ -28,7 +28,9 @@
     .equ .Lheader_saved_sp, 0
 
     // 1. save
-    mov     rcx, [rcx + .Lheader_saved_sp]  // early: nothing below waits for anything longer
+    // Early: nothing below waits for anything longer. In a ring of 10,000, its cache miss overlaps with the
+    // pushes: half the time.
+    mov     rcx, [rcx + .Lheader_saved_sp]
     lea     rax, [rip + 2f]
     push    rbp
     push    rbx

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::bars::{self, Bar, Limit};
 use crate::measure::{Case, Samples};
 use crate::questions::Question;
-use crate::stats::{self, Median};
+use crate::stats::Median;
 
 /// One row of the table.
 pub struct Row {
@@ -59,6 +59,10 @@ impl Verdict {
     }
 }
 
+fn of_rounds(values: impl Iterator<Item = f64>) -> Median {
+    Median::of(values).expect("there is at least one round")
+}
+
 /// The answers to one question.
 pub struct Answer {
     pub name: String,
@@ -73,10 +77,10 @@ impl Answer {
         let name = question.name();
         let base = &samples[0];
         let against_base = |own: &[f64], compare: fn(f64, f64) -> f64| {
-            stats::median(own.iter().zip(base).map(|(&own, &base)| compare(own, base)))
+            of_rounds(own.iter().zip(base).map(|(&own, &base)| compare(own, base)))
         };
         let rows = cases.iter().zip(samples).map(|(case, own)| {
-            let ns = stats::median(own.iter().copied());
+            let ns = of_rounds(own.iter().copied());
             let ratio = against_base(own, |own, base| own / base);
             let verdict = bars::find(&name, &case.peer).map(|bar| Verdict {
                 bar,

@@ -8,17 +8,22 @@ pub struct Median {
     pub high: f64,
 }
 
-/// The median of `values` and its interval.
-///
-/// # Panics
-/// When `values` is empty.
-pub fn median(values: impl IntoIterator<Item = f64>) -> Median {
-    let mut sorted: Vec<f64> = values.into_iter().collect();
-    sorted.sort_by(f64::total_cmp);
-    let count = sorted.len();
-    let middle = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2.0;
-    let rank = lower_rank(count);
-    Median { median: middle, low: sorted[rank], high: sorted[count - 1 - rank] }
+impl Median {
+    /// Of at least one value.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Median> {
+        let mut sorted: Vec<f64> = values.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let count = sorted.len();
+        let last = count.checked_sub(1)?;
+        let median = (sorted[last / 2] + sorted[count / 2]) / 2.0;
+        let rank = lower_rank(count);
+        Some(Median { median, low: sorted[rank], high: sorted[last - rank] })
+    }
+
+    /// Of the ratios of each round.
+    pub fn of_ratios(own: &[f64], base: &[f64]) -> Option<Median> {
+        Median::of(own.iter().zip(base).map(|(own, base)| own / base))
+    }
 }
 
 /// The largest rank, from 0, whose value lies above the true median with at most 2.5 %. It does when
@@ -48,9 +53,13 @@ mod tests {
 
     #[test]
     fn median_of_even_and_odd_counts() {
-        assert_eq!(median([3.0, 1.0, 2.0]).median, 2.0);
-        assert_eq!(median([4.0, 1.0, 2.0, 3.0]).median, 2.5);
-        let wide = median((1..=15).map(f64::from));
-        assert_eq!(wide, Median { median: 8.0, low: 4.0, high: 12.0 });
+        let median = |values: &[f64]| Median::of(values.iter().copied()).map(|it| it.median);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+        let wide = Median::of((1..=15).map(f64::from));
+        assert_eq!(wide, Some(Median { median: 8.0, low: 4.0, high: 12.0 }));
+        let half = Median::of_ratios(&[1.0, 2.0], &[2.0, 4.0]).map(|ratio| ratio.median);
+        assert_eq!(half, Some(0.5));
     }
 }

@@ -15,7 +15,7 @@ fn main() {
     println!("[{}]", values.collect::<Vec<_>>().join(", "));
 }
 
-/// The answers of the page, in place of the network.
+/// The answers of the page, in place of the network: `greenlet::offload` with `to_socket_addrs` would ask that.
 mod socket {
     use greenlet::sleep;
     use std::time::Duration;

@@ -144,6 +144,6 @@ fn a_suspended_stack_is_walked_from_outside() {
         switch(&here(), &other.header, word(0), 0);
         walk(other.header.saved_sp.get(), visit, (&raw mut text).cast());
     }
-    assert!(text.contains("tests::count"), "{text}");
+    assert!(text.contains("count"), "{text}");
     assert!(!text.contains("is_walked_from_outside"), "{text}");
 }

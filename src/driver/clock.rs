@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// `CLOCK_MONOTONIC`, in nanoseconds: five centuries fit.
 #[inline]
@@ -18,7 +18,7 @@ pub(super) fn monotonic_ns() -> u64 {
 }
 
 /// The same clock as of the kernel's last tick: a quarter of the price, and late by up to
-/// [`tick_ns`].
+/// [`tick_ns`]; by more where the interrupt of the next tick is late, as a virtual machine's may be.
 #[inline]
 pub(super) fn last_tick_ns() -> u64 {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
@@ -142,11 +142,22 @@ impl TimeStampCounter {
 
 /// Does the kernel keep its clock by [`counter`]? Then that is the same on all processors, and goes on at one rate.
 fn is_kept_by_counter() -> bool {
-    static IS: OnceLock<bool> = OnceLock::new();
+    // No lock, which another thread might hold in the moment of a fork.
+    static IS: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = 2;
     // Source: Linux, Documentation/ABI/stable/sysfs-devices-system-clocksource.
     const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-    cfg!(all(target_arch = "x86_64", not(miri)))
-        && *IS.get_or_init(|| std::fs::read(SOURCE).is_ok_and(|name| name == b"tsc\n"))
+    if !cfg!(all(target_arch = "x86_64", not(miri))) {
+        return false;
+    }
+    match IS.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let is = std::fs::read(SOURCE).is_ok_and(|name| name == b"tsc\n");
+            IS.store(is.into(), Ordering::Relaxed);
+            is
+        }
+        known => known == 1,
+    }
 }
 
 #[inline(always)]

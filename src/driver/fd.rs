@@ -20,6 +20,12 @@ impl Fd {
         Fd { number, serial: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
+    /// One that has a serial already.
+    #[cfg(test)]
+    pub(crate) fn with_serial(number: RawFd, serial: u32) -> Fd {
+        Fd { number, serial }
+    }
+
     /// Numbers of simulated descriptors have this bit: so far up the kernel has none (`fs.nr_open` is
     /// 2^20 by default), and whoever asks it by mistake is told `EBADF`.
     #[cfg(feature = "sim")]

@@ -236,6 +236,14 @@ impl Driver {
         each!(self, driver => driver.return_buffer(number))
     }
 
+    /// Nobody will wait for the operations in flight: buffers that the kernel may still write to are never freed.
+    pub(crate) fn leave_in_flight(&mut self) {
+        #[cfg(feature = "uring")]
+        if let Driver::Uring(uring) = self {
+            uring.leave_in_flight();
+        }
+    }
+
     /// `CLOCK_MONOTONIC`, in nanoseconds; of a simulated world its own clock.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
@@ -256,7 +264,8 @@ impl Driver {
         }
     }
 
-    /// A moment that is not before [`now`](Driver::now), nor later by more than [`slack`], for less.
+    /// A moment that is not before [`now`](Driver::now), nor later by more than [`slack`], for less. Where the
+    /// kernel's next tick is late it may be before it, by as much.
     ///
     /// [`slack`]: Driver::slack_ns
     #[inline]

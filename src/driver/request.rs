@@ -29,8 +29,10 @@ pub(crate) enum Request {
     /// sendmsg(2); a driver adds `MSG_NOSIGNAL`.
     SendMessage { fd: Fd, message: *const libc::msghdr, flags: i32 },
     /// read(2), or pread(2) where `offset` is not `u64::MAX`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests read anything but sockets"))]
     Read { fd: Fd, buffer: *mut u8, length: usize, offset: u64 },
     /// write(2), or pwrite(2) where `offset` is not `u64::MAX`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests write to anything but sockets"))]
     Write { fd: Fd, buffer: *const u8, length: usize, offset: u64 },
     /// poll(2) of one descriptor for `events` (`POLLIN` and so on); the result is `revents`.
     Poll { fd: Fd, events: i16 },

@@ -27,14 +27,12 @@ pub struct Builder {
     parent: Option<Greenlet>,
 }
 
-impl Default for Builder {
-    fn default() -> Builder {
+impl Builder {
+    pub(super) fn new() -> Builder {
         Builder { name: None, shape: Shape::DEFAULT, memory: None, parent: None }
     }
-}
 
-impl Builder {
-    /// A name for reports and dumps.
+    /// The name that reports use.
     pub fn name(mut self, name: impl Into<Box<str>>) -> Builder {
         self.name = Some(name.into());
         self
@@ -48,14 +46,14 @@ impl Builder {
 
     /// The guard below the stack, in bytes: at least a page, rounded up to pages. Default 64 KiB.
     ///
-    /// Rust code cannot step over one page. C code compiled without `-fstack-clash-protection`
-    /// steps over any guard that is smaller than its largest frame.
+    /// One page is enough for Rust code, which touches each page of a large frame. C code compiled without
+    /// `-fstack-clash-protection` can jump over any guard that is smaller than its largest frame.
     pub fn guard_size(mut self, bytes: usize) -> Builder {
         self.shape.guard_bytes = bytes;
         self
     }
 
-    /// What happens to the contents of a stack that was used before. Default [`StackReuse::Fast`].
+    /// What happens to the old contents of a stack that is used again. Default [`StackReuse::Fast`].
     pub fn reuse(mut self, reuse: StackReuse) -> Builder {
         self.shape.reuse = reuse;
         self
@@ -67,11 +65,28 @@ impl Builder {
         self
     }
 
-    /// Runs the greenlet on the caller's memory; size, guard and reuse are then the caller's affair.
+    /// Runs the greenlet on the caller's memory: `bytes` from `memory` upwards, at least 4 KiB, or else
+    /// [`create`](Builder::create) returns [`StackError::Size`]. Size, guard and reuse of this builder then have
+    /// no effect.
+    ///
+    /// ```
+    /// use greenlet::{Greenlet, StackError};
+    /// use std::ptr::NonNull;
+    /// let mut memory = vec![0_u8; 64 << 10];
+    /// let start = NonNull::from(&mut memory[..]).cast();
+    /// // SAFETY: the memory outlives the greenlet, and one that adds needs no more.
+    /// let adder = unsafe { Greenlet::builder().stack_memory(start, memory.len()) };
+    /// assert_eq!(adder.create(|x: i32| x + 1)?.switch::<i32, i32>(6), 7);
+    /// // SAFETY: it is refused.
+    /// let small = unsafe { Greenlet::builder().stack_memory(start, 4095) };
+    /// assert!(matches!(small.create(|()| ()), Err(StackError::Size { least_bytes: 4096, .. })));
+    /// # Ok::<(), StackError>(())
+    /// ```
     ///
     /// # Safety
-    /// - `memory` points to `bytes` writable bytes, which nobody else uses until the greenlet is
-    ///   dead.
+    /// - `memory` points to `bytes` writable bytes, which nothing else uses until the greenlet is dead and the call
+    ///   that ended it has returned: also no other greenlet of this builder or of a clone of it. If the greenlet is
+    ///   leaked, which is reported, nothing may ever use them again.
     /// - An overflow of this stack is not caught: the memory below it must be guarded, or the
     ///   body known not to need more.
     pub unsafe fn stack_memory(mut self, memory: NonNull<u8>, bytes: usize) -> Builder {

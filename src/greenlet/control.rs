@@ -100,8 +100,13 @@ pub(super) const UNCOMMON: u32 = 128;
 pub(super) const REFUSAL: u32 = 1 << 24;
 
 /// Its last handle was dropped while it was parked: it has been told to exit, and nobody waits for
-/// its end.
+/// its end, unless somebody holds it again.
 pub(super) const EXIT_SENT: u32 = 256;
+/// Nobody is told of its end, whoever holds it.
+pub(super) const END_UNSEEN: u32 = 2048;
+/// It had begun when its thread was seen to end: it does not run on, for it may borrow thread-locals that are
+/// gone.
+pub(super) const BEFORE_END: u32 = 1024;
 /// The scheduler's own greenlet: nobody is told of transfers to it, because no code of a user may
 /// run in it.
 pub(super) const UNTRACED: u32 = 512;

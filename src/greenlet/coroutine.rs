@@ -6,7 +6,8 @@ use super::suspend::suspend;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What a coroutine came back with.
+/// What [`Coroutine::resume`] returns.
+#[doc(alias = "CoroutineState")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<Yield, Return> {
     /// It gave a value and waits.
@@ -15,23 +16,23 @@ pub enum Step<Yield, Return> {
     Returned(Return),
 }
 
-/// Handed to a coroutine's body: the way to give values to whoever resumes it.
+/// What a coroutine's body is given, to send values to the caller of [`Coroutine::resume`].
 pub struct Yielder<In, Yield, Return = ()> {
     owner: GreenletId,
     types: PhantomData<fn(Yield, Return) -> In>,
 }
 
 impl<In: 'static, Yield: 'static, Return: 'static> Yielder<In, Yield, Return> {
-    /// Gives `value` to the resumer and waits for the next [`Coroutine::resume`].
+    /// Gives `value` to the caller of [`Coroutine::resume`], and waits for the next one.
     ///
     /// # Panics
-    /// When it is called in another greenlet than the coroutine itself, or by one that is being
-    /// killed.
+    /// If another greenlet than the coroutine itself calls it, or while the coroutine is being killed.
     ///
     /// # Cancellation
     /// Dropping the coroutine raises [`GreenletExit`](crate::GreenletExit) here.
     #[inline]
     #[track_caller]
+    #[doc(alias("yield", "yield_", "suspend"))]
     pub fn give(&self, value: Yield) -> In {
         assert!(current_id() == self.owner, "give belongs into the body of its own coroutine");
         suspend(Step::<Yield, Return>::Yielded(value))
@@ -44,7 +45,7 @@ impl<In, Yield, Return> fmt::Debug for Yielder<In, Yield, Return> {
     }
 }
 
-/// A greenlet with fixed types that always comes back to whoever resumes it.
+/// A greenlet with fixed types that always returns to the one that resumed it.
 ///
 /// ```
 /// use greenlet::{Coroutine, Step};
@@ -67,7 +68,7 @@ pub struct Coroutine<In, Yield, Return> {
 }
 
 impl<In: 'static, Yield: 'static, Return: 'static> Coroutine<In, Yield, Return> {
-    /// A coroutine that will run `body` at the first [`resume`](Coroutine::resume).
+    /// Makes a coroutine that will run `body` at the first [`resume`](Coroutine::resume).
     ///
     /// # Panics
     /// As [`Greenlet::new`].
@@ -85,8 +86,11 @@ impl<In: 'static, Yield: 'static, Return: 'static> Coroutine<In, Yield, Return> 
     /// Runs it until it gives a value or ends.
     ///
     /// # Panics
-    /// When it has ended before, or is running (it resumed itself). A panic of the body is raised
+    /// If it has ended before, or is running (it resumed itself). A panic of the body is raised
     /// here.
+    ///
+    /// # Cancellation
+    /// As [`Greenlet::switch`].
     #[inline]
     #[track_caller]
     pub fn resume(&mut self, value: In) -> Step<Yield, Return> {
@@ -95,7 +99,7 @@ impl<In: 'static, Yield: 'static, Return: 'static> Coroutine<In, Yield, Return> 
         self.greenlet.switch(value)
     }
 
-    /// Has it ended?
+    /// Whether it has ended.
     pub fn is_done(&self) -> bool {
         self.greenlet.is_dead()
     }
@@ -131,6 +135,9 @@ pub struct Generator<Item>(Coroutine<(), Item, ()>);
 ///
 /// # Panics
 /// As [`Greenlet::new`]; a panic of the body is raised by `next`.
+///
+/// # Cancellation
+/// `next` is cancelled as [`Greenlet::switch`].
 #[track_caller]
 pub fn generator<Item: 'static>(
     body: impl FnOnce(&Yielder<(), Item>) + 'static,

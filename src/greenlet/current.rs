@@ -8,7 +8,7 @@
 //!   destroyed, for those that are older than the state; `outermost.rs` tells for the younger.
 #![expect(unsafe_code, reason = "the thread-local pointer, and the state behind it")]
 
-use super::control::{Block, Node, ROOT, STARTED};
+use super::control::{BEFORE_END, Block, Node, ROOT, STARTED};
 use super::outermost::OutermostCalls;
 use super::report;
 use super::scheduler::Scheduler;
@@ -51,7 +51,15 @@ pub(crate) struct Thread {
     alternate_stack: Cell<Option<AlternateStack>>,
     exit_round: Cell<u32>,
     outermost: OutermostCalls,
+    /// Where the return address of the thread's own function lies, and what it is while that runs.
+    started: Cell<*const usize>,
+    running: Cell<usize>,
+    /// Who runs on when the thread ends.
+    survivor: Cell<*const Block>,
 }
+
+/// Stands in for a return address where none is known.
+static RUNNING: usize = 1;
 
 impl Thread {
     const fn new(flags: u32, alternate_stack: Option<AlternateStack>) -> Thread {
@@ -71,6 +79,9 @@ impl Thread {
             alternate_stack: Cell::new(alternate_stack),
             exit_round: Cell::new(0),
             outermost: OutermostCalls::none(),
+            started: Cell::new(&raw const RUNNING),
+            running: Cell::new(RUNNING),
+            survivor: Cell::new(null()),
         }
     }
 
@@ -87,21 +98,67 @@ impl Thread {
         self.flags.set(self.flags.get() & !flag);
     }
 
+    /// Sees to it that its end is noticed before a greenlet begins: that one may run on.
+    #[inline(always)]
+    pub(super) fn before_one_begins(&self) {
+        // SAFETY: a static, or a place on the thread's own stack, which outlives the thread's code.
+        if unsafe { self.started.get().read_volatile() } != self.running.get() {
+            self.is_ending();
+        }
+    }
+
     /// Are this thread's locals being destroyed?
     #[inline]
     pub(super) fn is_ending(&self) -> bool {
-        self.has(EXITING) || !self.outermost.are_there()
+        if !self.has(EXITING) && !self.outermost.are_there() {
+            self.look_again();
+        }
+        self.has(EXITING)
     }
 
-    /// As [`is_ending`](Thread::is_ending), and from then on the flag says so, too.
-    #[cfg(feature = "hub")]
-    #[inline]
-    pub(super) fn notice_its_end(&self) -> bool {
-        let ending = self.is_ending();
-        if ending {
-            self.set(EXITING);
+    #[cold]
+    fn look_again(&self) {
+        if self.outermost.tell_the_end() { self.ends() } else { self.look() }
+    }
+
+    /// Remembers the calls that this thread began with.
+    fn look(&self) {
+        self.outermost.look();
+        let unknown = (&raw const RUNNING, RUNNING);
+        let (place, address) = self.outermost.of_started().unwrap_or(unknown);
+        self.started.set(place);
+        self.running.set(address);
+    }
+
+    /// From now on this thread's locals are being destroyed.
+    #[cold]
+    fn ends(&self) {
+        if self.has(EXITING) {
+            return;
         }
-        ending
+        self.set(EXITING);
+        // The thread's function has returned, so that destructors are all that stands on its stack; or it was
+        // left in the middle, by an `exit` in the current greenlet, which does not return.
+        let in_the_middle = self.outermost.are_there();
+        self.survivor.set(if in_the_middle { self.current.get() } else { &raw const self.root });
+        let mark = |block: &Block| {
+            if block.has(STARTED) && !std::ptr::eq(block, self.survivor.get()) {
+                block.set(BEFORE_END);
+            }
+        };
+        self.for_each_alive(|node| node.block().into_iter().for_each(mark));
+        mark(&self.root);
+    }
+
+    /// May this greenlet run on? Not if its frames are older than the end of the thread.
+    pub(super) fn may_resume(&self, block: &Block) -> bool {
+        !self.is_ending() || !block.has(BEFORE_END)
+    }
+
+    /// Who runs while this thread's locals are destroyed.
+    pub(super) fn survivor(&self) -> &Block {
+        // SAFETY: the root, or one that never ends; set when the thread was seen to end.
+        unsafe { &*self.survivor.get() }
     }
 
     /// The greenlet that runs.
@@ -210,6 +267,7 @@ pub(super) fn thread<'a>() -> &'a Thread {
 #[cold]
 fn create_state<'a>() -> &'a Thread {
     stack::install_overflow_handler();
+    stack::watch_forks();
     let state = Box::into_raw(Box::new(Thread::new(0, AlternateStack::install().ok())));
     // SAFETY: just made, never moved, shared from here on.
     let thread = unsafe { &*state };
@@ -224,14 +282,23 @@ fn create_state<'a>() -> &'a Thread {
     root.flags.set(ROOT | STARTED);
     root.label.id.set(node.id.get());
     thread.current.set(root);
-    thread.outermost.look();
+    thread.look();
     THREAD.set(state);
     // SAFETY: the key exists for ever; its destructor gets this pointer back.
     unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
     if NOTICE.try_with(|_| ()).is_err() {
-        thread.set(EXITING); // first used, or used again, by what runs after all thread-locals
+        thread.ends(); // first used, or used again, by what runs after all thread-locals
     }
     thread
+}
+
+/// Returns the memory of this thread's free stacks to the kernel, except for the `keep` most recently used
+/// of each size. Says how many bytes were returned.
+///
+/// A free stack keeps the pages that were touched, and the one freed last is used first. Call this after a
+/// peak.
+pub fn trim_stacks(keep: usize) -> usize {
+    thread().stacks.trim(keep)
 }
 
 /// Notes that this thread's thread-locals are being destroyed.
@@ -245,10 +312,18 @@ impl Drop for Notice {
     fn drop(&mut self) {
         let thread = thread_or_none();
         if !thread.has(UNINITIALISED) {
+            thread.ends(); // before code of a user runs: what is suspended may borrow what is gone
             super::local::drop_all(&thread.root);
-            thread.set(EXITING);
+            drop_tracer(thread);
         }
     }
+}
+
+/// What a trace callback holds may be greenlets: they must not outlive the state.
+fn drop_tracer(thread: &Thread) {
+    thread.clear(TRACED);
+    let tracer = thread.tracer.take();
+    report::contain(|| drop(tracer));
 }
 
 fn exit_key() -> libc::pthread_key_t {
@@ -276,6 +351,8 @@ unsafe extern "C" fn end_of_thread(state: *mut libc::c_void) {
         unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
         return;
     }
+    drop_tracer(thread); // set since, by a destructor
+    std::mem::forget(thread.tracer.take());
     super::winding_up::close_scheduler(thread);
     let mut left = thread.leaked.get();
     thread.for_each_alive(|_| left += 1);

@@ -13,7 +13,7 @@
 
 #[cfg(feature = "hub")]
 use super::control::UNCOMMON;
-use super::control::{Block, EXIT_SENT, NESTED_KILL, Node, STARTED, UNBOUND};
+use super::control::{Block, END_UNSEEN, NESTED_KILL, Node, STARTED, UNBOUND};
 use super::current::{ORPHAN, TRACED, Thread};
 use super::error::{ChildExit, GreenletExit};
 use super::handle::Greenlet;
@@ -44,7 +44,7 @@ pub(super) fn route<'a>(
     here: Option<&'static ValueType>,
 ) -> Route<'a> {
     loop {
-        let ancestor = nearest_with_body(from);
+        let ancestor = nearest_with_body(thread, from);
         let is_here = here.is_some() && std::ptr::eq(ancestor, thread.current());
         let awaited = if is_here { here } else { ancestor.awaited() };
         if scheduler::is_parked(ancestor) {
@@ -104,16 +104,17 @@ fn report_value(cargo: &Cargo, exit: &ChildExit, ancestor: &Block) {
     ));
 }
 
-/// The nearest living ancestor of a dead or dying greenlet, passing over those without a body.
-fn nearest_with_body(from: &Node) -> &Block {
+/// The nearest living ancestor of a dead or dying greenlet, passing over those without a body, and those
+/// that may not run on.
+fn nearest_with_body<'a>(thread: &'a Thread, from: &'a Node) -> &'a Block {
     let mut node = from;
-    loop {
-        let Some(parent) = node.parent() else { unreachable!("parents reach the root") };
+    while let Some(parent) = node.parent() {
         match parent.block() {
-            Some(block) if !block.has(UNBOUND) => return block,
+            Some(block) if !block.has(UNBOUND) && thread.may_resume(block) => return block,
             _ => node = parent,
         }
     }
+    thread.survivor() // parents reach the root: it may not run on, for the thread ends
 }
 
 /// Drops what nobody takes.
@@ -161,10 +162,13 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     let mut cargo = quieten(cargo);
     let node = me.record();
     let mut target = null::<Block>();
+    let mut is_given = false; // to a parked ancestor, which may wait for something else meanwhile
     // User code in here may switch away, and then we may be killed: ask for the killer last.
     while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
-        let route = if me.has(EXIT_SENT) {
+        let route = if is_given {
+            to_fallback(thread)
+        } else if me.has(END_UNSEEN) || kill::is_given_up(me) {
             drop_unseen(cargo);
             to_fallback(thread)
         } else {
@@ -174,10 +178,12 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
             Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
             Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
         }
-        if me.extra.get().is_null() {
+        // SAFETY: found just now, and nothing has run since.
+        is_given = scheduler::is_parked(unsafe { &*target });
+        if !local::has_any(me) {
             break;
         }
-        local::drop_all(me); // made anew by what was dropped; this may change the route again
+        local::drop_all(me); // came while something was dropped; this may change the route again
     }
     // SAFETY: a victim's killer waits in `kill_now` until the victim is dead.
     if let Some(killer) = unsafe { me.killer.get().as_ref() } {

@@ -162,6 +162,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     let thread = thread_or_none(); // there is one: it has greenlets
     // SAFETY: the header is the first field of the block of the greenlet that has just begun.
     let me = unsafe { &*me.cast::<Block>() };
+    thread.before_one_begins();
     me.set(STARTED);
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };

@@ -1,6 +1,7 @@
 //! What can go wrong with a transfer, in words.
 
 use super::GreenletId;
+use super::payload::RaisedPayload;
 use std::any::{Any, type_name};
 use std::error::Error;
 use std::fmt;
@@ -30,7 +31,7 @@ impl Thrown {
     }
 }
 
-/// Raised in a greenlet to end it quietly: it unwinds, its parent is not disturbed.
+/// Raised in a greenlet to end it quietly: it unwinds, and nothing is raised in its parent.
 ///
 /// [`Greenlet::kill`](crate::Greenlet::kill) throws it, and so does the drop of the last handle of
 /// a suspended greenlet. A body may catch it and go on, as in Python.
@@ -46,7 +47,7 @@ impl fmt::Display for GreenletExit {
 
 impl Error for GreenletExit {}
 
-/// A child ended, and the one who waited for a value of another type is told so.
+/// The notice that a child has ended, for a greenlet that was waiting for a value of another type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildExit {
     pub(crate) id: GreenletId,
@@ -65,8 +66,8 @@ impl ChildExit {
         self.name.as_deref()
     }
 
-    /// The type of the value that it returned and nobody could take (it was dropped); `None` when
-    /// it ended by [`GreenletExit`].
+    /// The type of the value that it returned, which was dropped because nobody waited for one of that
+    /// type; `None` if it ended by [`GreenletExit`].
     pub fn type_name(&self) -> Option<&'static str> {
         self.type_name
     }
@@ -85,6 +86,8 @@ impl fmt::Display for ChildExit {
     }
 }
 
+impl Error for ChildExit {}
+
 /// Why a transfer was refused. Nothing happened: no greenlet ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -98,7 +101,7 @@ pub enum Why {
     },
     /// The target was made by [`Greenlet::unbound`](crate::Greenlet::unbound) and has no body yet.
     NoBody,
-    /// The target is parked in a scheduler, which alone may wake it.
+    /// The target is parked in a hub, and only that may wake it.
     Parked,
     /// The thread is unwinding from a panic; see [`std::thread::panicking`].
     Unwinding,
@@ -106,6 +109,8 @@ pub enum Why {
     Dying,
     /// The target cannot be unwound: the program is built with `panic = "abort"`.
     CannotUnwind,
+    /// The thread-locals are being destroyed; the target began before that, and may borrow one.
+    ThreadEnds,
 }
 
 impl fmt::Display for Why {
@@ -116,6 +121,9 @@ impl fmt::Display for Why {
             Why::Parked => f.write_str("it is parked, only its scheduler may wake it"),
             Why::Unwinding => f.write_str("this thread is unwinding from a panic"),
             Why::Dying => f.write_str("a greenlet of this thread is being killed by drop"),
+            Why::ThreadEnds => {
+                f.write_str("the thread's locals, which it may borrow, are being destroyed")
+            }
             Why::CannotUnwind => {
                 f.write_str("it cannot be unwound in a program built with panic = \"abort\"")
             }
@@ -123,7 +131,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// How a transfer ended that brought no value of the awaited type.
+/// Why a switch or a throw brought no value of the awaited type. [`Send`] and [`Sync`] as the value is.
 #[non_exhaustive]
 #[doc(alias("greenlet.error", "InvalidSwitchError"))]
 pub enum SwitchError<A> {
@@ -134,8 +142,8 @@ pub enum SwitchError<A> {
         /// What was to be sent.
         value: A,
     },
-    /// This was thrown at us, or is the panic of a child.
-    Thrown(Box<dyn Any + Send>),
+    /// This was thrown at the current greenlet, or is the panic of a child.
+    Thrown(RaisedPayload),
     /// A child ended with something other than the awaited type.
     ChildExited(ChildExit),
 }
@@ -154,7 +162,7 @@ impl<A> fmt::Display for SwitchError<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SwitchError::Refused { why, .. } => write!(f, "switch refused: {why}"),
-            SwitchError::Thrown(payload) => write!(f, "thrown: {}", describe(&**payload)),
+            SwitchError::Thrown(payload) => write!(f, "thrown: {payload}"),
             SwitchError::ChildExited(exit) => exit.fmt(f),
         }
     }
@@ -168,22 +176,14 @@ impl<A> fmt::Debug for SwitchError<A> {
 
 impl<A> Error for SwitchError<A> {}
 
-/// The text of a payload, or what stands for it.
-pub(crate) fn describe(payload: &(dyn Any + Send)) -> &str {
-    match text_of(payload) {
-        Some(text) => text,
-        None if payload.is::<GreenletExit>() => "GreenletExit",
-        None => "a payload without text",
-    }
-}
+const _: () = {
+    const fn goes_anywhere<T: Send + Sync + 'static>() {}
+    goes_anywhere::<RaisedPayload>();
+    goes_anywhere::<SwitchError<u8>>();
+    goes_anywhere::<SwitchError<RaisedPayload>>();
+};
 
-/// The text of a `panic!`.
-pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
-    let literal = payload.downcast_ref::<&'static str>().copied();
-    literal.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-}
-
-/// Why a parent was refused; the old one stays.
+/// Why [`Greenlet::set_parent`](crate::Greenlet::set_parent) refused; the old parent stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParentError {

@@ -4,12 +4,12 @@
 use super::builder::Builder;
 use super::control::{Block, Node, UNBOUND, nowhere};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
-use super::error::{GreenletExit, Payload};
+use super::error::GreenletExit;
 use super::state::GreenletId;
-use super::switch::{TakesThrows, cross, switch_slowly};
-use super::value::{Received, unpack};
+use super::switch::{TakesThrows, cross, cross_any, switch_slowly};
+use super::value::Received;
 use super::weak::WeakGreenlet;
-use super::{ParentError, SwitchError, entry, kill, throw};
+use super::{RaisedPayload, SwitchError, entry, kill, throw};
 use crate::stack::StackError;
 use std::any::Any;
 use std::fmt;
@@ -24,7 +24,7 @@ use std::panic::Location;
 /// - The [`parent`](Greenlet::parent) is the greenlet that was current when this one was made; it
 ///   receives what the body returns or raises.
 /// - When the last handle of a suspended greenlet is dropped, [`GreenletExit`] is raised in it and
-///   it unwinds before the drop returns. A parent does not keep its children alive, nor they it.
+///   it unwinds before the drop returns. Parents and children do not keep each other alive.
 ///
 /// ```
 /// use greenlet::{Greenlet, suspend};
@@ -61,10 +61,10 @@ pub struct Greenlet {
 }
 
 impl Greenlet {
-    /// A greenlet that will run `body` when the first value is sent to it. Runs nothing yet.
+    /// Makes a greenlet that will run `body` when the first value is sent to it. Runs nothing yet.
     ///
     /// The value that is sent first must be of `body`'s argument type; write `|()|` for none.
-    /// Values are moved through several frames: box what is larger than about a kilobyte.
+    /// Values are moved several times on their way: box what is larger than about a kilobyte.
     ///
     /// # Panics
     /// When there is no memory for another stack; see [`Greenlet::try_new`].
@@ -74,14 +74,14 @@ impl Greenlet {
         let thread = thread();
         match thread.stacks.take_default() {
             Some(label) => entry::create(thread, label, 0, Location::caller(), body),
-            None => match Builder::default().create(body) {
+            None => match Builder::new().create(body) {
                 Ok(greenlet) => greenlet,
                 Err(error) => panic!("cannot create a greenlet: {error}"),
             },
         }
     }
 
-    /// As [`Greenlet::new`], but tells when there is no memory for another stack.
+    /// As [`Greenlet::new`], but returns an error if there is no memory for another stack.
     ///
     /// # Errors
     /// [`StackError`], with nothing changed; `body` is dropped.
@@ -90,17 +90,19 @@ impl Greenlet {
     pub fn try_new<A: 'static, R: 'static>(
         body: impl FnOnce(A) -> R + 'static,
     ) -> Result<Greenlet, StackError> {
-        Builder::default().create(body)
+        Builder::new().create(body)
     }
 
-    /// Configures name, stack and parent of a greenlet before it is made.
+    /// Chooses name, stack and parent of a greenlet before it is made.
     pub fn builder() -> Builder {
-        Builder::default()
+        Builder::new()
     }
 
-    /// A greenlet without a body, for greenlets that must know each other.
+    /// Makes a greenlet without a body, for greenlets that must know each other.
     ///
-    /// Whatever is sent to it is refused until [`bind`](Greenlet::bind) has given it one.
+    /// Whatever is sent to it is refused until [`bind`](Greenlet::bind) has given it one. Bodies that hold
+    /// each other's handles keep both greenlets alive until one has ended; if neither ever runs, both leak.
+    /// To avoid that, let one hold the other by a [`WeakGreenlet`].
     ///
     /// ```
     /// use greenlet::Greenlet;
@@ -114,7 +116,7 @@ impl Greenlet {
     /// As [`Greenlet::new`].
     #[track_caller]
     pub fn unbound() -> Greenlet {
-        match Builder::default().create_unbound() {
+        match Builder::new().create_unbound() {
             Ok(greenlet) => greenlet,
             Err(error) => panic!("cannot create a greenlet: {error}"),
         }
@@ -123,7 +125,7 @@ impl Greenlet {
     /// Gives a body to a greenlet made by [`Greenlet::unbound`]; its parent stays.
     ///
     /// # Panics
-    /// When it has a body already, or is dead.
+    /// If it has a body already, or is dead.
     #[track_caller]
     #[doc(alias = "run")]
     pub fn bind<A: 'static, R: 'static>(&self, body: impl FnOnce(A) -> R + 'static) {
@@ -140,8 +142,8 @@ impl Greenlet {
     /// Runs this greenlet with `value`, and waits until somebody sends the current one a `B`.
     ///
     /// An unstarted greenlet takes the value as its body's argument, a suspended one as the result
-    /// of the call that suspended it. A dead one stands for its nearest living ancestor; if that
-    /// is the current greenlet, the value comes straight back.
+    /// of the call that suspended it. What is sent to a dead one goes to its nearest living ancestor; if
+    /// that is the current greenlet, the value comes straight back.
     ///
     /// # Panics
     /// - What is thrown at the current greenlet is raised here, and so is the uncaught panic of a
@@ -157,67 +159,98 @@ impl Greenlet {
     #[doc(alias = "resume")]
     pub fn switch<A: 'static, B: 'static>(&self, value: A) -> B {
         let thread = thread_or_none();
+        let mut value = ManuallyDrop::new(value);
         if let Some(target) = self.plain_target::<A>(thread) {
             // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
             // a `B`.
-            return unsafe {
-                let arrival = cross::<A, B>(thread, target, value);
-                match arrival.tag {
-                    0 => unpack(arrival.payload),
-                    tag => throw::value_or_raise(arrival.payload, tag),
-                }
-            };
+            return unsafe { throw::arrived(cross::<A, B>(thread, target, &mut value)) };
         }
-        self.switch_or_panic(value)
+        self.switch_or_panic(ManuallyDrop::into_inner(value))
     }
 
     #[cold]
     #[inline(never)]
     #[track_caller]
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
-        let result = switch_slowly(thread(), self.node(), value);
+        let thread = thread();
+        let mut value = ManuallyDrop::new(value);
+        if let Some(target) = self.plain_target::<Received>(thread) {
+            // SAFETY: as in `switch`; the target takes any value.
+            return unsafe { throw::arrived(cross_any::<A, B>(thread, target, &mut value)) };
+        }
+        let result = switch_slowly(thread, self.node(), ManuallyDrop::into_inner(value));
         throw::value_or_panic(result, format_args!("switch to {self}"))
     }
 
     /// As [`switch`](Greenlet::switch), and waits for a value of any type.
     ///
-    /// The form for statements, where the answer is of no interest: `g.switch_any(42);`
+    /// Use it where the answer does not matter: `g.switch_any(42);`
     ///
     /// # Panics
     /// As [`switch`](Greenlet::switch), but the end of a child is received, not raised.
+    ///
+    /// # Cancellation
+    /// As [`switch`](Greenlet::switch).
     #[inline]
     #[track_caller]
     pub fn switch_any<A: 'static>(&self, value: A) -> Received {
         self.switch(value)
     }
 
-    /// As [`switch`](Greenlet::switch), with everything but the value as an error.
+    /// As [`switch`](Greenlet::switch), but returns an error instead of panicking.
+    ///
+    /// ```
+    /// use greenlet::{Greenlet, SwitchError, Why};
+    /// let g = Greenlet::new(|x: i32| x + 1);
+    /// match g.try_switch::<&str, i32>("one") {
+    ///     Err(SwitchError::Refused { why: Why::WrongType { .. }, value }) => assert_eq!(value, "one"),
+    ///     _ => unreachable!(),
+    /// }
+    /// assert_eq!(g.try_switch::<i32, i32>(1).unwrap(), 2); // nothing had happened
+    /// ```
     ///
     /// # Errors
     /// [`SwitchError::Refused`] with the value, when nothing happened;
     /// [`SwitchError::Thrown`] with what was thrown at the current greenlet meanwhile;
     /// [`SwitchError::ChildExited`] when a child ended with something other than a `B`.
+    ///
+    /// # Cancellation
+    /// A throw or kill is returned as [`SwitchError::Thrown`].
     #[inline(always)]
     pub fn try_switch<A: 'static, B: 'static>(&self, value: A) -> Result<B, SwitchError<A>> {
         let thread = thread();
         let _takes_throws = TakesThrows::in_current(thread);
+        let mut value = ManuallyDrop::new(value);
         if let Some(target) = self.plain_target::<A>(thread) {
             // SAFETY: as in `switch`.
-            return unsafe {
-                let arrival = cross::<A, B>(thread, target, value);
-                match arrival.tag {
-                    0 => Ok(unpack(arrival.payload)),
-                    tag => throw::value_or_error(arrival.payload, tag),
-                }
-            };
+            return unsafe { throw::try_arrived(cross::<A, B>(thread, target, &mut value)) };
         }
-        switch_slowly(thread, self.node(), value).map_err(SwitchError::from)
+        self.switch_or_error(thread, ManuallyDrop::into_inner(value))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn switch_or_error<A: 'static, B: 'static>(
+        &self,
+        thread: &Thread,
+        value: A,
+    ) -> Result<B, SwitchError<A>> {
+        let mut value = ManuallyDrop::new(value);
+        if let Some(target) = self.plain_target::<Received>(thread) {
+            // SAFETY: as in `switch`; the target takes any value.
+            return unsafe { throw::try_arrived(cross_any::<A, B>(thread, target, &mut value)) };
+        }
+        switch_slowly(thread, self.node(), ManuallyDrop::into_inner(value))
+            .map_err(SwitchError::from)
     }
 
     /// As [`try_switch`](Greenlet::try_switch), and waits for a value of any type.
     ///
     /// # Errors
     /// As [`try_switch`](Greenlet::try_switch); the end of a child is received, not an error.
+    ///
+    /// # Cancellation
+    /// As [`try_switch`](Greenlet::try_switch).
     #[inline]
     pub fn try_switch_any<A: 'static>(&self, value: A) -> Result<Received, SwitchError<A>> {
         self.try_switch(value)
@@ -227,10 +260,28 @@ impl Greenlet {
     ///
     /// In a suspended greenlet it is raised by the call that suspended it. An unstarted one ends
     /// without running, and the payload goes to its nearest living ancestor, as it does for a dead
-    /// one; a [`GreenletExit`] goes there as a value. At the current greenlet it is raised here.
+    /// one; a [`GreenletExit`] goes there as a value. Thrown at the current greenlet, it is raised here.
+    ///
+    /// A greenlet that is parked in a hub (it sleeps, reads, waits for a lock) gets the payload when its turn
+    /// comes. This call returns at once, and nobody answers: only `throw::<()>` can do it, any other `B` is
+    /// refused with [`Why::Parked`](crate::Why::Parked).
+    ///
+    /// ```
+    /// use greenlet::{Greenlet, suspend};
+    /// use std::panic::catch_unwind;
+    /// let g = Greenlet::new(|()| match catch_unwind(|| suspend::<i32, ()>(1)) {
+    ///     Ok(()) => "resumed",
+    ///     Err(payload) => payload.downcast_ref::<&str>().copied().unwrap_or("?"),
+    /// });
+    /// let _: i32 = g.switch(());
+    /// assert_eq!(g.throw::<&str>("stop"), "stop");
+    /// ```
     ///
     /// # Panics
     /// As [`switch`](Greenlet::switch).
+    ///
+    /// # Cancellation
+    /// As [`switch`](Greenlet::switch): the payload was already raised in its receiver.
     #[track_caller]
     pub fn throw<B: 'static>(&self, payload: impl Any + Send) -> B {
         let result = throw::throw_at(thread(), self.node(), payload);
@@ -241,26 +292,33 @@ impl Greenlet {
     ///
     /// # Panics
     /// As [`throw`](Greenlet::throw).
+    ///
+    /// # Cancellation
+    /// As [`throw`](Greenlet::throw).
     #[track_caller]
     pub fn throw_any(&self, payload: impl Any + Send) -> Received {
         self.throw(payload)
     }
 
-    /// As [`throw`](Greenlet::throw), with everything but the value as an error.
+    /// As [`throw`](Greenlet::throw), but returns an error instead of panicking.
     ///
     /// # Errors
     /// As [`try_switch`](Greenlet::try_switch), with the payload in the place of the value.
+    ///
+    /// # Cancellation
+    /// As [`try_switch`](Greenlet::try_switch).
     pub fn try_throw<B: 'static>(
         &self,
         payload: impl Any + Send,
-    ) -> Result<B, SwitchError<Payload>> {
+    ) -> Result<B, SwitchError<RaisedPayload>> {
         let _takes_throws = TakesThrows::in_current(thread());
         throw::throw_at(thread(), self.node(), payload).map_err(SwitchError::from)
     }
 
     /// Ends this greenlet quietly: throws [`GreenletExit`] at it, and waits for any value.
     ///
-    /// Unless its body catches the exit, the answer is the [`GreenletExit`] itself.
+    /// Unless its body catches the exit, the answer is the [`GreenletExit`] itself. A task that is parked
+    /// cannot be ended so: use [`JoinHandle::kill`](crate::JoinHandle::kill).
     ///
     /// ```
     /// use greenlet::{Greenlet, GreenletExit, suspend};
@@ -272,45 +330,12 @@ impl Greenlet {
     ///
     /// # Panics
     /// As [`throw`](Greenlet::throw).
+    ///
+    /// # Cancellation
+    /// As [`throw`](Greenlet::throw).
     #[track_caller]
     pub fn kill(&self) -> Received {
         self.throw(GreenletExit)
-    }
-
-    /// The greenlet that receives this one's end; `None` for the root. A dead parent stands for
-    /// its own parent.
-    pub fn parent(&self) -> Option<Greenlet> {
-        self.node().parent().map(Greenlet::of)
-    }
-
-    /// Makes `parent` the one who receives this greenlet's end.
-    ///
-    /// # Errors
-    /// [`ParentError`]; the old parent stays.
-    pub fn set_parent(&self, parent: &Greenlet) -> Result<(), ParentError> {
-        let node = self.node();
-        let Some(old) = node.parent() else { return Err(ParentError::Root) };
-        if std::ptr::eq(parent.node(), node) {
-            return Err(ParentError::Cycle);
-        }
-        // Nobody's parent is above nobody: no need to look.
-        let mut above = Some(parent.node()).filter(|_| node.edges().get() > 0);
-        while let Some(one) = above {
-            if std::ptr::eq(one, node) {
-                return Err(ParentError::Cycle);
-            }
-            above = one.parent();
-        }
-        let new = parent.node();
-        new.edges().set(new.edges().get() + 1);
-        node.set_parent(new.as_link());
-        if let Some(block) = self.alive() {
-            block.header.up.set(new.as_link());
-            block.parent.set(new.block().map_or(nowhere(), |parent| parent));
-        }
-        old.edges().set(old.edges().get() - 1);
-        super::death::release(thread(), old);
-        Ok(())
     }
 
     /// A handle that does not keep it alive.
@@ -318,14 +343,14 @@ impl Greenlet {
         WeakGreenlet::new(self.node())
     }
 
-    /// Gives the handle away as a word, which keeps the greenlet until [`Greenlet::from_raw`].
+    /// Turns the handle into a word, which keeps the greenlet alive until [`Greenlet::from_raw`].
     pub fn into_raw(self) -> *const () {
         let node = self.node;
         std::mem::forget(self);
         node.cast()
     }
 
-    /// Takes a handle back.
+    /// Turns the word back into a handle.
     ///
     /// # Safety
     /// - `raw` came from [`Greenlet::into_raw`] on this thread, and was not taken back yet.
@@ -334,17 +359,6 @@ impl Greenlet {
         // SAFETY: the word stands for a counted handle, so the node is in use.
         let block = unsafe { &*node }.block().map_or(nowhere(), |block| block);
         Greenlet { block, node }
-    }
-
-    /// Makes the current greenlet the parent, unless it is already.
-    #[inline]
-    pub(super) fn adopt(&self) {
-        let me = thread().current();
-        if self.alive().is_some_and(|block| !std::ptr::eq(block.parent.get(), me))
-            && let Err(error) = self.set_parent(&current())
-        {
-            panic!("{self} cannot be resumed by its own descendant: {error}");
-        }
     }
 
     /// A handle that does not count, for the time that the greenlet is known to live.
@@ -449,11 +463,11 @@ impl fmt::Debug for Greenlet {
     }
 }
 
-/// The greenlet that runs. In plain thread code that is the thread's [`root`].
+/// The greenlet that runs. Outside of any other greenlet that is the thread's [`root`].
 ///
-/// Do not hold the handle across a switch: a greenlet whose own stack holds its handle does not die
-/// by drop. In `current().parent().unwrap().switch(v)` the temporary is such a handle; [`suspend`]
-/// needs none.
+/// Do not hold the handle across a switch: a greenlet whose own stack holds its handle is not ended by
+/// dropping all others. In `current().parent().unwrap().switch(v)` the temporary is such a handle;
+/// [`suspend`] needs none.
 ///
 /// [`suspend`]: crate::suspend
 #[doc(alias = "getcurrent")]
@@ -476,16 +490,7 @@ pub fn root() -> Greenlet {
     Greenlet::of(&thread().root_node)
 }
 
-/// Gives the memory of this thread's free stacks back to the kernel, the coldest first; `keep` of each
-/// size stay as they are. Returns how many bytes came back.
-///
-/// Stacks are used again, last in, first out, and keep what they have touched. After a peak this
-/// returns what the peak left behind.
-pub fn trim_stacks(keep: usize) -> usize {
-    thread().stacks.trim(keep)
-}
-
-/// Every living greenlet of this thread, its root first, then in no order.
+/// Every living greenlet of this thread: the root first, the others in no particular order.
 #[doc(alias = "enumerate")]
 pub fn all() -> Vec<Greenlet> {
     let mut greenlets = vec![root()];

@@ -10,7 +10,8 @@ use std::backtrace::Backtrace;
 use std::ops::Range;
 use std::panic::Location;
 
-/// What a suspended greenlet keeps alive, for conservative collectors and debuggers.
+/// Where a suspended greenlet's stack and saved registers are, for conservative garbage collectors and
+/// debuggers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SuspendedFrame {
@@ -21,7 +22,7 @@ pub struct SuspendedFrame {
 }
 
 impl Greenlet {
-    /// Where it stands.
+    /// Whether it has begun, runs, waits, or has ended.
     pub fn state(&self) -> State {
         match self.alive() {
             None => State::Dead,
@@ -32,29 +33,29 @@ impl Greenlet {
         }
     }
 
-    /// Has it ended?
+    /// Whether it has ended.
     #[doc(alias = "dead")]
     pub fn is_dead(&self) -> bool {
         self.alive().is_none()
     }
 
-    /// Has its body begun, and not ended?
+    /// Whether its body has begun and not ended.
     #[doc(alias = "__bool__")]
     pub fn is_active(&self) -> bool {
         self.alive().is_some_and(|block| block.has(STARTED))
     }
 
-    /// Is it the root greenlet of its thread: the thread's own stack?
+    /// Whether it is the root greenlet of its thread: the thread's own stack.
     pub fn is_root(&self) -> bool {
         self.alive().is_some_and(|block| block.has(ROOT))
     }
 
-    /// Its name, if it was given one and is not dead.
+    /// The name that it was given, if any; `None` once it is dead.
     pub fn name(&self) -> Option<String> {
         self.alive().and_then(|block| block.label.name().map(str::to_owned))
     }
 
-    /// Its number.
+    /// Its number, unique in the process.
     #[doc(alias = "get_ident")]
     pub fn id(&self) -> GreenletId {
         GreenletId::new(self.node().id.get())
@@ -65,12 +66,12 @@ impl Greenlet {
         self.alive().and_then(|block| block.label.created.get())
     }
 
-    /// A word that belongs to the user of the greenlet; null at first, and for the dead.
+    /// A word for your own use; null at first, and once the greenlet is dead.
     pub fn user_word(&self) -> *mut () {
         self.alive().map_or(std::ptr::null_mut(), |block| block.user.get())
     }
 
-    /// Sets the user's word. Does nothing for the dead.
+    /// Sets the [`user_word`](Greenlet::user_word). Does nothing once the greenlet is dead.
     pub fn set_user_word(&self, word: *mut ()) {
         if let Some(block) = self.alive() {
             block.user.set(word);
@@ -78,7 +79,7 @@ impl Greenlet {
         }
     }
 
-    /// The greenlets of this thread that live and have this one as their parent, in no order.
+    /// The living greenlets whose parent this is, in no particular order.
     ///
     /// Looks at every greenlet of the thread.
     pub fn children(&self) -> Vec<Greenlet> {
@@ -98,28 +99,30 @@ impl Greenlet {
 
     /// Bytes of stack that the suspended greenlet holds; for the running one what is in use now.
     ///
-    /// `None` for the root, the unstarted and the dead.
+    /// `None` for the root, the unstarted and the dead, and for one that was left, or runs, on another stack than
+    /// its own (that of a bare [`context`](crate::context), say).
     pub fn stack_used(&self) -> Option<usize> {
         let block = self.alive().filter(|block| block.has(STARTED))?;
-        let end = bounds(block)?.end;
         let here = 0_u8;
         let sp = match is_current(block) {
             true => (&raw const here).addr(),
             false => block.header.saved_sp.get().addr(),
         };
-        Some(end - sp)
+        bounds(block).filter(|own| own.contains(&sp)).map(|own| own.end - sp)
     }
 
-    /// What a suspended greenlet keeps alive; `None` for all others and the root.
+    /// Where the stack and saved registers of a suspended greenlet are; `None` if it is not suspended, for the
+    /// root, and for one that was left on another stack than its own.
     pub fn suspended_frame(&self) -> Option<SuspendedFrame> {
         let block = self.suspended_block()?;
         let frame = block.header.saved_sp.get();
+        let own = bounds(block).filter(|own| own.contains(&frame.addr()))?;
         // SAFETY: **Saved frame**.
         let registers = unsafe { &*frame }.registers();
-        Some(SuspendedFrame { live: frame.addr()..bounds(block)?.end, registers })
+        Some(SuspendedFrame { live: frame.addr()..own.end, registers })
     }
 
-    /// The calls in which a suspended greenlet waits, ending at its own body; `None` for others.
+    /// The calls in which a suspended greenlet waits, down to its own body; `None` if it is not suspended.
     ///
     /// ```
     /// use greenlet::{Greenlet, suspend};
@@ -159,9 +162,10 @@ fn bounds(block: &Block) -> Option<Range<usize>> {
     if block.has(ROOT) { None } else { Some(block.label.bounds()) }
 }
 
-/// Bytes of stack that the current greenlet has left; `None` in a root greenlet.
+/// Bytes of stack that the current greenlet has left; `None` in a root greenlet, and where it runs on another
+/// stack than its own (that of a bare [`context`](crate::context), say).
 pub fn stack_remaining() -> Option<usize> {
     let here = 0_u8;
-    let bounds = bounds(thread().current())?;
-    Some((&raw const here).addr() - bounds.start)
+    let here = (&raw const here).addr();
+    bounds(thread().current()).filter(|own| own.contains(&here)).map(|own| here - own.start)
 }

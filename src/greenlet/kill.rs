@@ -35,6 +35,20 @@ pub(super) fn last_handle_dropped(node: &Node) {
     }
 }
 
+/// Was it told to exit because nobody holds it, and is that still so?
+pub(super) fn is_given_up(block: &Block) -> bool {
+    block.has(EXIT_SENT) && block.record().handles().get() == 0
+}
+
+/// The current greenlet comes back from a wait. If it was told to exit and goes on, whoever it switches
+/// to kills it: nobody else would find it again.
+#[cfg(feature = "hub")]
+pub(crate) fn note_orphan(me: &Block) {
+    if is_given_up(me) {
+        thread_or_none().set(ORPHAN);
+    }
+}
+
 fn is_killing(block: &Block) -> bool {
     block.awaited().is_some_and(ValueType::is::<Killed>)
 }
@@ -53,7 +67,7 @@ pub(super) fn kill_now(thread: &Thread, victim: &Block) {
     if !victim.has(STARTED) {
         return death::end_unstarted(thread, victim);
     }
-    if thread.is_ending() {
+    if !thread.may_resume(victim) {
         return leak(
             thread,
             victim,

@@ -7,6 +7,7 @@ use super::control::UNCOMMON;
 use super::current::thread;
 use super::report;
 use std::any::Any;
+use std::cell::{Cell, RefCell};
 
 /// Declares [`LocalKey`]s: values that each greenlet has for itself.
 ///
@@ -16,10 +17,10 @@ use std::any::Any;
 /// greenlet_local! {
 ///     static COUNT: Cell<u32> = Cell::new(0);
 /// }
-/// COUNT.with(|count| count.set(5));
-/// let inside: u32 = Greenlet::new(|()| COUNT.with(|count| count.get())).switch(());
+/// COUNT.set(5);
+/// let inside: u32 = Greenlet::new(|()| COUNT.get()).switch(());
 /// assert_eq!(inside, 0);
-/// assert_eq!(COUNT.with(|count| count.get()), 5);
+/// assert_eq!(COUNT.get(), 5);
 /// ```
 #[macro_export]
 #[doc(alias("local", "corolocal", "contextvars"))]
@@ -50,12 +51,12 @@ impl<T: 'static> LocalKey<T> {
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         let block = thread().current();
         let value: *const T = match find(block, self.address()) {
-            Some(value) => value.cast(),
+            Some(value) => value,
             None => {
                 let value: Box<dyn Any> = Box::new((self.init)());
                 // The initialiser may have used this very key.
                 match find(block, self.address()) {
-                    Some(value) => value.cast(),
+                    Some(value) => value,
                     None => add(block, self.address(), value).cast(),
                 }
             }
@@ -65,23 +66,133 @@ impl<T: 'static> LocalKey<T> {
         f(unsafe { &*value })
     }
 
+    /// Makes the value of this if there is none; else gives it back.
+    fn begin_with<V>(&'static self, value: V, init: impl FnOnce(V) -> T) -> Option<V> {
+        let block = thread().current();
+        if find::<T>(block, self.address()).is_some() {
+            return Some(value);
+        }
+        add(block, self.address(), Box::new(init(value)));
+        None
+    }
+
     fn address(&'static self) -> *const () {
         (&raw const *self).cast()
     }
 }
 
-fn find(block: &Block, key: *const ()) -> Option<*const ()> {
+/// The methods of std's `LocalKey<Cell<T>>`.
+impl<T: 'static> LocalKey<Cell<T>> {
+    /// Sets the current greenlet's value. If the greenlet has none yet, the initialiser is not run.
+    pub fn set(&'static self, value: T) {
+        if let Some(value) = self.begin_with(value, Cell::new) {
+            self.with(|cell| cell.set(value));
+        }
+    }
+
+    /// A copy of the current greenlet's value.
+    pub fn get(&'static self) -> T
+    where
+        T: Copy,
+    {
+        self.with(Cell::get)
+    }
+
+    /// Takes the current greenlet's value, and leaves the default there.
+    pub fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.with(Cell::take)
+    }
+
+    /// Sets the current greenlet's value, and returns the one before.
+    pub fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+}
+
+/// The methods of std's `LocalKey<RefCell<T>>`. They borrow for the time of a call: a closure that switches
+/// holds the borrow meanwhile, but only its own greenlet has this value.
+impl<T: 'static> LocalKey<RefCell<T>> {
+    /// Calls `f` with the current greenlet's value.
+    ///
+    /// # Panics
+    /// When that is mutably borrowed.
+    pub fn with_borrow<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        self.with(|cell| f(&cell.borrow()))
+    }
+
+    /// Calls `f` with the current greenlet's value, to change it.
+    ///
+    /// ```
+    /// use greenlet::greenlet_local;
+    /// use std::cell::RefCell;
+    /// greenlet_local! {
+    ///     static TRAIL: RefCell<Vec<&'static str>> = RefCell::default();
+    /// }
+    /// TRAIL.with_borrow_mut(|trail| trail.push("began"));
+    /// assert_eq!(TRAIL.take(), ["began"]);
+    /// ```
+    ///
+    /// # Panics
+    /// When that is borrowed.
+    pub fn with_borrow_mut<R>(&'static self, f: impl FnOnce(&mut T) -> R) -> R {
+        self.with(|cell| f(&mut cell.borrow_mut()))
+    }
+
+    /// Sets the current greenlet's value. If the greenlet has none yet, the initialiser is not run.
+    ///
+    /// # Panics
+    /// When that is borrowed.
+    pub fn set(&'static self, value: T) {
+        if let Some(value) = self.begin_with(value, RefCell::new) {
+            self.replace(value);
+        }
+    }
+
+    /// Takes the current greenlet's value, and leaves the default there.
+    ///
+    /// # Panics
+    /// When that is borrowed.
+    pub fn take(&'static self) -> T
+    where
+        T: Default,
+    {
+        self.with(RefCell::take)
+    }
+
+    /// Sets the current greenlet's value, and returns the one before.
+    ///
+    /// # Panics
+    /// When that is borrowed.
+    pub fn replace(&'static self, value: T) -> T {
+        self.with(|cell| cell.replace(value))
+    }
+}
+
+fn find<T: 'static>(block: &Block, key: *const ()) -> Option<*const T> {
     if block.extra.get().is_null() {
         return None;
     }
-    let (_, value) = block.extra().locals.iter().find(|(other, _)| std::ptr::eq(*other, key))?;
-    Some((&raw const **value).cast())
+    // The address alone does not do: keys that are constants, of several types, may be one in memory.
+    let same = block.extra().locals.iter().filter(|(other, _)| std::ptr::eq(*other, key));
+    same.filter_map(|(_, value)| value.downcast_ref::<T>()).map(std::ptr::from_ref).next()
 }
 
 fn add(block: &Block, key: *const (), value: Box<dyn Any>) -> *const () {
-    let address = (&raw const *value).cast();
-    block.extra().locals.push((key, value));
-    address
+    let locals = &mut block.extra().locals;
+    locals.push((key, value));
+    locals.last().map_or(std::ptr::null(), |(_, value)| (&raw const **value).cast())
+}
+
+/// Is there anything that [`drop_all`] drops?
+pub(super) fn has_any(block: &Block) -> bool {
+    #[cfg(feature = "hub")]
+    if !block.seat.is_vacant() {
+        return true;
+    }
+    !block.extra.get().is_null()
 }
 
 /// Drops all values of a greenlet that ends, and whatever else it had beyond its block.
@@ -95,8 +206,7 @@ pub(super) fn drop_all(block: &Block) {
         let extra = block.extra.replace(std::ptr::null_mut());
         if extra.is_null() {
             // What was just dropped may have waited, and more may have arrived to be raised.
-            #[cfg(feature = "hub")]
-            if !block.seat.is_vacant() {
+            if has_any(block) {
                 continue;
             }
             return;
@@ -113,4 +223,26 @@ pub(super) fn drop_all(block: &Block) {
     block.extra.set(std::ptr::null_mut());
     #[cfg(feature = "hub")]
     block.seat.forget_raised();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Greenlet;
+    use super::*;
+
+    #[test]
+    fn keys_of_several_types_at_one_address_are_several_keys() {
+        let g = Greenlet::new(|()| {
+            let (block, key) = (thread().current(), std::ptr::dangling());
+            add(block, key, Box::new(1_u32));
+            assert!(find::<i32>(block, key).is_none());
+            add(block, key, Box::new(2_i32));
+            // SAFETY: the values stay while the greenlet runs.
+            let values =
+                unsafe { (*find::<u32>(block, key).unwrap(), *find::<i32>(block, key).unwrap()) };
+            assert_eq!(values, (1, 2));
+        });
+        g.switch::<(), ()>(());
+        assert!(g.is_dead());
+    }
 }

@@ -3,14 +3,14 @@
 //! Uses `arch` and `stack`; everything above uses it. Files, lowest first:
 //!
 //! ```text
-//!  error state value       what crosses, and what can go wrong
+//!  error payload state value       what crosses, and what can go wrong
 //!  control seat current scheduler outermost report   the blocks, this thread's state, lines on
 //!                          standard error
 //!  switch                  the one place that crosses stacks
 //!  park trace local        seams: schedulers, callbacks, values per greenlet
 //!  death kill throw        how greenlets end, and to whom their end goes
 //!  entry task              how they begin
-//!  handle builder suspend weak inspect winding_up coroutine     the public face
+//!  handle parent builder suspend weak inspect winding_up coroutine    the public face
 //! ```
 //!
 //! One knot is in the nature of the thing: dropping a handle kills, and a kill switches.
@@ -35,8 +35,10 @@ mod inspect;
 mod kill;
 mod local;
 mod outermost;
+mod parent;
 #[cfg(feature = "hub")]
 mod park;
+mod payload;
 mod report;
 #[cfg(feature = "hub")]
 mod running;
@@ -56,12 +58,14 @@ mod winding_up;
 
 pub use builder::Builder;
 pub use coroutine::{Coroutine, Generator, Step, Yielder, generator};
+pub use current::trim_stacks;
 pub use error::{ChildExit, GreenletExit, ParentError, SwitchError, Why};
-pub use handle::{Greenlet, all, current, root, trim_stacks};
+pub use handle::{Greenlet, all, current, root};
 #[cfg(feature = "hub")]
 pub use inherited::InheritedKey;
 pub use inspect::{SuspendedFrame, stack_remaining};
 pub use local::LocalKey;
+pub use payload::RaisedPayload;
 pub use state::{GreenletId, State};
 pub use suspend::{suspend, suspend_any, try_suspend};
 pub use trace::{TraceEvent, TraceKind, Tracer, get_trace, set_trace};
@@ -73,13 +77,15 @@ pub use winding_up::run;
 pub(crate) use {
     control::Block,
     entry::LARGEST_IN_PLACE,
-    error::{Payload, describe, text_of},
+    error::Payload,
     inherited::inherit,
-    kill::give_up_current,
+    kill::{give_up_current, note_orphan},
     park::{
         Plain, block_of, current_block, current_scheduled, for_each_alive, hand_over, handle_of,
-        id_of, leave_untraced, let_end_unseen, may_hand_over, raise_in_suspended, set_scheduler,
+        id_of, leave_untraced, let_end_unseen, may_hand_over, raise_in_suspended, root_is_parked,
+        set_scheduler, thread_ends,
     },
+    payload::{describe, set_text_of_others, text_of},
     report::{Called, contain, drop_noted, fatal, line},
     running::{Running, running},
     scheduler::{Scheduler, is_parked, scheduler},

@@ -1,43 +1,78 @@
 //! Whether the function that a thread was started with is still running.
 //!
 //! When it has returned, the C library destroys the thread's locals, youngest first; a suspended
-//! frame may borrow one that is gone already, and must not be unwound any more. Nothing announces
+//! frame may borrow one that is gone already, and must neither run on nor be unwound any more. Nothing announces
 //! that moment: a thread-local of ours is destroyed after all that are younger. But the C library
 //! calls the destructors from the same place from which it called the function, so that the return
 //! addresses of the outermost calls, which we remember, are no longer what they were.
 //!
 //! What this cannot see is `exit` in the middle of the function: then the outermost calls are still
 //! there while thread-locals are destroyed. On aarch64, where a return address has no fixed place,
-//! the old one may also be left untouched.
+//! the old one may also be left untouched. And where a walk ends early, in code without unwind
+//! information, nothing is known of the thread: to take a living one for one that ends would be worse.
+//! What follows from all this stands in `lib.rs`, *The end of a thread*.
+//!
+//! The main thread comes from the loader and the C library, which call others before `main`, and `main`
+//! from another place in each version. So there it is looked whether `exit` runs, too.
 #![expect(unsafe_code, reason = "reads return addresses of the thread's first calls")]
 
 use std::cell::Cell;
 use std::ops::Range;
 
-/// How many calls are remembered: that of the started function is the second or third from outside.
+/// How many calls are remembered. That of the started function is the second from outside, and of `main`
+/// the third.
 const CALLS: usize = 3;
 
 /// The outermost calls of a thread: where their return addresses are stored, and what these are.
-pub(super) struct OutermostCalls([Cell<(*const usize, usize)>; CALLS]);
+pub(super) struct OutermostCalls {
+    calls: [Cell<(*const usize, usize)>; CALLS],
+    is_main: Cell<bool>,
+}
+
+const UNKNOWN: (*const usize, usize) = (std::ptr::null(), 0);
 
 impl OutermostCalls {
     /// Nothing to compare: always there.
     pub(super) const fn none() -> OutermostCalls {
-        OutermostCalls([const { Cell::new((std::ptr::null(), 0)) }; CALLS])
+        OutermostCalls { calls: [const { Cell::new(UNKNOWN) }; CALLS], is_main: Cell::new(false) }
     }
 
     /// Walks the current stack. Calls that lie on another than the thread's own stack (that of
     /// somebody else's coroutine) are not kept: such a stack may be gone before the thread ends.
     pub(super) fn look(&self) {
-        let mut walk = Walk { sp: 0, stack: own_stack(), calls: self };
+        self.is_main.set(is_main());
+        let calls = [UNKNOWN; CALLS];
+        let mut walk = Walk { sp: 0, stack: own_stack(), calls, ended_at_beginning: false };
         // SAFETY: `visit` neither unwinds nor keeps anything; `walk` outlives the call.
         unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
+        for (call, seen) in self.calls.iter().zip(walk.calls) {
+            call.set(if walk.ended_at_beginning { seen } else { UNKNOWN });
+        }
+        if !self.is_main.get() {
+            self.calls[0].set(UNKNOWN); // the function's own: it may call from several places
+        }
+    }
+
+    /// They are no longer as they were: does the thread end?
+    #[cold]
+    pub(super) fn tell_the_end(&self) -> bool {
+        let mut exits = !self.is_main.get();
+        if !exits {
+            // SAFETY: `seek_exit` neither unwinds nor keeps anything; `exits` outlives the call.
+            unsafe { _Unwind_Backtrace(seek_exit, (&raw mut exits).cast()) };
+        }
+        exits
+    }
+
+    /// Where the return address of the started function lies, and what it is.
+    pub(super) fn of_started(&self) -> Option<(*const usize, usize)> {
+        self.calls.iter().map(Cell::get).find(|(place, _)| !place.is_null())
     }
 
     /// Are all of them as they were?
     #[inline]
     pub(super) fn are_there(&self) -> bool {
-        self.0.iter().all(|call| {
+        self.calls.iter().all(|call| {
             let (place, address) = call.get();
             // SAFETY: the place lies on the thread's own stack, which outlives the thread's code.
             place.is_null() || unsafe { place.read_volatile() } == address
@@ -45,19 +80,24 @@ impl OutermostCalls {
     }
 }
 
-struct Walk<'a> {
+struct Walk {
     /// Of the frame before this one.
     sp: usize,
     stack: Range<usize>,
-    calls: &'a OutermostCalls,
+    /// The last that were seen on `stack`.
+    calls: [(*const usize, usize); CALLS],
+    /// The last frame was one that nothing calls: its unwind information says so. A walk that finds
+    /// none ends with a frame that something calls.
+    ended_at_beginning: bool,
 }
 
 extern "C" fn visit(frame: *mut UnwindContext, data: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `look` passes this.
-    let walk = unsafe { &mut *data.cast::<Walk<'_>>() };
+    let walk = unsafe { &mut *data.cast::<Walk>() };
     // SAFETY: the unwinder lends us the frame.
     let (address, sp) = unsafe { (_Unwind_GetIP(frame), _Unwind_GetCFA(frame)) };
-    if walk.stack.contains(&walk.sp) && walk.stack.contains(&sp) {
+    walk.ended_at_beginning = address == 0;
+    if address != 0 && walk.stack.contains(&walk.sp) && walk.stack.contains(&sp) {
         // The callee's frame lies between both; it holds the address at which this one goes on.
         let words = (walk.sp..sp).step_by(size_of::<usize>()).rev();
         let place = words.map(std::ptr::with_exposed_provenance::<usize>).find(|place| {
@@ -65,14 +105,28 @@ extern "C" fn visit(frame: *mut UnwindContext, data: *mut libc::c_void) -> libc:
             unsafe { place.read_volatile() == address }
         });
         if let Some(place) = place {
-            let calls = &walk.calls.0;
-            calls[0].swap(&calls[1]);
-            calls[1].swap(&calls[2]);
-            calls[2].set((place, address));
+            walk.calls.rotate_left(1);
+            walk.calls[CALLS - 1] = (place, address);
         }
     }
     walk.sp = sp;
     0 // _URC_NO_REASON: go on
+}
+
+extern "C" fn seek_exit(frame: *mut UnwindContext, exits: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the unwinder lends us the frame, and reads only tables for the function.
+    let function = unsafe { _Unwind_FindEnclosingFunction(_Unwind_GetIP(frame)) };
+    if function == libc::exit as *const () as usize {
+        // SAFETY: `tell_the_end` passes this.
+        unsafe { *exits.cast::<bool>() = true };
+    }
+    0 // _URC_NO_REASON: go on
+}
+
+/// Is this the thread that the process began with?
+fn is_main() -> bool {
+    // SAFETY: neither touches memory.
+    unsafe { libc::getpid() == libc::gettid() }
 }
 
 /// The addresses of this thread's own stack; empty if they cannot be had.
@@ -106,4 +160,5 @@ unsafe extern "C" {
     fn _Unwind_Backtrace(visit: Visit, data: *mut libc::c_void) -> libc::c_int;
     fn _Unwind_GetIP(frame: *mut UnwindContext) -> usize;
     fn _Unwind_GetCFA(frame: *mut UnwindContext) -> usize;
+    fn _Unwind_FindEnclosingFunction(address: usize) -> usize;
 }

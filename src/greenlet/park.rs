@@ -3,10 +3,11 @@
 //! What the rest of the tree knows of the parked is in `scheduler.rs`.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{Block, EXIT_SENT, UNTRACED};
+use super::control::{Block, END_UNSEEN, EXIT_SENT, UNTRACED};
 use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
+use super::kill;
 use super::scheduler::{Scheduler, WOKEN, Woken, deliver, is_parked};
 use super::state::GreenletId;
 use super::switch::{Cargo, Raised, depart, received};
@@ -42,7 +43,18 @@ pub(crate) fn may_hand_over() -> bool {
         return false;
     }
     // Destructors of thread-locals run in the root greenlet, or in one that it has switched to.
-    is_parked(&thread.root) || !thread.notice_its_end()
+    root_is_parked() || !thread_ends()
+}
+
+/// Does the root greenlet wait for its scheduler? Then the thread does not end.
+#[inline(always)]
+pub(crate) fn root_is_parked() -> bool {
+    is_parked(&thread_or_none().root)
+}
+
+/// Are this thread's locals being destroyed?
+pub(crate) fn thread_ends() -> bool {
+    thread_or_none().is_ending()
 }
 
 /// The greenlet that runs, where nothing is out of the ordinary: it may hand over, and plainly. Nobody
@@ -132,6 +144,7 @@ unsafe fn hand_over_slowly(thread: &Thread, next: &Block) {
     let to = (&raw mut woken).cast();
     // SAFETY: `next` awaits a `Woken`, which has no bytes.
     raise_later(unsafe { depart(thread, next, cargo, &WOKEN, to) });
+    kill::note_orphan(thread.current());
 }
 
 /// # Safety
@@ -152,7 +165,7 @@ fn raise_later(outcome: Result<(), Raised>) {
 
 /// Nobody will be told how this greenlet ends.
 pub(crate) fn let_end_unseen(block: &Block) {
-    block.set(EXIT_SENT);
+    block.set(EXIT_SENT | END_UNSEEN);
 }
 
 /// Nobody will be told of transfers to this greenlet, which is the scheduler's own.

@@ -1,7 +1,8 @@
 //! What must not pass in silence: one line on standard error, or the end of the process.
 
 use super::control::Block;
-use super::error::{GreenletExit, Payload, describe};
+use super::error::{GreenletExit, Payload};
+use super::payload::describe;
 use std::fmt;
 use std::io::Write;
 
@@ -33,6 +34,7 @@ impl fmt::Display for Called<'_> {
 ///
 /// A quiet exit is not noted: it is how a greenlet that waits in here is killed.
 pub(crate) fn contain(user_code: impl FnOnce()) {
+    let _own = super::switch::TakesThrows::set_aside();
     if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(user_code)) {
         drop_noted(payload);
     }

@@ -43,7 +43,8 @@ impl Seat {
 }
 
 impl Seat {
-    /// Drops what nobody will raise any more.
+    /// Drops what nobody will raise any more. A scheduler that marks who has something to be raised looks here
+    /// before it believes a mark.
     pub(super) fn drop_raised(&self) {
         let later = self.raised_later.replace(std::ptr::null_mut());
         if let Some(payload) = self.raised.take() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// Where a greenlet stands.
+/// The state of a greenlet.
 ///
 /// ```text
 ///  Unbound ──bind──▶ Unstarted ──switch──▶ Running ⇄ Suspended
@@ -21,11 +21,11 @@ pub enum State {
     Suspended,
     /// The one greenlet of its thread that runs.
     Running,
-    /// Ended. It stands for its parent from now on: what is sent to it arrives there.
+    /// Ended. What is sent to it from now on arrives at its parent.
     Dead,
 }
 
-/// Unique in the process, never used again.
+/// The number of a greenlet: unique in the process, never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GreenletId(pub(super) NonZeroU64);
 

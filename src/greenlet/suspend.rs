@@ -6,9 +6,10 @@
 
 use super::control::{Block, Node};
 use super::current::{Thread, thread, thread_or_none};
-use super::switch::{TakesThrows, cross, switch_slowly};
-use super::value::{Received, unpack};
+use super::switch::{TakesThrows, cross, cross_any, switch_slowly};
+use super::value::Received;
 use super::{SwitchError, throw};
+use std::mem::ManuallyDrop;
 
 /// Hands `value` to the parent and waits until somebody sends the current greenlet a `B`.
 ///
@@ -30,17 +31,12 @@ use super::{SwitchError, throw};
 #[doc(alias = "yield")]
 pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread_or_none();
+    let mut value = ManuallyDrop::new(value);
     if let Some(parent) = plain_parent::<A>(thread) {
         // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
-        return unsafe {
-            let arrival = cross::<A, B>(thread, parent, value);
-            match arrival.tag {
-                0 => unpack(arrival.payload),
-                tag => throw::value_or_raise(arrival.payload, tag),
-            }
-        };
+        return unsafe { throw::arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
-    suspend_slowly(value)
+    suspend_slowly(ManuallyDrop::into_inner(value))
 }
 
 #[cold]
@@ -48,6 +44,12 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 #[track_caller]
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread();
+    let mut value = ManuallyDrop::new(value);
+    if let Some(parent) = plain_parent::<Received>(thread) {
+        // SAFETY: as in `suspend`; the parent takes any value.
+        return unsafe { throw::arrived(cross_any::<A, B>(thread, parent, &mut value)) };
+    }
+    let value = ManuallyDrop::into_inner(value);
     let result = switch_slowly(thread, parent_of_current(thread), value);
     throw::value_or_panic(result, format_args!("switch to the parent"))
 }
@@ -56,34 +58,51 @@ fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
 ///
 /// # Panics
 /// As [`suspend`].
+///
+/// # Cancellation
+/// As [`suspend`].
 #[inline]
 #[track_caller]
 pub fn suspend_any<A: 'static>(value: A) -> Received {
     suspend(value)
 }
 
-/// As [`suspend`], with everything but the value as an error.
+/// As [`suspend`], but returns an error instead of panicking.
 ///
 /// # Errors
 /// As [`Greenlet::try_switch`](crate::Greenlet::try_switch).
 ///
 /// # Panics
 /// In the root greenlet, which has no parent.
+///
+/// # Cancellation
+/// As [`Greenlet::try_switch`](crate::Greenlet::try_switch).
 #[inline(always)]
 #[track_caller]
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
     let thread = thread();
     let _takes_throws = TakesThrows::in_current(thread);
+    let mut value = ManuallyDrop::new(value);
     if let Some(parent) = plain_parent::<A>(thread) {
         // SAFETY: as in `suspend`.
-        return unsafe {
-            let arrival = cross::<A, B>(thread, parent, value);
-            match arrival.tag {
-                0 => Ok(unpack(arrival.payload)),
-                tag => throw::value_or_error(arrival.payload, tag),
-            }
-        };
+        return unsafe { throw::try_arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
+    try_suspend_slowly(thread, ManuallyDrop::into_inner(value))
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn try_suspend_slowly<A: 'static, B: 'static>(
+    thread: &Thread,
+    value: A,
+) -> Result<B, SwitchError<A>> {
+    let mut value = ManuallyDrop::new(value);
+    if let Some(parent) = plain_parent::<Received>(thread) {
+        // SAFETY: as in `suspend`; the parent takes any value.
+        return unsafe { throw::try_arrived(cross_any::<A, B>(thread, parent, &mut value)) };
+    }
+    let value = ManuallyDrop::into_inner(value);
     switch_slowly(thread, parent_of_current(thread), value).map_err(SwitchError::from)
 }
 

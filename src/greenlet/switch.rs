@@ -18,15 +18,15 @@
 #![expect(unsafe_code, reason = "crosses stacks and moves values between them")]
 
 use super::control::{Block, IN_TRACE, Node, TAKES_THROWS, UNTRACED};
-use super::current::{KILLING, ORPHAN, TRACED, Thread, thread};
-use super::error::{ChildExit, Thrown};
+use super::current::{KILLING, ORPHAN, TRACED, Thread, UNINITIALISED, thread, thread_or_none};
+use super::error::{ChildExit, Payload, Thrown};
 use super::handle::Greenlet;
 use super::kill;
 use super::report;
 use super::scheduler;
 use super::trace::{self, TraceKind};
-use super::value::{Received, ValueType, pack, unpack};
-use super::{SwitchError, Why};
+use super::value::{Received, ValueType, pack};
+use super::{RaisedPayload, SwitchError, Why};
 use crate::arch::{self, Arrival, Word};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::null;
@@ -58,8 +58,26 @@ impl<A> From<Failed<A>> for SwitchError<A> {
     fn from(failed: Failed<A>) -> SwitchError<A> {
         match failed {
             Failed::Refused(why, value) => SwitchError::Refused { why, value },
-            Failed::Raised(Raised::Throw(thrown)) => SwitchError::Thrown(thrown.payload),
-            Failed::Raised(Raised::Exit(exit)) => SwitchError::ChildExited(exit),
+            Failed::Raised(raised) => raised.into(),
+        }
+    }
+}
+
+impl<A> From<Raised> for SwitchError<A> {
+    fn from(raised: Raised) -> SwitchError<A> {
+        match raised {
+            Raised::Throw(thrown) => SwitchError::Thrown(thrown.payload.into()),
+            Raised::Exit(exit) => SwitchError::ChildExited(exit),
+        }
+    }
+}
+
+/// For what could not be thrown.
+impl From<Failed<Payload>> for SwitchError<RaisedPayload> {
+    fn from(failed: Failed<Payload>) -> SwitchError<RaisedPayload> {
+        match failed {
+            Failed::Refused(why, value) => SwitchError::Refused { why, value: value.into() },
+            Failed::Raised(raised) => raised.into(),
         }
     }
 }
@@ -82,28 +100,79 @@ const _: () = assert!(align_of::<Transfer>() > 2);
 /// # Safety
 /// - `target` is suspended or unstarted and awaits an `A`.
 /// - The thread's flags are all clear.
+/// - Nobody uses `value` again.
 #[inline(always)]
 pub(super) unsafe fn cross<A: 'static, B: 'static>(
     thread: &Thread,
     target: &Block,
-    value: A,
+    value: &mut ManuallyDrop<A>,
+) -> Arrival {
+    // SAFETY: forwarded; tag 0 goes with exactly the awaited type.
+    unsafe { leave_for::<B>(thread, target, pack(value), 0) }
+}
+
+/// Switches to `target`, and awaits a `B`.
+///
+/// # Safety
+/// - `target` is suspended or unstarted, and takes what the word and the tag mean.
+/// - The thread's flags are all clear.
+#[inline(always)]
+unsafe fn leave_for<B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    word: Word,
+    tag: usize,
 ) -> Arrival {
     let me = thread.current();
-    let mut value = ManuallyDrop::new(value);
     me.expect.set(ValueType::of::<B>());
     target.expect.set(null());
     thread.set_current(target);
     // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
-    unsafe { arch::switch(&me.header, &target.header, pack(&mut value), 0) }
+    unsafe { arch::switch(&me.header, &target.header, word, tag) }
+}
+
+/// As [`cross`], for a target that waits for a value of any type.
+///
+/// # Safety
+/// - `target` is suspended or unstarted and awaits a [`Received`], but no `A`.
+/// - The thread's flags are all clear.
+/// - Nobody uses `value` again.
+#[inline(always)]
+pub(super) unsafe fn cross_any<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    value: &mut ManuallyDrop<A>,
+) -> Arrival {
+    let tag = (&raw const *ValueType::of::<A>()).expose_provenance() | ANY;
+    // SAFETY: forwarded.
+    unsafe { leave_for::<B>(thread, target, pack(value), tag) }
+}
+
+/// As [`cross`], with something that is raised instead of a value.
+///
+/// # Safety
+/// - `target` is suspended and not parked.
+/// - The thread's flags are all clear.
+#[inline(always)]
+pub(super) unsafe fn cross_throw<B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    thrown: Thrown,
+) -> Arrival {
+    let thrown = ManuallyDrop::new(thrown);
+    let tag = (&raw const *thrown).expose_provenance() | THROW;
+    // SAFETY: forwarded.
+    unsafe { leave_for::<B>(thread, target, Word::uninit(), tag) }
 }
 
 /// The first act of a receiver that waits for a `B` and got a tag that is not 0: more than the word
-/// arrived. (With tag 0 it is exactly a `B`, and [`unpack`] is all there is to do.)
+/// arrived. (With tag 0 it is exactly a `B`, and unpacking it is all there is to do.)
 ///
 /// Two words and no [`Arrival`]: they stay in registers, which a plain switch would pay for.
 ///
 /// # Safety
 /// The word and the tag came to the current greenlet, which awaited a `B`.
+#[inline(always)]
 pub(super) unsafe fn received<B: 'static>(payload: Word, tag: usize) -> Result<B, Raised> {
     let mut value = MaybeUninit::<B>::uninit();
     // SAFETY: `value` has room for a `B`; `arrive` fills it or says that it did not.
@@ -127,13 +196,13 @@ pub(super) unsafe fn depart(
     to: *mut u8,
 ) -> Result<(), Raised> {
     let me = thread.current();
-    me.expect.set(awaited);
     // The flag may be older than a handle that was made since.
     let orphan = thread.has(ORPHAN) && me.record().handles().get() == 0;
     let orphan = if orphan { &raw const *me } else { null() };
     thread.clear(ORPHAN);
     let trace =
         is_traced(thread, me, target).then(|| (TraceKind::of(&cargo), Greenlet::of(me.record())));
+    me.expect.set(awaited); // nothing unwinds from here on: who runs awaits nothing
     // SAFETY: `me` runs; `target` is as the caller promises.
     let arrival = unsafe { send(thread, me, target, Transfer { cargo, orphan, trace }) };
     if arrival.tag == 0 {
@@ -198,9 +267,8 @@ unsafe fn send(thread: &Thread, me: &Block, target: &Block, transfer: Transfer) 
 /// # Safety
 /// - The word and the tag came to the current greenlet, which awaited `awaited`.
 /// - `to` is writable for that type.
-#[cold]
-#[inline(never)]
-unsafe fn arrive(
+#[inline(always)]
+pub(super) unsafe fn arrive(
     thread: &Thread,
     payload: Word,
     tag: usize,
@@ -219,6 +287,20 @@ unsafe fn arrive(
         // SAFETY: the tag is the address of what the sender gives away, plus the mark.
         return Err(Raised::Throw(unsafe { thrown.read() }));
     }
+    // SAFETY: forwarded.
+    unsafe { arrive_by_transfer(thread, tag, awaited, to) }
+}
+
+/// # Safety
+/// As [`arrive`]; the tag is the address of a transfer.
+#[cold]
+#[inline(never)]
+unsafe fn arrive_by_transfer(
+    thread: &Thread,
+    tag: usize,
+    awaited: &'static ValueType,
+    to: *mut u8,
+) -> Result<(), Raised> {
     // (1) Move everything into this frame.
     // SAFETY: the tag is the address of a transfer in the sender's frame, which it gives away.
     let transfer = unsafe { std::ptr::with_exposed_provenance::<Transfer>(tag).read() };
@@ -258,6 +340,7 @@ unsafe fn arrive(
 
 /// # Safety
 /// `word` carries a value of `kind`, which fits one that awaits `awaited`; `to` takes that.
+#[inline]
 pub(super) unsafe fn take(
     kind: &'static ValueType,
     word: Word,
@@ -296,8 +379,8 @@ pub(super) fn reason(target: &Block, kind: &ValueType) -> Why {
     }
 }
 
-/// Everything that [`cross`] is too narrow for: another descriptor, `Received`, the dead, oneself,
-/// tracing, orphans, refusals.
+/// Everything that [`cross`] and its like are too narrow for: the dead, oneself, tracing, orphans,
+/// refusals.
 #[cold]
 #[inline(never)]
 pub(super) fn switch_slowly<A: 'static, B: 'static>(
@@ -307,25 +390,6 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
 ) -> Result<B, Failed<A>> {
     let (kind, awaited) = (ValueType::of::<A>(), ValueType::of::<B>());
     let me = thread.current();
-    if let Some(target) = target.block()
-        && thread.flags.get() == 0
-        && target.awaits::<Received>()
-        && !std::thread::panicking()
-    {
-        let mut value = ManuallyDrop::new(value);
-        me.expect.set(awaited);
-        target.expect.set(null());
-        thread.set_current(target);
-        let tag = (&raw const *kind).expose_provenance() | ANY;
-        // SAFETY: `target` is suspended or unstarted and takes any value; `me` runs.
-        let arrival = unsafe { arch::switch(&me.header, &target.header, pack(&mut value), tag) };
-        if arrival.tag == 0 {
-            // SAFETY: we awaited a `B`, and got exactly that.
-            return Ok(unsafe { unpack(arrival.payload) });
-        }
-        // SAFETY: we awaited a `B`.
-        return unsafe { received(arrival.payload, arrival.tag) }.map_err(Failed::Raised);
-    }
     if let Err(why) = allowed(thread) {
         return Err(Failed::Refused(why, value));
     }
@@ -343,6 +407,9 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
         // SAFETY: the value is there.
         trace::call_for_oneself(thread, TraceKind::Switch, || unsafe { awaited.drop_at(to) })
     } else {
+        if !thread.may_resume(target) {
+            return Err(Failed::Refused(Why::ThreadEnds, ManuallyDrop::into_inner(value)));
+        }
         if !target.awaited().is_some_and(|awaited| takes(awaited, kind)) {
             let why = reason(target, kind);
             return Err(Failed::Refused(why, ManuallyDrop::into_inner(value)));
@@ -358,8 +425,9 @@ pub(super) fn switch_slowly<A: 'static, B: 'static>(
     }
 }
 
-/// Marks the current frame as one that takes throws as values, for programs that cannot unwind.
-pub(super) struct TakesThrows<'a>(Option<&'a Block>);
+/// Whether the current frame takes throws as values, for programs that cannot unwind; afterwards it is as
+/// before.
+pub(super) struct TakesThrows<'a>(Option<(&'a Block, u32)>);
 
 impl TakesThrows<'_> {
     #[inline(always)]
@@ -367,17 +435,34 @@ impl TakesThrows<'_> {
         if cfg!(panic = "unwind") {
             return TakesThrows(None);
         }
+        TakesThrows::marked(thread, TAKES_THROWS)
+    }
+
+    /// Not what runs now: it is no part of the transfer that is under way.
+    #[inline(always)]
+    pub(super) fn set_aside() -> TakesThrows<'static> {
+        let thread = thread_or_none();
+        if cfg!(panic = "unwind") || thread.has(UNINITIALISED) {
+            return TakesThrows(None);
+        }
+        TakesThrows::marked(thread, 0)
+    }
+
+    fn marked(thread: &Thread, mark: u32) -> TakesThrows<'_> {
         let me = thread.current();
-        me.set(TAKES_THROWS);
-        TakesThrows(Some(me))
+        let before = me.flags.get() & TAKES_THROWS;
+        me.clear(TAKES_THROWS);
+        me.set(mark);
+        TakesThrows(Some((me, before)))
     }
 }
 
 impl Drop for TakesThrows<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(me) = self.0 {
+        if let Some((me, before)) = self.0 {
             me.clear(TAKES_THROWS);
+            me.set(before);
         }
     }
 }

@@ -90,12 +90,19 @@ pub(crate) fn set_name(block: &Block, name: Box<str>) {
 /// - It has no handle but the one that a task holds to itself.
 pub(crate) unsafe fn dismiss(block: &Block) {
     let (thread, node) = (thread_or_none(), block.record());
-    node.handles().set(node.handles().get() - 1);
+    let_go_of_itself(block);
     death::forget_block(block);
     block.expect.set(null());
     // SAFETY: nobody resumes it: nothing leads to it any more.
     unsafe { thread.stacks.put(NonNull::from(&block.label)) };
     death::release(thread, node);
+}
+
+/// Gives up the handle that a task holds to itself, so that it is no orphan while it runs.
+#[inline(always)]
+fn let_go_of_itself(block: &Block) {
+    let handles = block.record().handles();
+    handles.set(handles.get() - 1);
 }
 
 struct Start<F, N>(PhantomData<(F, N)>);
@@ -127,12 +134,11 @@ unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
         unsafe { arrive_woken(payload, tag) };
     }
     body();
-    let node = me.record();
-    node.handles().set(node.handles().get() - 1);
     if thread.flags.get() != 0 || me.flags.get() != STARTED {
         // SAFETY: the body is done; `next` as the caller of `occupy` promised.
         unsafe { end_slowly(thread, me, next::<N>) }
     }
+    let_go_of_itself(me);
     // SAFETY: nothing is left on this stack.
     unsafe { death::retire_common(thread, me) };
     // SAFETY: by the promise of the caller of `occupy`, a greenlet that is parked.
@@ -159,8 +165,9 @@ fn next<N: Fn() -> *const Block>() -> *const Block {
 #[inline(never)]
 unsafe fn end_slowly(thread: &Thread, me: &Block, next: fn() -> *const Block) -> ! {
     if me.killer.get().is_null() {
-        local::drop_all(me); // user code: we may be killed in here
+        local::drop_all(me); // user code: we may be killed in here, but not for want of a handle
     }
+    let_go_of_itself(me);
     if !me.killer.get().is_null() {
         let cargo = Cargo::Value { kind: ValueType::of::<()>(), word: Word::uninit() };
         // SAFETY: nothing is left on this stack.

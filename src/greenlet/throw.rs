@@ -8,10 +8,12 @@ use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
 use super::report::{self, Called};
 use super::scheduler;
-use super::switch::{Cargo, Failed, Raised, allowed, depart, received, take, takes};
+use super::switch::{
+    Cargo, Failed, Raised, allowed, arrive, cross_throw, depart, received, take, takes,
+};
 use super::trace::{self, TraceKind};
-use super::value::{Received, ValueType};
-use crate::arch::Word;
+use super::value::{Received, ValueType, unpack};
+use crate::arch::{Arrival, Word};
 use std::any::{Any, type_name};
 use std::mem::MaybeUninit;
 
@@ -22,6 +24,16 @@ pub(super) fn throw_at<B: 'static, P: Any + Send>(
     payload: P,
 ) -> Result<B, Failed<Payload>> {
     let thrown = Thrown::by_throw(payload);
+    if let Some(target) = plain_target(thread, target) {
+        // SAFETY: `plain_target` found no flag set, and that the target is suspended; we await a `B`.
+        return unsafe {
+            let arrival = cross_throw::<B>(thread, target, thrown);
+            match arrival.tag {
+                0 => Ok(unpack(arrival.payload)),
+                tag => received(arrival.payload, tag).map_err(Failed::Raised),
+            }
+        };
+    }
     let mut value = MaybeUninit::<B>::uninit();
     // SAFETY: `value` has room for a `B`, and is filled if the answer is `Ok`.
     unsafe {
@@ -30,8 +42,24 @@ pub(super) fn throw_at<B: 'static, P: Any + Send>(
     }
 }
 
+/// The target's block, if a switch to it is all there is to do: it is suspended by a switch.
+#[inline(always)]
+fn plain_target<'a>(thread: &Thread, target: &'a Node) -> Option<&'a Block> {
+    let block = target.block()?;
+    let plain = thread.flags.get() == 0
+        && !thread.is_ending()
+        && block.has(STARTED)
+        && block.awaited().is_some() // not the current one
+        && !scheduler::is_parked(block)
+        && !std::thread::panicking()
+        && (cfg!(panic = "unwind") || block.has(TAKES_THROWS));
+    plain.then_some(block)
+}
+
 /// # Safety
 /// `to` is writable for the type `awaited`; it is filled iff this returns `Ok`.
+#[cold]
+#[inline(never)]
 unsafe fn throw_boxed(
     thread: &Thread,
     target: &Node,
@@ -58,6 +86,9 @@ unsafe fn throw_boxed(
             }
             scheduler::deliver(block, thrown.payload);
             return Ok(());
+        }
+        if !thread.may_resume(block) {
+            return refused(Why::ThreadEnds, thrown);
         }
         if block.has(STARTED) {
             if cfg!(panic = "abort") && !block.has(TAKES_THROWS) {
@@ -169,31 +200,58 @@ unsafe fn raise_here(
     }
 }
 
-/// For one that raises what it did not await.
+/// What arrived for one that raises what it did not await.
 ///
+/// # Safety
+/// It came to the current greenlet, which awaited a `B`.
+#[inline]
+#[track_caller]
+pub(super) unsafe fn arrived<B: 'static>(arrival: Arrival) -> B {
+    // SAFETY: tag 0 means exactly a `B`; forwarded.
+    unsafe {
+        match arrival.tag {
+            0 => unpack(arrival.payload),
+            tag => value_or_raise(arrival.payload, tag),
+        }
+    }
+}
+
+/// What arrived for one that takes errors as values.
+///
+/// # Safety
+/// As [`arrived`].
+#[inline]
+pub(super) unsafe fn try_arrived<A, B: 'static>(arrival: Arrival) -> Result<B, SwitchError<A>> {
+    // SAFETY: as in `arrived`.
+    unsafe {
+        match arrival.tag {
+            0 => Ok(unpack(arrival.payload)),
+            tag => value_or_error(arrival.payload, tag),
+        }
+    }
+}
+
 /// # Safety
 /// As [`received`].
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub(super) unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
-    // SAFETY: forwarded.
-    match unsafe { received(payload, tag) } {
-        Ok(value) => value,
-        Err(raised) => raise::<B>(raised),
+unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
+    let mut value = MaybeUninit::<B>::uninit();
+    // SAFETY: as in `received`, but the value is made where it is returned, and not moved once more.
+    unsafe {
+        match arrive(thread(), payload, tag, ValueType::of::<B>(), value.as_mut_ptr().cast()) {
+            Ok(()) => value.assume_init(),
+            Err(raised) => raise::<B>(raised),
+        }
     }
 }
 
-/// For one that takes errors as values.
-///
 /// # Safety
 /// As [`received`].
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn value_or_error<A, B: 'static>(
-    payload: Word,
-    tag: usize,
-) -> Result<B, SwitchError<A>> {
+unsafe fn value_or_error<A, B: 'static>(payload: Word, tag: usize) -> Result<B, SwitchError<A>> {
     // SAFETY: forwarded.
     unsafe { received(payload, tag) }.map_err(|raised| Failed::Raised(raised).into())
 }

@@ -9,7 +9,7 @@ use super::switch::{Cargo, Raised};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-/// What a transfer brings.
+/// What a transfer from one greenlet to another brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TraceKind {
@@ -34,10 +34,10 @@ impl TraceKind {
 pub struct TraceEvent<'a> {
     /// A value, or something to be raised.
     pub kind: TraceKind,
-    /// Who was left; dead if that was its end.
+    /// The greenlet that was left; dead if that was its end.
     pub origin: &'a Greenlet,
-    /// Who runs now. Not counted as a handle of its own: a callback that suspends here does not keep
-    /// the greenlet from dying by drop.
+    /// The greenlet that runs now. This does not count as a handle: if the callback suspends here, dropping the
+    /// last handle still ends the greenlet.
     pub target: &'a Greenlet,
 }
 
@@ -50,8 +50,8 @@ pub type Tracer = Rc<dyn Fn(&TraceEvent<'_>)>;
 /// target goes on. A transfer to oneself is traced too. The callback may switch: transfers out of
 /// and back into a running callback are not traced. Tracing costs untraced switches nothing.
 ///
-/// Nobody is told of transfers to a hub's own greenlet, in which nothing runs but the loop: between
-/// a park and the next event the thread waited for the kernel, or for nothing.
+/// Transfers to a hub's own greenlet, in which only its loop runs, are not traced. So between a park and
+/// the next event the thread may have waited for the kernel.
 ///
 /// If the callback panics it is removed, what was transferred is dropped, and the panic is raised
 /// in the target.

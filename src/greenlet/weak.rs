@@ -10,9 +10,20 @@ use super::state::GreenletId;
 
 /// A handle that does not keep its greenlet alive; see [`Greenlet::downgrade`].
 ///
-/// Siblings that know each other should hold each other weakly: two handles on two stacks make a
+/// Greenlets that know each other should hold each other weakly: two handles on two stacks make a
 /// cycle that no drop ends.
-#[derive(Debug, Clone)]
+///
+/// ```
+/// use greenlet::{Greenlet, suspend};
+/// let g = Greenlet::new(|()| suspend::<(), ()>(()));
+/// let weak = g.downgrade();
+/// assert!(weak.upgrade().is_some_and(|again| again == g));
+/// drop(g); // the last handle: it ends
+/// assert!(weak.upgrade().is_none());
+/// ```
+///
+/// Two are equal if they name the same greenlet, as handles are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WeakGreenlet {
     node: *const Node,
     id: GreenletId,
@@ -23,7 +34,7 @@ impl WeakGreenlet {
         WeakGreenlet { node, id: GreenletId::new(node.id.get()) }
     }
 
-    /// A handle, if anybody still holds one or the greenlet is the one that runs.
+    /// A handle, if one still exists elsewhere or the greenlet is the current one; otherwise `None`.
     pub fn upgrade(&self) -> Option<Greenlet> {
         // SAFETY: side records are not returned while their thread lives; this type does not
         // leave the thread.

@@ -21,11 +21,12 @@ pub(super) fn close_scheduler(thread: &Thread) {
 
 /// Runs `f`, then ends every greenlet that is left on this thread, and returns what `f` returned.
 ///
-/// Greenlets that are still suspended receive [`GreenletExit`](crate::GreenletExit) and unwind
-/// while the thread's locals still exist; handles to them that live on become handles of the
-/// dead. Threads that use greenlets should do their work inside it: what a thread leaves behind
-/// otherwise is leaked and reported, because a suspended frame may borrow a thread-local that is
-/// already gone. Nothing needs to be done at the end of `main`: there it goes with the process.
+/// Greenlets that are still suspended receive [`GreenletExit`](crate::GreenletExit) and unwind while
+/// thread-locals still exist; handles that are left name dead greenlets.
+///
+/// Threads that use greenlets should do their work inside it. Otherwise what is suspended at the end of the thread
+/// is leaked and reported, because it may borrow a thread-local that is gone: see *The end of a thread* in the
+/// [crate's documentation](crate). `main` does not need it, as the process ends with it.
 ///
 /// ```
 /// use greenlet::{Greenlet, suspend};
@@ -41,8 +42,8 @@ pub(super) fn close_scheduler(thread: &Thread) {
 /// ```
 ///
 /// # Panics
-/// When it is not called in the thread's root greenlet. A panic of `f` is raised again when all
-/// greenlets are ended.
+/// If it is not called in the thread's root greenlet. A panic of `f` is raised again after all greenlets have
+/// ended.
 #[track_caller]
 pub fn run<R>(f: impl FnOnce() -> R) -> R {
     let thread = thread();

@@ -19,11 +19,12 @@ use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::ptr::null;
 
-/// A stream that has brought as many, and nobody takes them, is stopped.
+/// A stream that has brought as many, and nobody takes them, is stopped: a loop that is slow would take all
+/// descriptors.
 const STREAM_ROOM: usize = 64;
 
-/// As many operations may end at once, one after the other, until their greenlet yields.
-const INLINE_ENDS: u32 = 64;
+/// As many operations may end at once between two looks at the kernel.
+pub(super) const INLINE_ENDS: u32 = 64;
 
 /// A request on its way, in the frame of the greenlet that waits for it.
 #[repr(C, align(8))]
@@ -52,7 +53,7 @@ impl Operation {
         }
     }
 
-    /// Does it wait in a hub of the process that has forked?
+    /// Does it wait in a hub that nobody runs any more?
     pub(crate) fn is_frozen(&self) -> bool {
         // SAFETY: **Parked memory stays**: the operation lies in a frame of this greenlet.
         is_frozen(unsafe { &*self.wakes })
@@ -296,7 +297,8 @@ impl Hub {
         if left > 0 {
             self.inline_left.set(left - 1);
         } else {
-            self.inline_left.set(INLINE_ENDS);
+            self.inline_left.set(INLINE_ENDS); // also where nobody may be let run
+            self.pulse.set_round_left(0); // or it would come back at once where nobody else is ready
             self.yield_now();
         }
     }

@@ -2,18 +2,17 @@
 
 use crate::driver::{Capabilities, Kind, Settings};
 use crate::stack::{Shape, StackReuse};
-use crate::worker;
+use crate::worker::{self, Latest};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How a hub waits for the kernel.
+/// The kinds of hub: which interface of the kernel it uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HubKind {
-    /// io_uring: operations are handed over and complete.
+    /// io_uring: operations are handed to the kernel, which reports when they are complete.
     Uring,
     /// epoll: operations are tried, and tried again when their descriptor is ready.
     #[doc(alias = "epolls")]
@@ -36,7 +35,7 @@ pub enum HubKind {
 /// ```
 /// use greenlet::HubKind;
 /// assert_eq!("epolls".parse::<HubKind>().unwrap(), HubKind::Epoll);
-/// assert!("kqueue".parse::<HubKind>().is_err()); // it is of other systems
+/// assert!("kqueue".parse::<HubKind>().is_err()); // not on Linux
 /// ```
 impl FromStr for HubKind {
     type Err = ConfigError;
@@ -92,7 +91,7 @@ impl HubKind {
     }
 }
 
-/// Why a configuration was not taken.
+/// Why a [`Config`] was not applied.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -123,8 +122,8 @@ impl std::error::Error for ConfigError {
     }
 }
 
-/// Settings for hubs that are made later. What is left open here is read from the environment, and
-/// what is left open there has a default.
+/// Settings for hubs that are made later. What is not set here is read from the environment; what is not set
+/// there either has a default.
 ///
 /// | setting | variable | default |
 /// |---|---|---|
@@ -132,8 +131,10 @@ impl std::error::Error for ConfigError {
 /// | [`ring_entries`](Config::ring_entries) | `GREENLET_RING_ENTRIES` | 256 |
 /// | [`stack_size`](Config::stack_size) | `GREENLET_STACK_SIZE` | 64 KiB |
 /// | [`round`](Config::round) | `GREENLET_ROUND` | 64 |
-/// | [`workers`](Config::workers) | `GREENLET_WORKERS` | 20 |
+/// | [`offload_threads`](Config::offload_threads) | `GREENLET_OFFLOAD_THREADS` | 20 |
 /// | [`disable`](Config::disable) | `GREENLET_DISABLE=name,name` | nothing |
+/// | [`monitor`](crate::monitor) | `GREENLET_MONITOR=100`: its limit in milliseconds | 0: none |
+/// | how stacks are [guarded](crate::StackError::Limit) | `GREENLET_GUARD=madvise`, `mprotect` | `madvise`, if the kernel can (Linux 6.13) |
 ///
 /// ```
 /// use greenlet::{Config, HubKind};
@@ -152,24 +153,24 @@ pub struct Config {
     ring_entries: Option<u32>,
     stack_bytes: Option<usize>,
     round: Option<u32>,
-    workers: Option<u32>,
+    offload_threads: Option<u32>,
     disable: Option<String>,
 }
 
 impl Config {
-    /// Everything left open.
+    /// Settings that change nothing yet.
     pub const fn new() -> Config {
         Config {
             hub: None,
             ring_entries: None,
             stack_bytes: None,
             round: None,
-            workers: None,
+            offload_threads: None,
             disable: None,
         }
     }
 
-    /// The kind of hub. One that is named and refused is an error, never replaced by another.
+    /// The kind of hub. If it is refused by the system, that is an error; no other kind takes its place.
     #[doc(alias("use_hub", "GEVENT_LOOP"))]
     pub fn hub(mut self, kind: HubKind) -> Config {
         self.hub = Some(kind);
@@ -189,8 +190,8 @@ impl Config {
         self
     }
 
-    /// How many greenlets run, at most, until the kernel is looked at: 1 to 65,536. It is lowered by
-    /// itself where they run long.
+    /// How many greenlets run, at most, before the hub looks at the kernel: 1 to 65,536. The hub lowers it
+    /// by itself while they run long.
     #[doc(alias("setswitchinterval", "getswitchinterval"))]
     pub fn round(mut self, switches: u32) -> Config {
         self.round = Some(switches);
@@ -198,50 +199,62 @@ impl Config {
     }
 
     /// How many threads [`offload`](crate::offload()) may use: 1 to 4,096. They are shared by the whole
-    /// process, whose number this is from now on, whether it is applied to one thread or to all.
+    /// process, so this takes effect for all of it, also by [`apply`](Config::apply).
     #[doc(alias = "set_num_threads")]
-    pub fn workers(mut self, threads: u32) -> Config {
-        self.workers = Some(threads);
+    pub fn offload_threads(mut self, threads: u32) -> Config {
+        self.offload_threads = Some(threads);
         self
     }
 
-    /// Names, separated by commas, of what shall be treated as if the kernel did not offer it.
+    /// Treats features of the kernel as if they were missing, for tests: their names, separated by commas.
+    ///
+    /// - Kinds of hub: `uring`, `epoll`, `poll`.
+    /// - Features of io_uring: `single_issuer`, `defer_taskrun`, `coop_taskrun`, `submit_all`, `no_sqarray`,
+    ///   `registered_ring`, `no_iowait`, `ext_arg`, `multishot_accept`, `buffer_ring`, `poll_first`,
+    ///   `sync_msg_ring`.
+    /// - Operations of io_uring, which are then done by system calls: `accept`, `connect`, `recv`, `send`,
+    ///   `recvmsg`, `sendmsg`, `read`, `write`.
+    ///
+    /// Any other name makes [`apply`](Config::apply) return [`ConfigError::Value`].
     pub fn disable(mut self, names: impl Into<String>) -> Config {
         self.disable = Some(names.into());
         self
     }
 
-    /// Makes this thread's hub.
+    /// Makes this thread's hub with these settings.
     ///
     /// # Errors
-    /// [`ConfigError`]; then nothing is made.
+    /// [`ConfigError`]; then no hub is made.
     pub fn apply(self) -> Result<(), ConfigError> {
         super::life::make(&self)?;
         self.apply_to_process();
         Ok(())
     }
 
-    /// Becomes the default of all hubs that are made later, on any thread.
+    /// Makes these settings the default of all hubs that are made later, on any thread.
     ///
     /// # Errors
-    /// [`ConfigError::Value`]; then the old default stays.
+    /// [`ConfigError::Value`]; then the old defaults stay.
     pub fn apply_to_all(self) -> Result<(), ConfigError> {
         Wanted::gather(&self)?;
         self.apply_to_process();
-        *DEFAULT.lock().unwrap_or_else(PoisonError::into_inner) = self;
+        DEFAULT.set(self);
         Ok(())
     }
 }
 
 impl Config {
     fn apply_to_process(&self) {
-        if let Some(threads) = self.workers {
+        if let Some(threads) = self.offload_threads {
             worker::set_most(threads);
         }
     }
 }
 
-static DEFAULT: Mutex<Config> = Mutex::new(Config::new());
+/// What [`Config::apply_to_all`] was told.
+static DEFAULT: Latest<Config> = Latest::none();
+
+static NOTHING: Config = Config::new();
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,7 +288,7 @@ pub(super) struct Wanted {
     pub(super) ring_entries: Setting<u32>,
     pub(super) stack: Setting<Shape>,
     pub(super) round: Setting<u32>,
-    pub(super) workers: Setting<u32>,
+    pub(super) offload_threads: Setting<u32>,
     pub(super) disabled: Setting<Capabilities>,
     /// The limit of the monitor that the environment asks for.
     pub(super) monitor: Option<Duration>,
@@ -284,7 +297,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Code first, then the default for all, then the environment, then what is built in.
     pub(super) fn gather(config: &Config) -> Result<Wanted, ConfigError> {
-        let general = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let general = DEFAULT.get().unwrap_or(&NOTHING);
         let kind = choose(
             config.hub.or(general.hub).map(|kind| Some(kind.kind())),
             "GREENLET_HUB",
@@ -309,9 +322,9 @@ impl Wanted {
             Shape::DEFAULT.stack_bytes,
         )?;
         let round = choose(config.round.or(general.round), "GREENLET_ROUND", number, 64)?;
-        let workers = choose(
-            config.workers.or(worker::most_by_code()),
-            "GREENLET_WORKERS",
+        let offload_threads = choose(
+            config.offload_threads.or(worker::most_by_code()),
+            "GREENLET_OFFLOAD_THREADS",
             number,
             worker::DEFAULT_MOST,
         )?;
@@ -324,7 +337,7 @@ impl Wanted {
                 ConfigError::Value(format!("nothing called '{name}' can be disabled, but {known}"))
             })
         };
-        let by_code = config.disable.clone().or(general.disable);
+        let by_code = config.disable.clone().or_else(|| general.disable.clone());
         let disabled = choose(
             by_code.map(|text| capabilities(&text)).transpose()?,
             "GREENLET_DISABLE",
@@ -333,7 +346,7 @@ impl Wanted {
         )?;
         within("ring entries", ring_entries.value, 2, 32_768)?;
         within("switches in a round", round.value, 1, 65_536)?;
-        within("workers", workers.value, 1, worker::LARGEST_MOST)?;
+        within("offload threads", offload_threads.value, 1, worker::LARGEST_MOST)?;
         ring_entries.value = ring_entries.value.next_power_of_two();
         let shape =
             Shape::new(stack_bytes.value, Shape::DEFAULT.guard_bytes, StackReuse::default())
@@ -343,7 +356,7 @@ impl Wanted {
             ring_entries,
             stack: Setting { value: shape, source: stack_bytes.source },
             round,
-            workers,
+            offload_threads,
             disabled,
             monitor,
         })
@@ -393,7 +406,7 @@ fn within(what: &str, value: u32, least: u32, most: u32) -> Result<(), ConfigErr
 }
 
 /// What is in force for one hub, and why.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct InForce {
     pub(super) wanted: Wanted,
     /// Why the hub is not the one that would have been best.
@@ -407,7 +420,7 @@ impl InForce {
         driver: &dyn fmt::Display,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        let Wanted { kind, ring_entries, stack, round, workers, disabled, monitor: _ } =
+        let Wanted { kind, ring_entries, stack, round, offload_threads, disabled, monitor: _ } =
             &self.wanted;
         let kind_source = match (&self.refused, kind.source, kind.value) {
             (Some(why), ..) => why.as_str(),
@@ -419,11 +432,15 @@ impl InForce {
         writeln!(f, "ring entries  {} ({})", ring_entries.value, ring_entries.source)?;
         writeln!(f, "stack         {} bytes ({})", stack.value.stack_bytes, stack.source)?;
         writeln!(f, "round         {} switches ({})", round.value, round.source)?;
-        let workers = match worker::most_by_code() {
+        let offload_threads = match worker::most_by_code() {
             Some(value) => &Setting { value, source: Source::Code },
-            None => workers,
+            None => offload_threads,
         };
-        writeln!(f, "workers       {} threads ({})", workers.value, workers.source)?;
+        writeln!(
+            f,
+            "offload       {} threads ({})",
+            offload_threads.value, offload_threads.source
+        )?;
         write!(f, "disabled      {} ({})", disabled.value, disabled.source)
     }
 }

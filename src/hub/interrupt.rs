@@ -9,9 +9,10 @@ use super::Hub;
 use super::deadline::Interrupting;
 use super::ready::{DOOMED, INTERRUPTED, SWALLOWED, clear, has, set};
 use crate::greenlet::{
-    Block, Called, GreenletExit, Payload, current_block, current_scheduled, fatal,
+    Block, Called, GreenletExit, Payload, current_block, current_scheduled, fatal, note_orphan,
 };
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::ptr::null_mut;
@@ -22,7 +23,8 @@ use std::time::Duration;
 const PATIENCE: u32 = 8;
 
 /// A wait was given up because something is to be raised in the current greenlet. Whoever gets one
-/// puts its own affairs in order and then calls [`raise`](Interrupted::raise).
+/// puts its own affairs in order and then calls [`raise`](Interrupted::raise). Nobody else runs in between, and
+/// nothing of the user's is dropped: what is to be raised might be gone.
 #[must_use = "an interrupt is to be raised"]
 #[derive(Debug)]
 pub(crate) struct Interrupted(PhantomData<*mut ()>);
@@ -39,8 +41,8 @@ impl Interrupted {
 
 /// What is raised when a time limit has passed.
 ///
-/// [`timeout`](crate::timeout) catches its own and returns it; that of an outer limit goes on to
-/// its owner. Two are equal iff they come from the same start of the same limit.
+/// [`timeout`](crate::timeout) catches its own and returns it; that of an outer limit passes through to
+/// its owner. Two are equal if they come from the same start of the same limit.
 ///
 /// ```
 /// use greenlet::{sleep, timeout};
@@ -62,7 +64,7 @@ impl Elapsed {
         self.limit
     }
 
-    /// What the limit was called, if it was.
+    /// The label of the limit, if it has one.
     pub fn label(&self) -> Option<&'static str> {
         self.label
     }
@@ -76,6 +78,13 @@ impl fmt::Display for Elapsed {
 }
 
 impl std::error::Error for Elapsed {}
+
+/// Of the kind [`TimedOut`](io::ErrorKind::TimedOut), with the `Elapsed` inside.
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}
 
 impl Hub {
     /// Leaves `payload` to be raised in a greenlet, and wakes it.
@@ -147,7 +156,16 @@ pub(crate) fn interrupted() -> Option<Interrupted> {
 /// but for a time limit that was set in there, and is caught in there.
 #[cold]
 fn may_raise(me: &Block) -> bool {
-    me.seat.shields.get() == 0 && (!panicking() || Interrupting::is_any_of_cleanup(me))
+    me.seat.shields.get() == 0
+        && is_marked_rightly(me)
+        && (!panicking() || Interrupting::is_any_of_cleanup(me))
+}
+
+/// Is there anything to be raised in the current greenlet, which `me` is and which is marked so? The tree empties
+/// the seat of one that ends, and leaves the mark; destructors that run then may wait.
+fn is_marked_rightly(me: &Block) -> bool {
+    unmark_if_quiet(me);
+    has(me, INTERRUPTED)
 }
 
 /// Takes the first payload out of a seat that is marked as interrupted.
@@ -219,20 +237,25 @@ pub(crate) fn vacate(block: &Block, drop_it: impl FnMut(Payload)) {
 #[cold]
 #[inline(never)]
 fn vacate_slowly(block: &Block, mut drop_it: impl FnMut(Payload)) {
-    clear(block, DOOMED);
-    unmark_if_quiet(block);
-    while has(block, INTERRUPTED) {
+    loop {
+        // Whoever dooms it wants its body to end, which it has. It may be doomed also while something is dropped,
+        // for that may wait; then there would be one more exit for ever.
+        clear(block, DOOMED);
+        unmark_if_quiet(block);
+        if !has(block, INTERRUPTED) {
+            return;
+        }
         drop_it(take(block));
     }
 }
 
 /// Runs `f` while kills, throws and time limits are held back from the current greenlet.
 ///
-/// They are also held back from destructors while the thread unwinds; only limits that were set in
-/// there are raised there.
+/// Waits inside `f` are not interrupted. What arrives meanwhile is raised at the first wait after it. Shields
+/// nest.
 ///
-/// What arrives meanwhile is raised at the next wait after the region; blocking calls inside it are
-/// not interrupted. Regions nest.
+/// Destructors that run while the thread unwinds are shielded anyway; only time limits that are set in
+/// there are raised there.
 ///
 /// ```
 /// use greenlet::{shield, sleep, timeout};
@@ -256,6 +279,9 @@ pub fn shield<R>(f: impl FnOnce() -> R) -> R {
         fn drop(&mut self) {
             let shields = &self.0.seat.shields;
             shields.set(shields.get() - 1);
+            if has(self.0, INTERRUPTED) {
+                note_orphan(self.0);
+            }
         }
     }
     let me = current_block();
@@ -264,12 +290,14 @@ pub fn shield<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Is a kill, a throw or a time limit waiting to be raised in the current greenlet? Long
-/// computations can ask without waiting; so can code inside a [`shield`].
+/// Whether a kill, a throw or a time limit will be raised at the next wait of the current greenlet.
+///
+/// For long computations, which can stop early, and for code inside a [`shield`].
 ///
 /// ```
 /// assert!(!greenlet::is_interrupted());
 /// ```
 pub fn is_interrupted() -> bool {
-    has(current_block(), INTERRUPTED)
+    let me = current_block();
+    has(me, INTERRUPTED) && is_marked_rightly(me)
 }

@@ -8,14 +8,16 @@ use super::deadline::Deadline;
 use super::memory::Pieces;
 use super::monitor;
 use super::ready::{FROZEN, INTERRUPTED, READY, Ready, has, set};
+use super::refused::refused;
 use super::remote::{Mailbox, Places};
+use super::report::text_of_ours;
 use super::rest::Resting;
 use super::watched::{self, Pulse};
-use crate::driver::{Driver, Kind, TimeStampCounter};
+use crate::driver::{Driver, Kind, Settings, TimeStampCounter};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
-    for_each_alive, is_parked, leave_untraced, let_end_unseen, line, root, scheduler, set_name,
-    set_scheduler,
+    fatal, for_each_alive, is_parked, leave_untraced, let_end_unseen, root, root_is_parked,
+    scheduler, set_name, set_scheduler, set_text_of_others, thread_ends,
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
@@ -24,20 +26,23 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::null;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// This thread's hub, made if there is none.
 ///
 /// # Panics
-/// When the environment asks for what cannot be had, and in the child of a fork.
+/// When no hub can be made (`Waiting` in `lib.rs`), and in the child of a fork.
 #[inline(always)]
 pub(crate) fn hub<'a>() -> &'a Hub {
     // SAFETY: null, or a hub (no other scheduler exists) that lives until its thread's locals are
     // destroyed and no code of the thread runs any more; the reference does not leave the thread.
     match unsafe { scheduler().cast::<Hub>().as_ref() } {
-        Some(hub) if hub.forks == forks() => hub,
+        Some(hub) if hub.forks == forks() => hub.unless_thread_ends().unwrap_or_else(|| {
+            fatal(format_args!(
+                "a destructor of a thread-local cannot wait: no other hub can be made"
+            ))
+        }),
         other => hub_slowly(other),
     }
 }
@@ -53,11 +58,12 @@ pub(crate) fn hub_of<'a>(plain: Plain<'a>) -> Option<&'a Hub> {
 #[inline(always)]
 pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
-    unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())
+    let hub = unsafe { scheduler().cast::<Hub>().as_ref() }.filter(|hub| hub.forks == forks())?;
+    hub.unless_thread_ends()
 }
 
-/// This thread's hub, also in the child of a fork, where it is of no use: it runs nobody. Something can be taken
-/// out of it, and who is made ready there waits as long as if he were not.
+/// This thread's hub, also in the child of a fork, where it runs nobody. Something can be taken out of its lists
+/// there; a greenlet that is made ready stays where it is.
 #[inline(always)]
 pub(super) fn hub_before_fork<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
@@ -79,17 +85,34 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
     make(&Config::new()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Gives this thread a new hub, if its own is that of the process that called `fork`; else does
-/// nothing.
+/// Gives this thread a new hub in the child of a fork; elsewhere does nothing.
 ///
-/// For the child of a fork, before it waits for anything. The old hub is forgotten, and its kernel
-/// queues are not touched, for the parent uses them. Whoever is parked in it stays parked for ever:
-/// nobody is unwound, and nobody runs twice. If the root greenlet is among them, because a task has
-/// forked, the child must end by `exit` in that task. Sockets that they use may be closed, and servers that
-/// they are part of: the parent does not notice.
+/// Call it in the child before anything that waits, or that wakes others (a drop of a lock guard, say). The old
+/// hub is forgotten; its kernel queues are not touched, because the parent uses them.
 ///
-/// Greenlets that wait for a switch, and the one that runs, go on as before, but without the time
-/// limits that were set before the fork: these do not pass any more.
+/// ```
+/// # use std::time::Duration;
+/// // SAFETY: no other thread runs, and the child ends by `_exit`.
+/// match unsafe { libc::fork() } {
+///     0 => {
+///         greenlet::reinit();
+///         greenlet::sleep(Duration::from_millis(1));
+///         unsafe { libc::_exit(7) }
+///     }
+///     child => {
+///         let mut status = 0;
+///         unsafe { libc::waitpid(child, &mut status, 0) };
+///         assert_eq!(libc::WEXITSTATUS(status), 7);
+///     }
+/// }
+/// ```
+///
+/// - Greenlets that were parked in the old hub stay parked for ever in the child: they neither run nor unwind. If
+///   a task has forked, the root greenlet is one of them, and the child must end by `exit` in that task.
+/// - What they hold (a lock, a permit), they hold for ever. What is released later goes to greenlets that wait in
+///   the child. Their sockets and servers may be closed; the parent does not notice.
+/// - The current greenlet, and greenlets that wait for a switch, go on. Time limits that were set before the fork
+///   never pass.
 #[doc(alias = "gevent.reinit")]
 pub fn reinit() {
     let address = scheduler().cast::<Hub>().cast_mut();
@@ -97,7 +120,16 @@ pub fn reinit() {
     if unsafe { address.as_ref() }.is_none_or(|old| old.forks == forks()) {
         return;
     }
-    // Marked as ready, and in no list of the new hub: no wake reaches them.
+    // SAFETY: this thread's hub; leaked, because frames of its time may still refer to it.
+    unsafe { forget(address) };
+}
+
+/// Takes the thread's hub away. Whoever is parked in it stays so for ever.
+///
+/// # Safety
+/// - `address` is the thread's hub, and stays as long as frames of its time may refer to it.
+unsafe fn forget(address: *mut Hub) {
+    // Marked as ready, and in no list of a new hub: no wake reaches them.
     let freeze = |block: &Block| {
         if is_parked(block) || has(block, READY) {
             set(block, READY | FROZEN);
@@ -105,11 +137,15 @@ pub fn reinit() {
     };
     for_each_alive(freeze);
     block_of(&root()).into_iter().for_each(freeze);
-    // SAFETY: leaked, because frames of its time may still refer to it.
+    // SAFETY: it stays, by the caller's promise.
     unsafe { set_scheduler(null()) };
     // Time limits of whoever goes on lie in the old wheel; the new one must not be asked to take them out.
     // SAFETY: who is frozen never looks at it again, and nobody else has the address. It unlinks all.
-    unsafe { (&raw mut (*address).wheel).drop_in_place() };
+    unsafe {
+        let wheel = &raw mut (*address).wheel;
+        wheel.drop_in_place();
+        wheel.write(Wheel::new(0));
+    }
 }
 
 /// Is this thread's hub that of the process that has forked?
@@ -118,6 +154,7 @@ pub(crate) fn hub_is_of_parent() -> bool {
 }
 
 /// Does it wait in a hub that [`reinit`] has forgotten?
+#[inline]
 pub(crate) fn is_frozen(block: &Block) -> bool {
     has(block, FROZEN)
 }
@@ -129,25 +166,65 @@ pub(super) fn make<'a>(config: &Config) -> Result<&'a Hub, ConfigError> {
     }
     watch_forks();
     let wanted = Wanted::gather(config)?;
-    if wanted.workers.source != Source::Code {
-        worker::set_most_otherwise(wanted.workers.value);
+    if wanted.offload_threads.source != Source::Code {
+        worker::set_most_otherwise(wanted.offload_threads.value);
     }
-    let mut settings = wanted.settings();
+    let (mut settings, refused) = (wanted.settings(), refused(wanted.disabled.value));
     if settings.kind.is_none() {
-        settings.kind = REFUSED.get().map(|(_, kind)| *kind);
+        settings.kind = refused.get().map(|known| known.kind);
     }
-    let (driver, refused) = Driver::new(&settings).map_err(ConfigError::Refused)?;
-    if let Some(why) = refused {
-        // Said once in a process, and not tried again.
-        if REFUSED.set((why.clone(), driver.kind())).is_ok() {
-            line(format_args!("{why}"));
-        }
+    let (driver, why) = Driver::new(&settings).map_err(ConfigError::Refused)?;
+    if let Some(why) = why {
+        refused.note(&why, driver.kind());
     }
-    let refused = REFUSED.get().filter(|_| wanted.kind.value.is_none()).map(|(why, _)| why.clone());
+    let refused = refused.get().filter(|_| wanted.kind.value.is_none());
+    let refused = refused.map(|known| known.why.clone());
     if let Some(limit) = wanted.monitor {
         monitor::start_by_environment(limit);
     }
-    establish(driver, InForce { wanted, refused })
+    Ok(establish(stack()?, driver, InForce { wanted, refused }))
+}
+
+/// For the hub's own greenlet.
+fn stack() -> Result<TaskStack, ConfigError> {
+    TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))
+}
+
+impl Hub {
+    /// This hub; or another one, if the thread is found to end while operations are under way in this
+    /// one: their buffers may lie in thread-locals that are gone, so that nobody may enter its driver
+    /// any more. `None` if that one cannot be had.
+    ///
+    /// A thread ends in its root greenlet, or in one that it has switched to.
+    #[inline(always)]
+    fn unless_thread_ends(&self) -> Option<&Hub> {
+        if root_is_parked() { Some(self) } else { self.while_root_runs() }
+    }
+
+    #[inline(never)]
+    fn while_root_runs(&self) -> Option<&Hub> {
+        // Asked once: nobody but who runs at the end begins an operation after that.
+        if self.saw_the_end.get() || !thread_ends() {
+            return Some(self);
+        }
+        if self.in_flight.get() == 0 || self.is_simulated() {
+            self.saw_the_end.set(true);
+            return Some(self);
+        }
+        // A second ring may be refused, for the limit of lockable memory, as the first is still there.
+        let kind = Some(self.driver.borrow().kind()).filter(|kind| *kind != Kind::Uring);
+        let settings = Settings { kind, ..self.in_force.wanted.settings() };
+        let (driver, _) = Driver::new(&settings).ok()?;
+        let stack = stack().ok()?;
+        let old = scheduler().cast::<Hub>().cast_mut();
+        // SAFETY: it is this thread's, and stays until the new one is closed.
+        unsafe { forget(old) };
+        self.close_mail();
+        let new = establish(stack, driver, self.in_force.clone());
+        new.saw_the_end.set(true);
+        new.before.set(old);
+        Some(new)
+    }
 }
 
 /// Makes this thread's hub in a simulated world.
@@ -162,11 +239,12 @@ pub(crate) fn make_simulated(
     watch_forks();
     let wanted = Wanted::gather(config)?;
     let sim = Box::new(crate::driver::sim::Sim::new(world));
-    establish(Driver::Sim(sim), InForce { wanted, refused: None }).map(drop)
+    establish(stack()?, Driver::Sim(sim), InForce { wanted, refused: None });
+    Ok(())
 }
 
-fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigError> {
-    let stack = TaskStack::take(None).map_err(|error| ConfigError::Value(error.to_string()))?;
+fn establish<'a>(stack: TaskStack, driver: Driver, in_force: InForce) -> &'a Hub {
+    set_text_of_others(text_of_ours);
     let hub = Box::into_raw(Box::new(Hub {
         seam: Scheduler {
             deliver: |seam, block, payload| of(seam).deliver(block, payload),
@@ -182,6 +260,8 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
         round: Cell::new(in_force.wanted.round.value),
         inline_left: Cell::new(0),
         number: HUBS.fetch_add(1, Ordering::Relaxed),
+        saw_the_end: Cell::new(false),
+        before: Cell::new(null()),
         full: Cell::new(null()),
         in_flight: Cell::new(0),
         lent: Cell::new(0),
@@ -215,19 +295,16 @@ fn establish<'a>(driver: Driver, in_force: InForce) -> Result<&'a Hub, ConfigErr
     // SAFETY: it stays until the tree calls its `close`.
     unsafe { set_scheduler(hub.cast()) };
     watched::enter(shared);
-    Ok(shared)
+    shared
 }
 
-/// What is in force for this thread's hub, which is made if there is none: a line for each setting,
-/// with its value and where that comes from.
+/// The settings of this thread's hub, which is made if there is none: a line for each, with its value and where
+/// that comes from.
 ///
 /// ```
 /// let text = greenlet::config().to_string();
 /// assert!(text.starts_with("hub "));
 /// ```
-///
-/// # Panics
-/// When the environment asks for what cannot be had.
 pub fn config() -> impl fmt::Display {
     struct InForce;
     impl fmt::Display for InForce {
@@ -241,9 +318,6 @@ pub fn config() -> impl fmt::Display {
     hub();
     InForce
 }
-
-/// Why io_uring was refused, once it was, or epoll, too; and what works instead.
-static REFUSED: OnceLock<(String, Kind)> = OnceLock::new();
 
 /// The hub whose first field this is.
 fn of(seam: &Scheduler) -> &Hub {
@@ -325,8 +399,8 @@ impl Hub {
 }
 
 /// Gives everything up that the thread's end leaves: the ring is closed, which ends what is in
-/// flight; stacks of greenlets that are still parked are never freed, so that the kernel may write
-/// there until then.
+/// flight; stacks of greenlets that are still parked are never freed, nor are the buffers that such
+/// operations choose from, so that the kernel may write there until then.
 ///
 /// # Safety
 /// - `seam` is that of the thread's hub, which nobody uses again; the root greenlet runs.
@@ -334,6 +408,10 @@ unsafe fn close(seam: *const Scheduler) {
     // SAFETY: made by `Box::into_raw`; the tree has forgotten it, and its greenlet is parked.
     let hub = unsafe { Box::from_raw(seam.cast::<Hub>().cast_mut()) };
     watched::leave(&hub);
+    if !hub.before.get().is_null() {
+        // SAFETY: the hub that this one has followed at the thread's end; nobody uses it any more.
+        unsafe { close(hub.before.get().cast()) };
+    }
     // SAFETY: the hub's greenlet owns nothing, nobody has a handle to it.
     unsafe { dismiss(&*hub.greenlet.get()) };
     // Somebody still looks at a buffer of the pool; or the ring is the parent's, and a thread that is not
@@ -344,5 +422,7 @@ unsafe fn close(seam: *const Scheduler) {
     }
     if must_stay {
         std::mem::forget(hub);
+    } else if hub.in_flight.get() > 0 {
+        hub.driver.borrow_mut().leave_in_flight();
     }
 }

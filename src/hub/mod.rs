@@ -13,7 +13,7 @@
 //!     └ completions                       └─────────────────────────────────────────
 //! ```
 //!
-//! Files, lowest first: `config` (what is wanted), `ready` (the ready list and a greenlet's marks),
+//! Files, lowest first: `config` (what is wanted), `refused` (what cannot be had), `ready` (the ready list and a greenlet's marks),
 //! `interrupt` (what is to be raised in a greenlet), `waiter` (park and wake), `deadline`, `coming` (the
 //! memory of those that pass next), `completion` (operations), `wait_list`, `remote` (other threads), `rest`
 //! (who waits until nothing can happen), `report`, `watched` (what other threads see of a hub), `run` (the
@@ -36,6 +36,7 @@ mod life;
 mod memory;
 pub mod monitor;
 mod ready;
+mod refused;
 mod remote;
 mod report;
 mod rest;
@@ -98,6 +99,10 @@ pub(crate) struct Hub {
     inline_left: Cell<u32>,
     /// Unlike any other hub's in this process.
     number: u64,
+    /// It was asked for when the thread's locals were being destroyed.
+    saw_the_end: Cell<bool>,
+    /// The thread's hub before that, if this is one for the destructors of thread-locals.
+    before: Cell<*const Hub>,
     /// A stream that has brought more than anybody takes.
     full: Cell<*const Stream>,
     /// Operations whose last completion has not come, and greenlets that wait for streams.

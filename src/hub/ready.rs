@@ -1,4 +1,7 @@
 //! The ready list, and the marks that a greenlet carries in its seat.
+//!
+//! The list runs through the blocks, so that pushing and popping allocate nothing; a killed greenlet stays in it and
+//! raises when its turn comes.
 #![expect(unsafe_code, reason = "the list runs through the blocks of parked greenlets")]
 
 use crate::greenlet::{Block, is_parked};
@@ -15,7 +18,8 @@ pub(super) const IN_PLACE: u32 = 4;
 pub(super) const WOKEN_IN_PLACE: u32 = 8;
 /// It has to end: an exit is raised in it again and again.
 pub(super) const DOOMED: u32 = 16;
-/// It waits in a hub of the process that has forked: for ever, and marked as [`READY`].
+/// It waits in a hub of the process that has forked, or that its thread has left at its end: for ever, and
+/// marked as [`READY`].
 pub(super) const FROZEN: u32 = 32;
 /// From this bit on, how many of those exits it has swallowed.
 pub(super) const SWALLOWED: u32 = 1 << 16;

@@ -16,7 +16,7 @@ use super::Hub;
 use super::interrupt::Interrupted;
 use crate::driver::Waker;
 use crate::driver::planted::{self, Bug};
-use crate::greenlet::{Block, GreenletExit, current_block, line};
+use crate::greenlet::{Block, Payload, current_block, line};
 use crate::list::Inbox;
 use crate::worker::forks;
 use std::cell::{Cell, RefCell};
@@ -48,8 +48,11 @@ enum Letter {
 
 /// What another thread asks a hub to do.
 pub(crate) trait Errand: Send + Sync {
-    /// Does it, in the hub's greenlet: no user code, nothing that waits.
+    /// Does it, in any greenlet: no user code, nothing that waits.
     fn run(self: Arc<Self>, hub: &Hub);
+
+    /// What the oldest letter that wants to end it says is to be raised: asked once for each.
+    fn reason(&self) -> Payload;
 
     /// It will not be done, or its end will not come. Nothing of the user's may be dropped here.
     fn hub_has_ended(&self);
@@ -90,33 +93,30 @@ impl Mailbox {
     }
 }
 
-/// A hub, to other threads: they can give it tasks ([`spawn`](HubHandle::spawn)). Cheap to clone.
+/// A handle by which any thread can give tasks to a hub: see [`spawn`](HubHandle::spawn). Cheap to clone.
 ///
-/// While there is one, its hub is never in a [`Deadlock`](crate::Deadlock): somebody may send a task.
-/// When the last is dropped and nothing else can happen, that is raised in the hub's root greenlet.
-/// The hub ends with its thread; what is sent later comes back.
+/// While one exists, no [`Deadlock`](crate::Deadlock) is raised on its hub, since a task may still come. The
+/// hub ends with its thread; tasks that are sent later are refused.
 ///
 /// ```
 /// use greenlet::HubHandle;
 /// let hub = HubHandle::current();
 /// let thread = std::thread::spawn(move || hub.spawn(|| 6 * 7).join().unwrap());
-/// greenlet::sleep(std::time::Duration::from_millis(5)); // the hub runs while this one waits
-/// assert_eq!(thread.join().unwrap(), 42);
+/// // The hub runs while this greenlet waits; `thread.join()` in place would keep it from running.
+/// let answer = greenlet::offload(move || thread.join().unwrap());
+/// assert_eq!(answer, 42);
 /// ```
 pub struct HubHandle(Arc<Mailbox>);
 
 impl HubHandle {
-    /// The hub of the current thread, which is made if there is none.
-    ///
-    /// # Panics
-    /// When the environment asks for a hub that cannot be made, and in the child of a fork.
+    /// A handle of the current thread's hub, which is made if there is none.
     pub fn current() -> HubHandle {
         let mailbox = &super::hub().mailbox;
         mailbox.handles.fetch_add(1, Ordering::Relaxed);
         HubHandle(mailbox.clone())
     }
 
-    /// Has the hub ended, with its thread, or by a fork of which this is the child?
+    /// Whether the hub has ended: because its thread has, or because this is the child of a fork.
     pub fn has_ended(&self) -> bool {
         self.0.is_closed()
     }
@@ -235,6 +235,13 @@ impl Places {
         let place = places.get(key.index as usize).filter(|p| p.generation == key.generation);
         place.map_or(null(), |place| place.block)
     }
+
+    /// What goes on under this key, if that is not over.
+    fn errand(&self, key: Key) -> Option<Arc<dyn Errand>> {
+        let places = self.places.borrow();
+        let place = places.get(key.index as usize).filter(|p| p.generation == key.generation);
+        place.and_then(|place| place.errand.clone())
+    }
 }
 
 impl Hub {
@@ -280,7 +287,8 @@ impl Hub {
     /// Is somebody waiting for another thread, or could one send a task?
     #[inline]
     pub(super) fn awaits_others(&self) -> bool {
-        self.places.waits.get() > 0 || self.mailbox.handles.load(Ordering::Relaxed) > 0
+        // Acquired from `HubHandle::drop`: what the last one has sent is seen, too.
+        self.places.waits.get() > 0 || self.mailbox.handles.load(Ordering::Acquire) > 0
     }
 
     /// Is somebody waiting for another thread?
@@ -308,22 +316,27 @@ impl Hub {
         }
     }
 
-    /// Does what other threads have asked for.
+    /// Does what other threads have asked for. Was there anything?
     #[inline]
-    pub(super) fn open_mail(&self) {
+    pub(super) fn open_mail(&self) -> bool {
+        let mut any = false;
         for letter in self.mailbox.inbox.take() {
+            any = true;
             match letter {
                 Letter::Wake(key) => self.wake_key(key),
                 Letter::Kill(key) => {
+                    let errand = self.places.errand(key); // not the last reference: its place has one
                     // SAFETY: null, or a greenlet that has not moved out.
-                    if let Some(block) = unsafe { self.places.find(key).as_ref() } {
-                        self.interrupt(block, Box::new(GreenletExit));
+                    let block = unsafe { self.places.find(key).as_ref() };
+                    if let (Some(block), Some(errand)) = (block, errand) {
+                        self.interrupt(block, errand.reason());
                     }
                 }
                 Letter::Run(errand) => errand.run(self),
                 Letter::Look => {}
             }
         }
+        any
     }
 
     /// Nobody reads letters any more, and nobody who lodges here will end. The thread's locals are

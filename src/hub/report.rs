@@ -2,15 +2,25 @@
 #![expect(unsafe_code, reason = "raises in the root greenlet")]
 
 use super::Hub;
-use super::ready::{READY, has};
+use super::interrupt::Elapsed;
+use super::ready::{FROZEN, has};
 use crate::greenlet::{
     Block, Called, Payload, block_of, contain, describe, fatal, is_parked, line,
     raise_in_suspended, root,
 };
+use std::any::Any;
 use std::fmt;
 
-/// Raised in the root greenlet when nobody is ready, nothing is pending, and nobody outside can wake
-/// anyone: every greenlet would wait for ever.
+/// Raised in the root greenlet when every greenlet waits, and neither the kernel, the clock nor another
+/// thread can wake one.
+///
+/// ```
+/// use greenlet::{Deadlock, sync::Event};
+/// use std::panic::catch_unwind;
+/// let payload = catch_unwind(|| Event::new().wait()).unwrap_err(); // nobody will set it
+/// let deadlock = payload.downcast_ref::<Deadlock>().unwrap();
+/// assert!(deadlock.waiting()[0].contains("an event"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[doc(alias = "LoopExit")]
 pub struct Deadlock {
@@ -18,7 +28,7 @@ pub struct Deadlock {
 }
 
 impl Deadlock {
-    /// Every parked greenlet and what it waits for, a line each.
+    /// One line for each parked greenlet: which it is and what it waits for.
     pub fn waiting(&self) -> &[String] {
         &self.waiting
     }
@@ -48,12 +58,19 @@ pub(crate) fn waits_for(block: &Block) -> &'static str {
     unsafe { block.seat.waits_for.get().cast::<&'static str>().as_ref() }.unwrap_or(&"to run")
 }
 
+/// The text of what hubs raise.
+pub(super) fn text_of_ours(payload: &(dyn Any + Send)) -> Option<String> {
+    let elapsed = payload.downcast_ref::<Elapsed>().map(Elapsed::to_string);
+    elapsed.or_else(|| payload.downcast_ref::<Deadlock>().map(Deadlock::to_string))
+}
+
 impl Hub {
-    /// Nothing can happen any more: tells those who wait for that, or else the root greenlet. One that waits `in_place` cannot be
-    /// told anything, for its thread unwinds.
+    /// Nothing can happen any more, unless there is a letter: tells those who wait for that, or else the
+    /// root greenlet. One that waits `in_place` cannot be told anything, for its thread unwinds.
     #[cold]
     pub(super) fn report_deadlock(&self, in_place: Option<&Block>) {
-        if self.tell_of_rest(in_place) {
+        // Whoever had the last handle may have sent something before it went.
+        if self.open_mail() || self.tell_of_rest(in_place) {
             return;
         }
         if let Some(block) = in_place {
@@ -87,7 +104,7 @@ impl Hub {
             if root.seat.shields.get() > 0 {
                 fatal(format_args!("the root greenlet cannot be told: it is in a shield"));
             }
-            if has(root, READY) {
+            if has(root, FROZEN) {
                 fatal(format_args!("the root greenlet cannot be told: it waits before the fork"));
             }
             self.interrupt(root, payload);

@@ -6,7 +6,7 @@ use super::{Hub, HubKind, hub};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How it waits for the kernel.
+    /// The kind of the hub.
     pub hub: HubKind,
     /// How often it has looked at the clock and the kernel.
     pub rounds: u64,
@@ -14,17 +14,17 @@ pub struct Stats {
     pub enters: u64,
     /// Further system calls that operations needed.
     pub calls: u64,
-    /// Operations that were handed over.
+    /// Operations (a read, an accept) that were begun.
     pub operations: u64,
-    /// Answers that came back, those of operations that ended at once among them.
+    /// Answers that came back, including those of operations that ended at once.
     pub completions: u64,
-    /// Operations that were told to end early.
+    /// Operations that were cancelled.
     pub cancels: u64,
-    /// How often the kernel's queue of completions was too short.
+    /// How often io_uring's completion queue was too short.
     pub overflows: u64,
     /// Operations that the kernel has not answered yet.
     pub in_flight: usize,
-    /// Deadlines that have not passed.
+    /// Sleeps and time limits that have not passed.
     pub deadlines: usize,
     /// Greenlets that are ready to run.
     pub ready: usize,
@@ -37,9 +37,6 @@ pub struct Stats {
 /// greenlet::sleep(std::time::Duration::from_millis(1));
 /// assert!(greenlet::stats().enters > before.enters);
 /// ```
-///
-/// # Panics
-/// When the environment asks for a hub that cannot be made.
 #[doc(alias = "get_hub")]
 pub fn stats() -> Stats {
     let hub: &Hub = hub();

@@ -8,12 +8,13 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-/// Lets every greenlet that is ready run once, and looks at the kernel, for those who have a loop of
-/// their own. If nobody is ready, waits for that, but not longer than `limit`; zero never waits. Says
-/// whether anybody has run.
+/// Lets every greenlet that is ready run once, and looks at the kernel: for programs that have an event loop
+/// of their own. If no greenlet is ready, waits until one is, for at most `limit`; zero never waits. Returns
+/// whether any has run.
 ///
-/// Such a loop asks [`next_turn`] how long it may wait, waits as long or until [`turn_fd`] is readable,
-/// and then calls this with a limit of zero. Greenlets run only in here, or when the caller itself waits for something.
+/// Your loop asks [`next_turn`] for a time-out, waits that long or until [`turn_fd`] is readable, then calls
+/// `turn(Duration::ZERO)`; `examples/embedded.rs` shows it. Greenlets run only in here, or when the caller
+/// itself waits for something.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,10 +24,7 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// A destructor that calls this while the thread unwinds lets nobody run.
-///
-/// # Panics
-/// When the environment asks for a hub that cannot be made.
+/// Called by a destructor while the thread unwinds, it runs no greenlet.
 ///
 /// # Cancellation
 /// Nothing is raised here.
@@ -48,13 +46,12 @@ pub fn turn(limit: Duration) -> bool {
     ran
 }
 
-/// How long the caller's loop may wait before the next [`turn`], if [`turn_fd`] does not become readable
-/// before: zero if there is something to do, `None` for as long as it takes. To be asked right before
-/// every such wait: what others bring after this makes the descriptor readable, but not what the caller
-/// does itself (a spawn, an event that it sets).
+/// How long your loop may wait for [`turn_fd`] before the next [`turn`]: zero if there is something to do,
+/// `None` for as long as it takes.
 ///
-/// # Panics
-/// When the environment asks for a hub that cannot be made.
+/// Ask right before every such wait. What other threads or the kernel bring afterwards makes the descriptor
+/// readable; what your own code does afterwards (a spawn, an event that it sets) does not. For a complete
+/// loop see `examples/embedded.rs`.
 pub fn next_turn() -> Option<Duration> {
     let hub = hub();
     // From now on whoever has something for us makes the descriptor readable.
@@ -68,19 +65,18 @@ pub fn next_turn() -> Option<Duration> {
     Some(Duration::from_nanos(deadline.saturating_sub(hub.now())))
 }
 
-/// A descriptor that is readable when the hub wants a [`turn`]; poll(2), epoll(7). It belongs to the hub
-/// and is closed with it, at the end of the thread.
+/// A descriptor that is readable when the hub wants a [`turn`], for poll(2) or epoll(7). It belongs to the
+/// hub and is closed with it, at the end of the thread.
 ///
-/// On io_uring with Linux 6.11 and later it may miss that an eventfd(2) has become readable for which a
-/// greenlet waits: the kernel puts such signals off, and since then does so only once. Nothing else is known
-/// to be missed. Source: Linux, commit 60b6c075e8eb, which no longer clears the mark of a signal put off.
+/// For a complete loop see `examples/embedded.rs`.
+///
+/// On io_uring with Linux 6.11 and later it may not become readable when an eventfd(2) for which a greenlet
+/// waits does. No other case is known. Source: Linux, commit 60b6c075e8eb: signals that are put off are put
+/// off only once.
 ///
 /// # Errors
 /// `Unsupported` where the hub has none: on poll, on select, and in a simulated world. Those of
 /// eventfd(2).
-///
-/// # Panics
-/// When the environment asks for a hub that cannot be made.
 pub fn turn_fd() -> io::Result<RawFd> {
     hub().driver.borrow_mut().pollable()
 }

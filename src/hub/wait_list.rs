@@ -3,10 +3,13 @@
 //! A node lies in a frame of the greenlet that waits, or in a box of whoever watches; who waits for
 //! several things has a node in each of their lists, and one [`Arrivals`] for all of them.
 //!
+//! In the child of a fork, and at a thread's end, lists hold nodes of greenlets that are [frozen](is_frozen): their
+//! memory stays here for ever. They are passed over, and taken out, when their turn comes.
+//!
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::life::hub_before_fork;
+use super::life::{hub_before_fork, is_frozen};
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, current_block};
 use std::cell::Cell;
@@ -62,16 +65,29 @@ impl WaitNode {
         self.state.get() == State::Fired
     }
 
-    /// Notes that it fired, and wakes whoever waits.
+    /// Notes that it fired, and wakes whoever waits; false if that one is frozen.
     #[inline(always)]
-    fn fire(&self) {
+    fn fire(&self) -> bool {
         self.state.set(State::Fired);
-        // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
-        match unsafe { self.wakes.as_ref() } {
+        match self.waiter() {
             Some(block) => wake(block),
-            // SAFETY: it wakes nobody, so it is the first field of one of several.
-            None => unsafe { &*(&raw const *self).cast::<OneOfSeveral>() }.arrive(),
+            None => {
+                // SAFETY: it wakes nobody, so it is the first field of one of several.
+                unsafe { &*(&raw const *self).cast::<OneOfSeveral>() }.arrive();
+                true // nothing is handed over through one of several
+            }
         }
+    }
+
+    /// The greenlet that waits, unless this is one of several.
+    #[inline(always)]
+    fn waiter(&self) -> Option<&Block> {
+        // SAFETY: null, or a greenlet in one of whose frames the node lies (**Parked memory stays**).
+        unsafe { self.wakes.as_ref() }
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.waiter().is_some_and(is_frozen)
     }
 }
 
@@ -107,12 +123,13 @@ impl OneOfSeveral {
     }
 }
 
-/// Wakes a greenlet that waits. Without its hub it waits for ever: the thread's locals are being
-/// destroyed, or this is the child of a fork. A guard may be dropped then all the same.
+/// Wakes a greenlet that waits; false if it is frozen. Without its hub it waits for ever: the thread's locals are
+/// being destroyed, or this is the child of a fork. A guard may be dropped then all the same.
 #[inline(always)]
-fn wake(block: &Block) {
-    if let Some(hub) = hub_before_fork() {
-        hub.wake(block);
+fn wake(block: &Block) -> bool {
+    match hub_before_fork() {
+        Some(hub) => hub.wake(block),
+        None => !is_frozen(block),
     }
 }
 
@@ -206,7 +223,7 @@ impl WaitList {
         debug_assert!(node.state.get() != State::Listed);
         node.state.set(State::Listed);
         node.next.set(null());
-        if self.is_empty() {
+        if self.first.get().is_null() {
             self.first.set(node);
         } else {
             let last = self.last.get();
@@ -266,9 +283,10 @@ impl WaitList {
         }
     }
 
+    /// Waits nobody who will go on?
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
+        self.first().is_none()
     }
 
     /// How many waits there are; counts them.
@@ -277,33 +295,65 @@ impl WaitList {
         let mut next = self.first.get();
         // SAFETY: **Ends**: null or in the list.
         while let Some(node) = unsafe { next.as_ref() } {
-            count += 1;
+            count += usize::from(!node.is_frozen());
             next = node.next.get();
         }
         count
     }
 
+    /// The first wait of one who is not frozen; before it there is none any more.
+    #[inline(always)]
+    fn first(&self) -> Option<&WaitNode> {
+        loop {
+            // SAFETY: **Ends**: null or in the list.
+            let node = unsafe { self.first.get().as_ref() }?;
+            if !node.is_frozen() {
+                return Some(node);
+            }
+            self.first.set(node.next.get());
+        }
+    }
+
     /// What the first wait was [noted](WaitNode::of) with; `None` if there is none.
     #[inline]
     pub(crate) fn first_note(&self) -> Option<u64> {
-        // SAFETY: **Ends**: null or in the list.
-        unsafe { self.first.get().as_ref() }.map(|node| node.note)
+        self.first().map(|node| node.note)
     }
 
     /// Fires the first wait and wakes its greenlet; false if there is none.
     #[inline]
     pub(crate) fn wake_one(&self) -> bool {
-        let has_fired = self.fire_first();
+        let has_fired = self.fire_one();
         if planted::is(Bug::DoubleWake) {
-            self.fire_first();
+            self.fire_one();
         }
         has_fired
     }
 
+    /// As [`wake_one`](WaitList::wake_one), where each wait has something of its own to come: if the first is that
+    /// of a frozen greenlet, nobody is woken.
+    #[inline]
+    pub(crate) fn wake_first(&self) -> bool {
+        self.fire_first() == Some(true)
+    }
+
     #[inline(always)]
-    fn fire_first(&self) -> bool {
+    fn fire_one(&self) -> bool {
+        loop {
+            // Who is frozen is found to be ready already, so that those who are not pay nothing for the question.
+            match self.fire_first() {
+                None => return false,
+                Some(true) => return true,
+                Some(false) => {}
+            }
+        }
+    }
+
+    /// Fires the first wait; says whether its greenlet will go on.
+    #[inline(always)]
+    fn fire_first(&self) -> Option<bool> {
         // SAFETY: **Ends**: null or in the list.
-        let Some(mut node) = (unsafe { self.first.get().as_ref() }) else { return false };
+        let mut node = unsafe { self.first.get().as_ref() }?;
         if planted::is(Bug::NewestFirst) {
             // SAFETY: **Ends**: there is a first, so there is a last.
             node = unsafe { &*self.last.get() };
@@ -312,8 +362,7 @@ impl WaitList {
         } else {
             self.first.set(node.next.get());
         }
-        node.fire();
-        true
+        Some(node.fire())
     }
 
     /// Fires all waits, in order.

@@ -3,9 +3,10 @@
 
 use super::Hub;
 use super::interrupt::Interrupted;
-use super::ready::{IN_PLACE, READY, WOKEN_IN_PLACE, clear, has, set};
+use super::ready::{FROZEN, IN_PLACE, INTERRUPTED, READY, WOKEN_IN_PLACE, clear, has, set};
 use crate::greenlet::{
     Block, Plain, current_block, current_scheduled, fatal, hand_over, is_parked, may_hand_over,
+    note_orphan,
 };
 
 impl Hub {
@@ -29,13 +30,14 @@ impl Hub {
     #[inline(always)]
     pub(crate) unsafe fn park_plainly(&self, plain: Plain<'_>) {
         let errno = self.errno();
-        let next = self.successor();
-        if !std::ptr::eq(next, plain.me()) {
+        let (me, next) = (plain.me(), self.successor());
+        if !std::ptr::eq(next, me) {
             // SAFETY: `next` was taken off the ready list or is the hub's greenlet: parked. All is
             // plain, as the caller promises.
             unsafe { plain.hand_over(next) };
         }
         self.set_errno(errno);
+        notice_exit(me);
     }
 
     #[cold]
@@ -52,6 +54,7 @@ impl Hub {
             unsafe { hand_over(next) };
         }
         self.set_errno(errno);
+        notice_exit(me);
     }
 
     /// Lets every other ready greenlet run once before the current one goes on.
@@ -99,16 +102,19 @@ impl Hub {
         }
     }
 
-    /// Makes a parked greenlet ready. Whoever is not parked, or is ready already, is left alone.
+    /// Makes a parked greenlet ready. Whoever is not parked, or is ready already, is left alone. False if it is
+    /// frozen, which looks like being ready, and will not go on.
     #[inline]
-    pub(crate) fn wake(&self, block: &Block) {
+    pub(crate) fn wake(&self, block: &Block) -> bool {
         if is_parked(block) {
-            if !has(block, READY) {
-                self.ready.push(block);
+            if has(block, READY) {
+                return !has(block, FROZEN);
             }
+            self.ready.push(block);
         } else if has(block, IN_PLACE) {
             set(block, WOKEN_IN_PLACE);
         }
+        true
     }
 
     /// Makes a task ready that has not begun.
@@ -168,5 +174,14 @@ struct NoUnwind;
 impl Drop for NoUnwind {
     fn drop(&mut self) {
         fatal(format_args!("the hub failed while somebody waited in place"));
+    }
+}
+
+/// Back from a wait, to which an exit may have come because nobody holds `me` any more. It may go on all the same, if
+/// what it waited for came, too. A shield sees to that itself at its end.
+#[inline(always)]
+fn notice_exit(me: &Block) {
+    if has(me, INTERRUPTED) && me.seat.shields.get() == 0 {
+        note_orphan(me);
     }
 }

@@ -26,10 +26,9 @@ macro_rules! take_along {
         ($from.read_timeout().ok().flatten(), $from.write_timeout().ok().flatten())
     };
     (to $type:ident, $to:expr, $limits:expr) => {
-        if let (Some(_), _) | (_, Some(_)) = $limits {
-            let _ = $to.set_read_timeout($limits.0);
-            let _ = $to.set_write_timeout($limits.1);
-        }
+        // None, too: the kernel still has the limits with which a socket of std's came in.
+        let _ = $to.set_read_timeout($limits.0);
+        let _ = $to.set_write_timeout($limits.1);
     };
 }
 
@@ -37,7 +36,11 @@ macro_rules! take_along {
 macro_rules! conversions {
     ($type:ident, $std:ty) => {
         impl From<OwnedFd> for $type {
-            /// Takes a descriptor over; it is put into the mode that this thread's hub wants.
+            /// Takes a descriptor over, and puts it into the mode that this thread's hub wants.
+            ///
+            /// # Panics
+            /// If its mode cannot be set (fcntl(2)), and in a simulated world, where descriptors of the kernel
+            /// cannot be used. Also if this is the first call that needs a hub, and none can be made.
             fn from(fd: OwnedFd) -> $type {
                 let socket = Socket::adopt(fd);
                 $type { socket: socket.unwrap_or_else(|error| panic!("{error}")) }
@@ -45,7 +48,10 @@ macro_rules! conversions {
         }
 
         impl From<$std> for $type {
-            /// Takes a socket of std's over, blocking or not. Its time limits go along.
+            /// Takes a socket of std over, blocking or not, with its time limits.
+            ///
+            /// # Panics
+            /// As from an [`OwnedFd`].
             fn from(std: $std) -> $type {
                 let limits = take_along!(of $type, &std);
                 let this = $type::from(OwnedFd::from(std));
@@ -55,10 +61,10 @@ macro_rules! conversions {
         }
 
         impl From<$type> for $std {
-            /// Gives the socket to std, in blocking mode. Its time limits go along.
+            /// Turns it into a socket of std, in blocking mode, with its time limits.
             ///
             /// # Panics
-            /// When it was closed.
+            /// If it was closed, and in a simulated world.
             fn from(this: $type) -> $std {
                 let limits = take_along!(of $type, &this);
                 let std = <$std>::from(OwnedFd::from(this));
@@ -68,27 +74,28 @@ macro_rules! conversions {
         }
 
         impl From<$type> for OwnedFd {
-            /// Gives the descriptor away, in blocking mode.
+            /// Turns it into its descriptor, in blocking mode.
             ///
             /// # Panics
-            /// When it was closed.
+            /// If it was closed, and in a simulated world.
             fn from(this: $type) -> OwnedFd {
                 this.socket.descriptor.into_owned()
             }
         }
 
         impl AsFd for $type {
-            /// Lends the descriptor, which may be in either mode.
+            /// Borrows the descriptor, which may be in blocking mode or not. Do not call `close` while it is
+            /// borrowed: its number may soon name another file.
             ///
             /// # Panics
-            /// When it was closed.
+            /// If it was closed, and in a simulated world.
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.socket.descriptor.as_fd()
             }
         }
 
         impl AsRawFd for $type {
-            /// The descriptor's number; -1 when it was closed.
+            /// The descriptor's number; -1 if it was closed.
             fn as_raw_fd(&self) -> RawFd {
                 self.socket.descriptor.as_raw_fd()
             }

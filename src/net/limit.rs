@@ -35,7 +35,7 @@ macro_rules! limits {
             /// How long each call that receives may take. Returns at once.
             ///
             /// # Errors
-            /// None; std's can fail.
+            /// None: the `Result` is there because std has one.
             #[doc(alias = "gettimeout")]
             pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
                 Ok(self.socket.read_timeout())
@@ -44,13 +44,13 @@ macro_rules! limits {
             /// How long each call that sends may take. Returns at once.
             ///
             /// # Errors
-            /// None; std's can fail.
+            /// None: the `Result` is there because std has one.
             pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
                 Ok(self.socket.write_timeout())
             }
 
-            /// Whether calls through this value return `WouldBlock` where they would wait for the
-            /// peer. They may let other greenlets run all the same.
+            /// Makes calls through this value return `WouldBlock` where they would wait for the peer. They may
+            /// still let other greenlets run.
             ///
             /// ```
             #[doc = concat!("use greenlet::net::*;\n", $quiet)]

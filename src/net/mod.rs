@@ -1,8 +1,8 @@
 //! Sockets with the methods of `std::net` and `std::os::unix::net`, whose calls park the greenlet
-//! instead of the thread. Level 6.
+//! instead of blocking the thread.
 //!
-//! Uses `op` and `time`, and `task` for [`select()`]. What std has is here under the same name, with the same arguments and
-//! results; code that was written for std's sockets runs when its `use` is changed.
+//! What std has is here under the same name, with the same arguments and results: in code that was written for
+//! std's sockets, only the `use` has to be changed.
 //!
 //! ```
 //! use greenlet::net::{TcpListener, TcpStream};
@@ -20,13 +20,40 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! | | connects by | accepts by | datagrams |
+//! | | connections | what accepts them | datagrams |
 //! |---|---|---|---|
 //! | TCP, UDP | [`TcpStream`] | [`TcpListener`], [`Incoming`] | [`UdpSocket`] |
 //! | UNIX, by [names](UnixSocketAddr) | [`UnixStream`] | [`UnixListener`], [`UnixIncoming`] | [`UnixDatagram`] |
 //!
-//! Descriptors of somebody else's are waited for by [`readable`] and [`writable`], several of them by
-//! [`select()`].
+//! To wait for other descriptors (pipes, those of C libraries) there are [`readable`] and [`writable`]; for
+//! several at once, [`select()`].
+//!
+//! # What differs from std
+//!
+//! - **Names** (`"localhost:80"`) are looked up by std, on this thread: all its greenlets wait
+//!   meanwhile. Numeric addresses need no look-up. To look a name up on another thread, see
+//!   [`offload`](crate::offload()).
+//! - Time limits and `set_nonblocking` belong to the Rust value, not to the kernel's socket. A limit ends a call
+//!   with [`TimedOut`](std::io::ErrorKind::TimedOut); in non-blocking mode a call returns what is there, or
+//!   `WouldBlock`.
+//! - All types are [`Send`], none is [`Sync`]: a socket can move to another thread while no call uses it. To use
+//!   it on two threads, `try_clone` it.
+//! - `close` works while other greenlets wait in calls. A descriptor that was borrowed by `as_fd` is then closed
+//!   too, and its number may soon name another file: do not close a socket while its descriptor is borrowed.
+//! - One greenlet at a time may read a stream, and one may write it; a second one gets the error `ResourceBusy`,
+//!   so that bytes are never mixed up. One may read while another writes. Any number may accept, or receive
+//!   datagrams: first come, first served.
+//!
+//! # Cancellation
+//!
+//! Everything here that parks can be ended by a kill, a throw, a [`timeout`](crate::timeout) or a
+//! `close`. A call that has brought something by then (bytes, a connection) returns that, and the
+//! interrupt is raised at the next one: nothing is lost. `read_exact`, `write_all` and the like are
+//! loops over several calls: if one of those is interrupted, you cannot know how many bytes were transferred.
+//!
+//! # Inside
+//!
+//! Level 6; uses `op` and `time`, and `task` for [`select()`].
 //!
 //! ```text
 //!   tcp/  udp  unix/     one type each: names, documentation, addresses
@@ -34,30 +61,9 @@
 //!      └────▶ socket          limits, mode, the calls that park  ──▶ op
 //!             sockaddr        addresses as the kernel has them
 //!             conversion      from and to std's types and descriptors
-//!             patience        accepting while something is wanting
-//!             readiness, select   descriptors of somebody else's
+//!             patience        accepting while descriptors or memory are short
+//!             readiness, select   other descriptors
 //! ```
-//!
-//! # What differs from std
-//!
-//! - **Names** (`"localhost:80"`) are looked up by std, on this thread: all its greenlets wait
-//!   meanwhile. Numeric addresses never wait.
-//! - Time limits belong to the Rust value, not to the socket in the kernel, and the error that they end
-//!   a call with is always [`TimedOut`](std::io::ErrorKind::TimedOut). So do the modes of
-//!   `set_nonblocking`: a call then returns what is there at once, or `WouldBlock`.
-//! - All types are [`Send`], none is [`Sync`]: a socket moves to another thread when nobody uses it,
-//!   and two threads use `try_clone`.
-//! - `close` closes while other greenlets wait.
-//! - A stream is read by one greenlet at a time, and written by one; a second is told `ResourceBusy`
-//!   instead of being given torn bytes. Reading and writing at once is fine. Any number may accept, or receive
-//!   datagrams: first come, first served.
-//!
-//! # Cancellation
-//!
-//! Everything here that parks can be ended by a kill, a throw, a [`timeout`](crate::timeout) or a
-//! `close`. A call that has brought something by then (bytes, a connection) returns that, and the
-//! interrupt is raised at the next one: nothing is lost. `read_exact`, `write_all` and their like are
-//! loops over several calls: when one is ended, it is unknown how far it had come.
 
 mod conversion;
 mod limit;

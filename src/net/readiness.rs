@@ -4,10 +4,10 @@ use crate::op;
 use std::io;
 use std::os::fd::AsFd;
 
-/// Parks until something can be read from a descriptor, or it has come to its end or to an error.
+/// Parks until a descriptor is readable: there is something to read, or its end or an error has come.
 ///
-/// For descriptors that others read: those of C libraries, say. They may be of any kind that poll(2)
-/// knows, in either mode, and they are not changed.
+/// For descriptors that this crate does not read itself: pipes, or those of C libraries. They may be of any kind
+/// that poll(2) knows, blocking or not, and they are not changed.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -24,17 +24,18 @@ use std::os::fd::AsFd;
 /// ```
 ///
 /// # Errors
-/// `EPERM` or `EINVAL` for what cannot be polled. When the descriptor is closed meanwhile it may wait
-/// for ever: do not.
+/// `EPERM` or `EINVAL` for what cannot be polled; `EBADF` if it is a socket of this crate that another greenlet
+/// [closes](crate::net::TcpStream::close). Do not close any other descriptor meanwhile: this may then wait for
+/// ever.
 ///
 /// # Cancellation
-/// Nothing was read, so that nothing is lost.
+/// What arrives inside is raised here. Nothing was read, so nothing is lost.
 #[doc(alias("wait_read", "trampoline"))]
 pub fn readable(fd: impl AsFd) -> io::Result<()> {
     op::poll_foreign(fd.as_fd(), libc::POLLIN | libc::POLLRDHUP).map(drop)
 }
 
-/// Parks until something can be written to a descriptor, or an error has come.
+/// Parks until a descriptor is writable: something can be written to it, or an error has come.
 ///
 /// ```
 /// let (_reader, writer) = std::io::pipe()?;

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// Which descriptors [`select`] found ready, by their places in what it was given.
+/// Which descriptors [`select`] found ready, by their places in its arguments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selected {
     /// Those from which something can be read, or which have come to their end or to an error.
@@ -18,18 +18,19 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// Is none ready?
+    /// Whether none is ready.
     pub fn is_empty(&self) -> bool {
         self.readable.is_empty() && self.writable.is_empty()
     }
 }
 
 /// Parks until a descriptor of `readers` can be read from, or one of `writers` written to, for at most
-/// `limit`; says which are ready then. With a limit of zero it looks, and returns at once.
+/// `limit`; returns which are ready then. With a limit of zero it returns at once.
 ///
-/// For loops that were written around `select` or `poll`. While it waits there is a task for each
-/// descriptor: where they can be tasks of your own, each of which reads by itself, that is simpler and
-/// costs less. With tasks and queues among the things to wait for, see [`wait`](crate::wait()).
+/// For loops that were written around `select` or `poll`. While it waits it runs a task for each descriptor. A
+/// task of your own for each, which reads by itself, is simpler and costs less. To wait for descriptors beside
+/// tasks and queues, spawn a task that calls [`readable`](super::readable) and give its handle to
+/// [`wait`](crate::wait()).
 ///
 /// ```
 /// use greenlet::net::{UnixStream, select};
@@ -45,19 +46,22 @@ impl Selected {
 /// ```
 ///
 /// # Errors
-/// Those of poll(2); `EBADF` for what is no open descriptor, and what [`readable`](super::readable) fails with.
+/// Those of poll(2) and of [`readable`](super::readable); `EBADF` if one is not an open descriptor.
 ///
 /// # Panics
-/// When there is no memory for a stack, and when it would park while the thread unwinds.
+/// If there is no memory for a stack, and if it would park while the thread unwinds.
 ///
 /// # Cancellation
-/// What arrives inside is raised here. Nothing was read or written, so that nothing is lost.
+/// What arrives inside is raised here. Nothing was read or written, so nothing is lost.
 #[doc(alias("poll", "select.select"))]
 pub fn select(
     readers: &[BorrowedFd<'_>],
     writers: &[BorrowedFd<'_>],
     limit: Option<Duration>,
 ) -> io::Result<Selected> {
+    // First: once it was looked, nobody else may run and take what was found.
+    hub().spend_inline_end();
+    hub().raise_pending();
     let end = limit.map(|limit| hub().moment(limit));
     loop {
         let ready = look(readers, writers)?;

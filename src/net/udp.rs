@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A UDP socket, with the methods of [`std::net::UdpSocket`].
 ///
-/// Any number of greenlets may send and receive. Each datagram goes to one of those who receive, first
+/// Any number of greenlets may send and receive. Each datagram goes to one of those that receive, first
 /// come, first served.
 ///
 /// ```
@@ -35,8 +35,8 @@ use std::time::Duration;
 /// [limit](UdpSocket::set_read_timeout); `NotConnected` after [`close`](UdpSocket::close).
 ///
 /// # Cancellation
-/// A call that is ended has taken no datagram, or sent none; one that was transferred by then is
-/// returned, and the interrupt raised at the next call.
+/// A call that is interrupted has neither taken nor sent a datagram. If one was transferred already the call
+/// returns it, and the interrupt is raised at the next one.
 pub struct UdpSocket {
     pub(super) socket: Socket,
 }
@@ -44,7 +44,7 @@ pub struct UdpSocket {
 limits!(UdpSocket, "let socket = UdpSocket::bind(\"127.0.0.1:0\")?;");
 
 impl UdpSocket {
-    /// Binds to the first address that can be bound. Returns at once, unless a name is to be looked up.
+    /// Binds to the first of the addresses that can be bound. Returns at once, unless a name must be looked up.
     ///
     /// ```
     /// let socket = greenlet::net::UdpSocket::bind("127.0.0.1:0")?; // any free port
@@ -53,14 +53,15 @@ impl UdpSocket {
     /// ```
     ///
     /// # Errors
-    /// Those of socket(2) and bind(2); where a name is to be looked up, those of [`ToSocketAddrs`],
-    /// which holds up the whole thread.
+    /// Those of socket(2) and bind(2). If a name must be looked up, those of [`ToSocketAddrs`], which blocks the
+    /// whole thread.
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<UdpSocket> {
         let bind = |address: &SocketAddr| op::bound(&sockaddr::encode(address), libc::SOCK_DGRAM);
         Ok(UdpSocket { socket: Socket::new(sockaddr::first(address, bind)?) })
     }
 
-    /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.
+    /// Receives a datagram; returns its length and its sender. Bytes that do not fit are lost. Parks until there
+    /// is one.
     ///
     /// # Errors
     /// As the [type](UdpSocket) says.
@@ -73,7 +74,7 @@ impl UdpSocket {
         Ok((length, sockaddr::decode(&address)?))
     }
 
-    /// As [`recv_from`](UdpSocket::recv_from), and leaves the datagram there.
+    /// As [`recv_from`](UdpSocket::recv_from), but leaves the datagram there.
     ///
     /// # Errors
     /// As the [type](UdpSocket) says.
@@ -88,7 +89,7 @@ impl UdpSocket {
     /// Sends a datagram to the first of the addresses. Parks while the socket has no room for it.
     ///
     /// # Errors
-    /// As the [type](UdpSocket) says; `InvalidInput` where there is no address.
+    /// As the [type](UdpSocket) says; `InvalidInput` if there is no address.
     ///
     /// # Cancellation
     /// As the [type](UdpSocket) says.
@@ -102,8 +103,8 @@ impl UdpSocket {
         }
     }
 
-    /// Chooses the peer: only its datagrams are received, and [`send`](UdpSocket::send) goes there.
-    /// Of several addresses the first that works. Returns at once, unless a name is to be looked up.
+    /// Chooses the peer: only its datagrams are received, and [`send`](UdpSocket::send) sends to it.
+    /// Of several addresses, takes the first that works. Returns at once, unless a name must be looked up.
     ///
     /// ```
     /// use greenlet::net::UdpSocket;
@@ -125,10 +126,10 @@ impl UdpSocket {
         sockaddr::first(address, associate)
     }
 
-    /// Receives a datagram from the peer; what does not fit is lost. Parks until there is one.
+    /// Receives a datagram from the peer; bytes that do not fit are lost. Parks until there is one.
     ///
     /// # Errors
-    /// As the [type](UdpSocket) says; `ConnectionRefused` when nobody was there for what was sent.
+    /// As the [type](UdpSocket) says; `ConnectionRefused` if nothing listened for an earlier datagram.
     ///
     /// # Cancellation
     /// As the [type](UdpSocket) says.
@@ -136,7 +137,7 @@ impl UdpSocket {
         self.socket.recv_datagram(buffer, 0)
     }
 
-    /// As [`recv`](UdpSocket::recv), and leaves the datagram there.
+    /// As [`recv`](UdpSocket::recv), but leaves the datagram there.
     ///
     /// # Errors
     /// As the [type](UdpSocket) says.
@@ -158,22 +159,22 @@ impl UdpSocket {
         self.socket.send_datagram(buffer, None)
     }
 
-    /// Ends the calls in which other greenlets wait, waits for them, and closes the socket. Parks as
-    /// long as the kernel takes to let go. Once closed, does nothing.
+    /// Ends the calls in which other greenlets wait, and closes the socket. Parks until the kernel has let go of
+    /// it. A second call does nothing.
     ///
     /// The others get the error `NotConnected`, or what they had received by then.
     ///
     /// # Errors
-    /// Those of close(2); it is closed all the same.
+    /// Those of close(2); it is closed nevertheless.
     ///
     /// # Cancellation
-    /// It is not interrupted: it waits for nothing but the kernel.
+    /// This is not interrupted, as it waits only for the kernel.
     pub fn close(&self) -> io::Result<()> {
         self.socket.close()
     }
 
-    /// Another name for the same socket. It has the limits and mode of this one to begin with, and its
-    /// own from then on; each may be used by a thread of its own. Returns at once.
+    /// A second value for the same socket, which another thread may use. It begins with the limits and mode of
+    /// this one, and then has its own. Returns at once.
     ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
@@ -181,7 +182,7 @@ impl UdpSocket {
         Ok(UdpSocket { socket: self.socket.try_clone()? })
     }
 
-    /// The address of the peer, where one was [chosen](UdpSocket::connect).
+    /// The address of the peer, if one was [chosen](UdpSocket::connect).
     ///
     /// # Errors
     /// Those of getpeername(2).
@@ -189,7 +190,7 @@ impl UdpSocket {
         sockaddr::decode(&self.socket.peer_name()?)
     }
 
-    /// The address on this side.
+    /// The address of this socket.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -213,7 +214,7 @@ impl UdpSocket {
         self.socket.set_option(libc::SOL_SOCKET, libc::SO_BROADCAST, i32::from(broadcast))
     }
 
-    /// Is `SO_BROADCAST` set?
+    /// Whether `SO_BROADCAST` is set.
     ///
     /// # Errors
     /// Those of getsockopt(2).
@@ -260,25 +261,27 @@ macro_rules! options {
 }
 
 options! {
-    /// Does this host receive what is sent to its IPv4 groups from here (`IP_MULTICAST_LOOP`)?
+    /// Sets `IP_MULTICAST_LOOP`: whether this host receives datagrams that this socket sends to IPv4 groups of
+    /// its own.
     set_multicast_loop_v4(receives: bool) -> ();
-    /// Is `IP_MULTICAST_LOOP` set?
+    /// Whether `IP_MULTICAST_LOOP` is set.
     multicast_loop_v4() -> bool;
     /// Sets `IP_MULTICAST_TTL`: how many routers a datagram to a group may pass.
     set_multicast_ttl_v4(ttl: u32) -> ();
     /// `IP_MULTICAST_TTL`.
     multicast_ttl_v4() -> u32;
-    /// Does this host receive what is sent to its IPv6 groups from here (`IPV6_MULTICAST_LOOP`)?
+    /// Sets `IPV6_MULTICAST_LOOP`: whether this host receives datagrams that this socket sends to IPv6 groups of
+    /// its own.
     set_multicast_loop_v6(receives: bool) -> ();
-    /// Is `IPV6_MULTICAST_LOOP` set?
+    /// Whether `IPV6_MULTICAST_LOOP` is set.
     multicast_loop_v6() -> bool;
-    /// Joins an IPv4 group by an interface of this address (`IP_ADD_MEMBERSHIP`).
+    /// Joins an IPv4 group on the interface with this address (`IP_ADD_MEMBERSHIP`).
     join_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
-    /// Leaves it (`IP_DROP_MEMBERSHIP`).
+    /// Leaves an IPv4 group (`IP_DROP_MEMBERSHIP`).
     leave_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
-    /// Joins an IPv6 group by the interface of this index (`IPV6_ADD_MEMBERSHIP`).
+    /// Joins an IPv6 group on the interface with this index (`IPV6_ADD_MEMBERSHIP`).
     join_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
-    /// Leaves it (`IPV6_DROP_MEMBERSHIP`).
+    /// Leaves an IPv6 group (`IPV6_DROP_MEMBERSHIP`).
     leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
 }
 

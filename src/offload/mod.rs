@@ -24,23 +24,23 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-/// Runs `f` on a thread that may block, and parks until it has returned; other greenlets run meanwhile.
+/// Runs `f` on an offload thread, and parks until it has returned; other greenlets run meanwhile.
 ///
-/// For calls that know no other way than to block, for C libraries, for long computations, and for
-/// code that needs a large stack: the threads have 2 MiB.
+/// For calls that can only block (name look-ups, files, C libraries), for long computations, and for code
+/// that needs a large stack: the threads have 2 MiB.
 ///
-/// The threads are shared by the whole process: made on demand, at most
-/// [`Config::workers`](crate::Config::workers) of them, 20 by default, and each ends when there was
-/// nothing to do for five seconds. While all are busy, calls wait in a queue, in their order. A call
-/// costs some ten microseconds, so what takes less is better done in place. A process that ends does
-/// not wait for them.
+/// - The offload threads are shared by the whole process. They are made on demand, at most
+///   [`Config::offload_threads`](crate::Config::offload_threads) of them, 20 by default, and each ends after five
+///   seconds without work. While all are busy, calls wait in a queue, in their order.
+/// - A call costs some ten microseconds: do in place what takes less.
+/// - A process that ends does not wait for its offload threads.
+/// - On an offload thread, `offload` calls `f` in place. Greenlets that `f` makes there end with it, as in
+///   [`run`](crate::run).
+/// - Signals are not delivered to offload threads, except for `SIGURG`, which a [`monitor`](crate::monitor)
+///   uses, if the program does not block it.
 ///
-/// On such a thread, `offload` calls `f` in place. Greenlets that `f` makes there end with it, as in
-/// [`run`](crate::run). Signals are not delivered to these threads, but for `SIGURG` if
-/// the program does not block it: by that a [`monitor`](crate::monitor) asks.
-///
-/// eventlet's `tpool.Proxy` has no counterpart: an object whose methods block is moved into `f`, and
-/// comes back with the result.
+/// eventlet's `tpool.Proxy` has no counterpart: move an object whose methods block into `f`, and return it with
+/// the result.
 ///
 /// ```
 /// let ticks = greenlet::spawn(|| greenlet::sleep(std::time::Duration::from_millis(1)));
@@ -52,7 +52,7 @@ use std::sync::Arc;
 /// ticks.join().unwrap();
 /// ```
 ///
-/// What `f` borrows could be gone before it ends, so it owns everything:
+/// `f` may go on after this call was interrupted, so it must own what it uses:
 ///
 /// ```compile_fail
 /// let text = String::from("x");
@@ -60,14 +60,13 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Panics
-/// As `f` does: its panic, which was reported on the thread, is raised here. When there is no thread
-/// and the system gives none.
+/// As `f` does: its panic, which was reported on the thread, is raised here. Also if there is no offload thread
+/// and none can be started.
 ///
 /// # Cancellation
-/// What arrives inside is raised here at once: the call is left, not ended. If a thread has begun with
-/// `f`, it goes on there to its end, keeps the thread that long, and its result is dropped there, a
-/// panic in silence but for the report of the panic hook. If not, `f` is dropped here, uncalled. A
-/// result that has come by then is returned, and the interrupt is raised at the next wait.
+/// What arrives inside is raised here at once. If `f` has begun, it goes on to its end on its thread, and its
+/// result is dropped there; of a panic only the panic hook's message is seen. If not, `f` is dropped here,
+/// uncalled. A result that has come by then is returned, and the interrupt is raised at the next wait.
 #[doc(alias("tpool.execute", "spawn_blocking", "threadpool.apply"))]
 pub fn offload<T, F>(f: F) -> T
 where
@@ -78,21 +77,21 @@ where
     offload_to(worker::shared(), f)
 }
 
-/// As [`offload`], if a thread can begin with `f` at once; it never waits in the queue.
+/// As [`offload`], but returns an error if no thread can begin with `f` at once.
 ///
 /// ```
 /// assert_eq!(greenlet::try_offload(|| 6 * 7).unwrap(), 42);
 /// ```
 ///
 /// # Errors
-/// [`WorkersBusy`], with `f`.
+/// [`OffloadBusy`], with `f`.
 ///
 /// # Panics
 /// As `f` does.
 ///
 /// # Cancellation
 /// As [`offload`].
-pub fn try_offload<T, F>(f: F) -> Result<T, WorkersBusy<F>>
+pub fn try_offload<T, F>(f: F) -> Result<T, OffloadBusy<F>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -102,7 +101,7 @@ where
     if workers.are_current() {
         return Ok(f());
     }
-    submit_and_wait(f, |job| workers.submit_if_free(job).is_ok()).map_err(WorkersBusy)
+    submit_and_wait(f, |job| workers.submit_if_free(job).is_ok()).map_err(OffloadBusy)
 }
 
 /// As [`offload`], on threads of the caller's own.
@@ -147,7 +146,7 @@ where
 {
     let hub = hub();
     hub.raise_pending();
-    set_waits_for(current_block(), &"a worker thread");
+    set_waits_for(current_block(), &"an offloaded call");
     let slot = Arc::new(Slot::new(f));
     let taken = Cell::new(false);
     let waited = hub.wait_for_remote(
@@ -166,27 +165,28 @@ where
             slot.outcome().map(|result| result.unwrap_or_else(|payload| resume_unwind(payload)))
         }
         Err(interrupted) => {
-            slot.leave();
+            // Dropped once that is raised: the drop may run others, and let nothing through.
+            let _left = slot.leave();
             interrupted.raise()
         }
     }
 }
 
-/// All worker threads are busy; what was to be run comes back.
+/// The error of [`try_offload`]: all offload threads are busy. Gives the closure back.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct WorkersBusy<F>(pub F);
+pub struct OffloadBusy<F>(pub F);
 
-impl<F> fmt::Display for WorkersBusy<F> {
+impl<F> fmt::Display for OffloadBusy<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("all worker threads are busy")
+        f.write_str("all threads for offloaded calls are busy")
     }
 }
 
 /// Without what was to be run, which cannot be printed.
-impl<F> fmt::Debug for WorkersBusy<F> {
+impl<F> fmt::Debug for OffloadBusy<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WorkersBusy")
+        f.write_str("OffloadBusy")
     }
 }
 
-impl<F> std::error::Error for WorkersBusy<F> {}
+impl<F> std::error::Error for OffloadBusy<F> {}

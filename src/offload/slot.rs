@@ -64,9 +64,10 @@ impl<T, F: FnOnce() -> T> Slot<T, F> {
         }
     }
 
-    /// Nobody waits any more: what is here now is dropped here, what comes later where it comes.
-    pub(super) fn leave(&self) {
-        drop(self.take());
+    /// Nobody waits any more: what is here now is the caller's to drop, what comes later is dropped where it comes.
+    #[must_use = "it may be the user's, whose drop may do anything"]
+    pub(super) fn leave(&self) -> impl Sized {
+        self.take()
     }
 
     fn take(&self) -> State<T, F> {

@@ -1,7 +1,11 @@
 //! Accepting many connections by one request, for loops that take all there are.
 //!
 //! 4 to 6 of 20 to 28 us of processor time less for each connection that brings a byte and takes one
-//! (6.18; 1, 8 and 200 clients at once).
+//! (6.18; 1, 8 and 200 clients at once). But what comes is taken before it is asked for, and by one of several
+//! that share the socket: so `accept` takes one by one.
+//!
+//! The stream belongs to the descriptor, not to each `Incoming`: there is one order for all who accept, what is
+//! left is found, and closing finds it also when an `Incoming` was forgotten.
 //!
 //! ```text
 //!   Incoming ─┐ next: arms      ┌──────────┐  kernel accepts, until it is cancelled

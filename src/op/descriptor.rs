@@ -2,7 +2,7 @@
 //!
 //! - **Closed when nobody names it**: the number goes back to the kernel only when no operation of
 //!   ours names it any more: [`close`](Descriptor::close) ends them and waits; a drop finds none,
-//!   because each borrows the descriptor.
+//!   because each borrows the descriptor, but where the frames of those who wait are left for ever.
 //! - **Parked memory stays**: every operation in flight lies in a frame of its greenlet, and is taken
 //!   out of its descriptor's list before that frame is left.
 #![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
@@ -66,6 +66,12 @@ impl InFlight {
     #[inline]
     pub(super) fn new(operation: &Operation, direction: Direction) -> InFlight {
         InFlight { operation, direction, closed: Cell::new(false), next: Cell::new(null()) }
+    }
+
+    /// Does it go on in the process that has forked, or nowhere?
+    fn is_frozen(&self) -> bool {
+        // SAFETY: **Parked memory stays**: both lie in frames of one greenlet.
+        unsafe { &*self.operation }.is_frozen()
     }
 
     /// Was the descriptor closed under it?
@@ -189,12 +195,27 @@ impl Descriptor {
         let mut other = self.first.get();
         // SAFETY: **Parked memory stays**.
         while let Some(in_flight) = unsafe { other.as_ref() } {
-            if in_flight.direction == direction && direction != Direction::Shared {
+            let is_alike = in_flight.direction == direction && direction != Direction::Shared;
+            if is_alike && !in_flight.is_frozen() {
                 return Err(in_use(direction));
             }
             other = in_flight.next.get();
         }
         Ok(())
+    }
+
+    /// Does an operation name it of which the end is still to come?
+    fn is_in_use(&self) -> bool {
+        let mut other = self.first.get();
+        // SAFETY: **Parked memory stays**.
+        while let Some(in_flight) = unsafe { other.as_ref() } {
+            // SAFETY: as above.
+            if !in_flight.is_frozen() && !unsafe { &*in_flight.operation }.is_over() {
+                return true;
+            }
+            other = in_flight.next.get();
+        }
+        false
     }
 
     /// Notes an operation in flight.
@@ -227,6 +248,7 @@ impl Descriptor {
     /// Ends the operations that use it, waits for them, and closes it. Whoever comes later gets an
     /// error. Not interrupted: it only waits for what was told to end.
     pub(crate) fn close(&self) -> io::Result<()> {
+        let hub = hub(); // first: it finds out who does not run any more
         if self.closed.replace(true) {
             return Ok(());
         }
@@ -236,19 +258,18 @@ impl Descriptor {
         while let Some(in_flight) = unsafe { next.as_ref() } {
             in_flight.closed.set(true);
             next = in_flight.next.get();
-            // SAFETY: as above.
-            let operation = unsafe { &*in_flight.operation };
-            if operation.is_frozen() {
-                self.leave(in_flight); // it goes on in the process that has forked, and never here
+            if in_flight.is_frozen() {
+                self.leave(in_flight);
             } else {
-                hub().cancel_and_wake(operation);
+                // SAFETY: as above.
+                hub.cancel_and_wake(unsafe { &*in_flight.operation });
             }
         }
         self.arrivals.close();
         // From a destructor while the thread unwinds the others cannot leave: what they had begun was
         // told to end, and the kernel keeps the file until it has.
         let was_used = !self.first.get().is_null();
-        while !self.first.get().is_null() && hub().others_can_run() {
+        while !self.first.get().is_null() && hub.others_can_run() {
             if planted::is(Bug::CloseBeforeFlush) {
                 break;
             }
@@ -256,14 +277,14 @@ impl Descriptor {
             let node = WaitNode::new();
             // SAFETY: taken out again below; no park unwinds.
             unsafe { self.closers.add(&node) };
-            hub().park();
+            hub.park();
             // SAFETY: in this list, or fired.
             unsafe { self.closers.remove(&node) };
         }
         if planted::is(Bug::LeakADescriptor) && was_used {
             return Ok(());
         }
-        hub().close_fd(self.fd.get())
+        hub.close_fd(self.fd.get())
     }
 
     /// For those who hand its number to the kernel by themselves.
@@ -304,12 +325,14 @@ impl Drop for Descriptor {
         if is_closed {
             return;
         }
-        debug_assert!(self.first.get().is_null(), "**Closed when nobody names it**");
+        // First: it finds out who does not run any more.
         match hub_if_any() {
-            Some(hub) => drop(hub.close_fd(self.fd.get())),
-            None if self.fd.get().is_simulated() => {} // it went with its world
+            // **Closed when nobody names it**, but that `exit` in the middle of a thread destroys a thread-local in
+            // which a greenlet waits: nobody will run there.
+            Some(hub) if !self.is_in_use() => drop(hub.close_fd(self.fd.get())),
+            _ if self.fd.get().is_simulated() => {} // it went with its world
             // SAFETY: ours, and open.
-            None => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
+            _ => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
         }
     }
 }

@@ -3,8 +3,10 @@
 
 use super::{Descriptor, Direction, perform};
 use crate::driver::{RawAddress, Request};
+use crate::hub::hub;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, zeroed};
+use std::ops::Deref;
 use std::ptr::null_mut;
 
 /// The kernel takes no more buffers at once: `UIO_MAXIOV`.
@@ -21,7 +23,21 @@ fn message(buffers: *mut libc::iovec, count: usize) -> libc::msghdr {
     message
 }
 
-/// Receives into one buffer after the other; 0 is the end of a stream.
+/// Is there no room in those that the kernel takes? Of a stream, readv(2) and writev(2) return 0 at once then,
+/// but recvmsg(2) would wait for bytes, and sendmsg(2) tell of a peer that is gone.
+#[inline]
+fn are_empty<T: Deref<Target = [u8]>>(buffers: &[T]) -> bool {
+    buffers.iter().take(MOST_BUFFERS).all(|buffer| buffer.is_empty())
+}
+
+/// A call that transfers nothing.
+#[cold]
+fn nothing(descriptor: &Descriptor) -> io::Result<usize> {
+    hub().raise_pending();
+    descriptor.check().map(|()| 0)
+}
+
+/// Receives into one buffer after the other out of a stream; 0 is its end.
 pub(crate) fn recv_vectored(
     descriptor: &Descriptor,
     direction: Direction,
@@ -29,6 +45,9 @@ pub(crate) fn recv_vectored(
     flags: i32,
     limit_ns: Option<u64>,
 ) -> io::Result<usize> {
+    if are_empty(buffers) {
+        return nothing(descriptor);
+    }
     // An `IoSliceMut` is laid out as an `iovec`: std promises it.
     let mut message = message(buffers.as_mut_ptr().cast(), buffers.len());
     let request = Request::RecvMessage { fd: descriptor.fd(), message: &raw mut message, flags };
@@ -37,7 +56,7 @@ pub(crate) fn recv_vectored(
     Ok(answer.result as usize)
 }
 
-/// Sends one buffer after the other, what the socket takes of them; never raises `SIGPIPE`.
+/// Sends one buffer after the other into a stream, what the socket takes of them; never raises `SIGPIPE`.
 pub(crate) fn send_vectored(
     descriptor: &Descriptor,
     direction: Direction,
@@ -45,6 +64,9 @@ pub(crate) fn send_vectored(
     flags: i32,
     limit_ns: Option<u64>,
 ) -> io::Result<usize> {
+    if are_empty(buffers) {
+        return nothing(descriptor);
+    }
     // As above; the kernel only reads them.
     let message = message(buffers.as_ptr().cast_mut().cast(), buffers.len());
     let request = Request::SendMessage { fd: descriptor.fd(), message: &raw const message, flags };

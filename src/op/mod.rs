@@ -24,12 +24,10 @@ mod descriptor;
 mod message;
 mod new_fd;
 mod poll;
-mod read;
 mod recv;
 mod send;
 mod socket;
 mod turn;
-mod write;
 
 pub(crate) use accept::accept;
 pub(crate) use arrivals::Incoming;
@@ -39,8 +37,6 @@ pub(crate) use descriptor::{Descriptor, Direction};
 pub(crate) use message::{recv_vectored, send_vectored};
 pub(crate) use new_fd::NewFd;
 pub(crate) use poll::{poll, poll_foreign, poll_now};
-#[allow(unused_imports, reason = "for files and pipes, which are to come")]
-pub(crate) use read::read;
 pub use recv::PooledBytes;
 pub(crate) use recv::{recv, recv_pooled};
 pub(crate) use send::send;
@@ -48,8 +44,6 @@ pub(crate) use socket::{
     ListenOptions, associate, bound, duplicate, listening, local_name, option, pair, peer_name,
     set_option, shutdown, socket, take_error,
 };
-#[allow(unused_imports, reason = "for files and pipes, which are to come")]
-pub(crate) use write::write;
 
 use crate::driver::planted::{self, Bug};
 use crate::driver::{BEYOND_SELECT, Request};
@@ -99,28 +93,32 @@ pub(crate) unsafe fn perform(
         let mut operation = pin!(Operation::new(request, me));
         hub.begin(operation.as_mut());
         let cause = if operation.is_over() {
-            hub.spend_inline_end();
+            // What a signal has ended begins anew, before anybody else may begin the like.
+            if operation.result() != -libc::EINTR {
+                hub.spend_inline_end();
+            }
             None
         } else {
             wait(hub, me, descriptor, direction, &operation, limit_ns, &mut end)
         };
-        let result = operation.result();
-        if planted::is(Bug::ForgetTheResult)
-            && let Some(cause) = cause
-        {
-            return given_up(hub, me, cause);
-        }
+        let forgets = planted::is(Bug::ForgetTheResult) && cause.is_some();
+        let result = if forgets { -libc::ECANCELED } else { operation.result() };
         if result >= 0 {
             return Ok(Answer { result, buffer: operation.buffer() });
         }
         match (-result, cause) {
-            (libc::ECANCELED | libc::EINTR, Some(cause)) => return given_up(hub, me, cause),
             // Who closes cancels, too; both answers may have come before we could run and see it.
-            (libc::ECANCELED, None) => return Err(descriptor::closed()),
-            // A signal arrived before anything was transferred; nobody asked us to stop.
-            (libc::EINTR, None) => {
-                // Whoever interrupts us by now finds us ready already: nobody would wake us again.
+            (libc::ECANCELED | libc::EINTR, Some(Cause::Closed)) | (libc::ECANCELED, None) => {
+                return Err(descriptor::closed());
+            }
+            (libc::ECANCELED | libc::EINTR, Some(Cause::Limit)) => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            // It was interrupted; or a signal arrived before anything was transferred, and nobody asked us to
+            // stop: but whoever interrupts us by now finds us ready already, and nobody would wake us again.
+            (libc::ECANCELED | libc::EINTR, Some(Cause::Interrupt)) | (libc::EINTR, None) => {
                 hub.raise_pending();
+                // Nothing is to be raised any more: it was a limit that another greenlet has cancelled since.
                 descriptor.check()?;
             }
             (errno, _) => return Err(error(errno)),
@@ -203,18 +201,5 @@ fn error(errno: i32) -> io::Error {
             "select cannot wait for descriptors from 1024 (FD_SETSIZE) on; GREENLET_HUB=poll can",
         ),
         errno => io::Error::from_raw_os_error(errno),
-    }
-}
-
-#[cold]
-fn given_up(hub: &Hub, me: &Block, cause: Cause) -> io::Result<Answer> {
-    match cause {
-        Cause::Closed => Err(descriptor::closed()),
-        Cause::Limit => Err(io::ErrorKind::TimedOut.into()),
-        Cause::Interrupt => match hub.interrupted(me) {
-            Some(interrupted) => interrupted.raise(),
-            // Taken back meanwhile: a limit that was cancelled by another greenlet.
-            None => Err(io::ErrorKind::Interrupted.into()),
-        },
     }
 }

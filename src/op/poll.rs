@@ -28,11 +28,17 @@ pub(crate) fn poll_foreign(fd: BorrowedFd<'_>, events: i16) -> io::Result<i16> {
 
 /// Which of `fds` are ready now, by their `revents`; never waits.
 pub(crate) fn poll_now(fds: &mut [libc::pollfd]) -> io::Result<()> {
-    // SAFETY: so many of them, borrowed for the call.
-    if unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, 0) } < 0 {
-        return Err(io::Error::last_os_error());
+    loop {
+        // SAFETY: so many of them, borrowed for the call.
+        if unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, 0) } >= 0 {
+            return Ok(());
+        }
+        // A signal may be pending even where nothing is waited for.
+        match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => {}
+            error => return Err(error),
+        }
     }
-    Ok(())
 }
 
 const PAUSE_NS: u64 = 1_000_000;

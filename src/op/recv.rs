@@ -28,10 +28,11 @@ pub(crate) fn recv(
     Ok(answer.result as usize)
 }
 
-/// Bytes that were received into a buffer of the hub's pool; dropping them gives it back.
+/// Bytes that were received into a buffer of the hub's pool; dropping this gives the buffer back.
 ///
-/// The pool is shared by all greenlets of the thread: keep them only as long as it takes to look.
-/// When it was used up, the bytes lie in memory of their own. None at all are the end of the stream.
+/// The pool, 256 buffers of 4,096 bytes, is shared by all greenlets of the thread: keep this only briefly.
+/// If all buffers were in use, the bytes lie in newly allocated memory. No bytes at all mean the end of the
+/// stream.
 pub struct PooledBytes(Held);
 
 enum Held {
@@ -41,7 +42,7 @@ enum Held {
 }
 
 impl PooledBytes {
-    /// Do they lie in the pool? Otherwise it was used up.
+    /// Whether the bytes lie in the pool. If not, all buffers were in use, or the stream is at its end.
     pub fn is_pooled(&self) -> bool {
         matches!(self.0, Held::Lent(..))
     }
@@ -109,12 +110,14 @@ pub(crate) fn recv_pooled(
 
 #[cold]
 fn recv_own(descriptor: &Descriptor, flags: i32, limit_ns: Option<u64>) -> io::Result<PooledBytes> {
+    let end = limit_ns.map(|ns| hub().moment_ns(ns));
     if flags & libc::MSG_DONTWAIT == 0 {
         poll(descriptor, Direction::Read, libc::POLLIN, limit_ns)?;
     }
-    // Nobody ran since, so that nobody else reads: what there is is ours.
+    // Another reader may have run since and taken what there was: this may wait again.
+    let left_ns = end.map(|end| end.saturating_sub(hub().now()));
     let mut bytes = vec![0; OWN_BYTES];
-    let length = recv(descriptor, Direction::Read, &mut bytes, flags, limit_ns)?;
+    let length = recv(descriptor, Direction::Read, &mut bytes, flags, left_ns)?;
     bytes.truncate(length);
     Ok(PooledBytes(Held::Own(bytes)))
 }

@@ -8,19 +8,21 @@
 use super::Descriptor;
 use crate::greenlet::current_block;
 use crate::hub::{Deadline, WaitList, WaitNode, hub, set_waits_for};
+use crate::worker::forks;
 use std::cell::Cell;
 use std::io;
 
 /// Those who want to take from a descriptor.
 pub(super) struct Line {
-    /// Somebody takes, or has been told to.
-    busy: Cell<bool>,
+    /// While somebody takes, or has been told to: after how many [`forks`] that was. In the child of one it is
+    /// nobody any more, for who takes is parked.
+    taken: Cell<Option<u32>>,
     waiting: WaitList,
 }
 
 impl Line {
     pub(super) const fn new() -> Line {
-        Line { busy: Cell::new(false), waiting: WaitList::new() }
+        Line { taken: Cell::new(None), waiting: WaitList::new() }
     }
 
     /// Wakes all, to see what has changed.
@@ -37,7 +39,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // Whoever is woken has the turn from now on, so that nobody overtakes him.
         if !self.0.waiting.wake_one() {
-            self.0.busy.set(false);
+            self.0.taken.set(None);
         }
     }
 }
@@ -53,7 +55,8 @@ pub(super) fn in_turn<R>(
     take: impl FnOnce(Option<u64>) -> io::Result<R>,
 ) -> io::Result<R> {
     let line = descriptor.line();
-    if !line.busy.replace(true) {
+    let now = Some(forks());
+    if line.taken.replace(now) != now {
         let _turn = Turn(line);
         return take(limit_ns);
     }

@@ -10,13 +10,12 @@ use std::iter::once;
 use std::mem::replace;
 use std::rc::Rc;
 
-/// Tasks with keys, each of which gets the results of those that it depends on, as they come.
+/// Tasks with keys, each of which gets the results of the tasks that it depends on, as they come.
 ///
-/// A key may be depended on before it is spawned. What a failed task leaves to its dependents is
-/// [`Failed`] with its key; what they make of it is theirs. Handles are cheap to clone, and all of them
-/// are the same pool.
+/// A task may depend on keys that are spawned later. If a task fails, those that depend on it get [`Failed`]
+/// with its key, and decide what to do. Handles are cheap to clone, and all clones are the same pool.
 ///
-/// Comparing and cloning keys must not use the pool, nor wait; cloning and dropping results may.
+/// Comparing and cloning keys must neither use the pool nor wait; cloning and dropping results may.
 ///
 /// ```
 /// use greenlet::pool::DagPool;
@@ -55,7 +54,7 @@ impl<K, V> Node<K, V> {
     }
 }
 
-/// The key has a task or a result already.
+/// The key already has a task or a result. Gives the key back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collision<K>(pub K);
 
@@ -81,19 +80,19 @@ impl<K: fmt::Debug> fmt::Display for Failed<K> {
 impl<K: fmt::Debug> std::error::Error for Failed<K> {}
 
 impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
-    /// One without keys.
+    /// A pool without keys.
     pub fn new() -> DagPool<K, V> {
         let (nodes, tasks) = (RefCell::new(BTreeMap::new()), PoolOf::<Unlimited>::new());
         DagPool(Rc::new(Shared { nodes, waiting: WaitList::new(), tasks }))
     }
 
-    /// Spawns the task of `key`: `f` is given the results of `needs`, and returns that of `key`.
-    /// Returns at once; `f` begins when the current greenlet waits, and waits itself for its inputs.
+    /// Spawns the task of `key`: `f` gets the results of `needs`, and returns that of `key`.
+    /// Returns at once; `f` begins when the current greenlet waits, and parks until its inputs are there.
     ///
-    /// Tasks that need one another in a circle never end.
+    /// Tasks that need each other in a circle never end.
     ///
     /// # Errors
-    /// [`Collision`], when `key` has a task or a result already; `f` is dropped.
+    /// [`Collision`], if `key` has a task or a result already; `f` is dropped.
     ///
     /// # Panics
     /// When there is no memory for a stack.
@@ -120,17 +119,17 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// Gives `key` a result without a task. Returns at once.
     ///
     /// # Errors
-    /// [`Collision`], when it has a task or a result already.
+    /// [`Collision`], if it has a task or a result already.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
         self.enter(&key, Vec::new())?;
         self.end(key, Node::Done(Rc::new(value)));
         Ok(())
     }
 
-    /// The result of `key`; parks until there is one, also if `key` was never heard of.
+    /// The result of `key`; parks until there is one, also if nothing was spawned for `key` yet.
     ///
     /// # Errors
-    /// [`Failed`].
+    /// [`Failed`], if the task panicked or was killed.
     ///
     /// # Panics
     /// When it would park while the thread unwinds.
@@ -153,7 +152,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
         Some(ended.map(|value| V::clone(&value)).map_err(|()| Failed(key.clone())))
     }
 
-    /// The results of `keys`, as they come; those that are there come first, in the order given.
+    /// An iterator over the results of `keys`, as they come; those that are there come first, in the order given.
     pub fn wait_each<I: IntoIterator<Item = K>>(&self, keys: I) -> Inputs<K, V> {
         Inputs { pool: self.clone(), left: keys.into_iter().collect() }
     }
@@ -161,7 +160,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// Parks until all tasks have ended, and returns all results, in the order of the keys.
     ///
     /// # Errors
-    /// That of the lowest key that has failed.
+    /// [`Failed`] with the lowest key that has failed.
     ///
     /// # Panics
     /// When a task of the pool calls it, and when it would park while the thread unwinds.
@@ -196,8 +195,8 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
         running.map(|(key, _)| key.clone()).collect()
     }
 
-    /// The keys whose results the task of `key` needs and that have not ended, in the order in which it
-    /// named them: why it does not go on. None when it has ended, or was never spawned.
+    /// The keys that the task of `key` still waits for, in the order in which it named them. Empty if it has
+    /// ended, or was never spawned.
     ///
     /// ```
     /// use greenlet::pool::DagPool;
@@ -219,7 +218,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> DagPool<K, V> {
     /// Kills all tasks, which fail, and parks until they have ended.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; all are killed all the same.
+    /// What arrives inside is raised here; all are killed nevertheless.
     pub fn kill(&self) {
         self.0.tasks.kill();
     }
@@ -295,7 +294,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> Drop for Fails<K, V> {
     }
 }
 
-/// The results of several keys of a [`DagPool`], as they come: each `next` parks for one more.
+/// The results of several keys of a [`DagPool`], as they come: each `next` parks until there is one more.
 ///
 /// # Cancellation
 /// What arrives inside `next` is raised there; nothing is lost.

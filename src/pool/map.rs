@@ -1,4 +1,7 @@
 //! A function over many items, in the members of a pool.
+//!
+//! Items are begun when the iterator is asked, by the asking greenlet; not by one that feeds them, as in gevent.
+//! So they may borrow and may wait, memory is bounded, and nobody is left behind when the iterator is dropped.
 
 use super::members::Entry;
 use super::pool_of::{Policy, PoolOf};
@@ -241,14 +244,14 @@ macro_rules! results {
 results! {
     /// The results of [`PoolOf::imap`], in the order of the items.
     Imap by next_in_order;
-    /// At most so many are begun whose results were not taken, 1 or more. Default: as many as there
-    /// are places; then one that is slow and comes first can leave places unused. No more than
-    /// [`usize::MAX`] places are ever used, so that is no limit.
+    /// Limits how many items are begun ahead of the results that were taken: 1 or more. Default: as many as
+    /// there are places, so that places may stay unused while the first result is slow; a larger number
+    /// avoids that. [`usize::MAX`] is no limit.
     buffer
 }
 
 results! {
-    /// The results of [`PoolOf::imap_unordered`], in the order in which they come.
+    /// The results of [`PoolOf::imap_unordered`], in the order in which the calls end.
     ImapUnordered by next_to_end;
     /// As [`Imap::buffer`].
     buffer

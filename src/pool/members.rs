@@ -11,8 +11,9 @@
 
 use crate::greenlet::{GreenletId, current_block, id_of};
 use crate::hub::{WaitList, hub};
-use crate::sync::{Turns, Watched, Watchers, watch};
-use crate::task::{JoinHandle, TaskRef, try_spawn};
+use crate::stack::StackError;
+use crate::sync::{Turns, Watchers, watch};
+use crate::task::{JoinHandle, TaskBuilder, TaskRef, try_spawn};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -30,6 +31,8 @@ pub(super) struct Members {
     stuck: Cell<usize>,
     /// Those who wait until there is no member.
     joiners: WaitList,
+    /// Those who wait until somebody is no member any more.
+    leavers: WaitList,
     /// Those who wait until there is a place.
     watchers: WaitList,
 }
@@ -93,6 +96,7 @@ impl Members {
             places: Turns::new(),
             stuck: Cell::new(0),
             joiners: WaitList::new(),
+            leavers: WaitList::new(),
             watchers: WaitList::new(),
         })
     }
@@ -258,21 +262,24 @@ impl Members {
     #[track_caller]
     pub(super) fn begin_later<T: 'static>(
         self: &Rc<Members>,
+        builder: TaskBuilder,
         f: impl FnOnce() -> T + 'static,
-    ) -> JoinHandle<T> {
-        if self.try_enter() {
-            return self.start(Entry::Place, f);
-        }
+    ) -> Result<JoinHandle<T>, StackError> {
+        let entry = if self.try_enter() { Entry::Place } else { Entry::None };
         let members = self.clone();
-        self.start(Entry::None, move || {
-            if members.try_enter() || members.wait_for_place(None) == Entry::Place {
+        let task = builder.spawn(self.body(entry, move || {
+            if entry == Entry::None
+                && (members.try_enter() || members.wait_for_place(None) == Entry::Place)
+            {
                 match members.tasks.borrow_mut().get_mut(&id_of(current_block())) {
                     Some(member) if member.entry == Entry::None => member.entry = Entry::Place,
                     _ => members.release(), // it was discarded meanwhile, or added with a place
                 }
             }
             f()
-        })
+        }))?;
+        self.insert(task.task(), entry);
+        Ok(task)
     }
 
     /// Spawns `f` as a member.
@@ -282,22 +289,30 @@ impl Members {
         entry: Entry,
         f: impl FnOnce() -> T + 'static,
     ) -> JoinHandle<T> {
-        let members = self.clone();
-        let membership = Membership { members, spawner: id_of(current_block()), entry };
-        let spawned = try_spawn(move || {
-            let f = f; // dropped first if it never begins: its drop may wait, as a member
-            let _membership = membership;
-            f()
-        });
-        let task = match spawned {
+        let task = match try_spawn(self.body(entry, f)) {
             Ok(task) => task,
-            Err(error) => panic!("spawn in a pool: {error}"),
+            Err(error) => no_stack(&error),
         };
         self.insert(task.task(), entry);
         if entry == Entry::Lent {
             self.lend_to(task.id());
         }
         task
+    }
+
+    /// What a member runs that the current greenlet spawns.
+    fn body<T, F: FnOnce() -> T>(
+        self: &Rc<Members>,
+        entry: Entry,
+        f: F,
+    ) -> impl FnOnce() -> T + use<T, F> {
+        let membership =
+            Membership { members: self.clone(), spawner: id_of(current_block()), entry };
+        move || {
+            let f = f; // dropped first if it never begins: its drop may wait, as a member
+            let _membership = membership;
+            f()
+        }
     }
 
     fn insert(&self, task: TaskRef, entry: Entry) {
@@ -334,6 +349,7 @@ impl Members {
         }
         self.stuck.set(self.stuck.get() - usize::from(member.is_stuck));
         self.offer();
+        self.leavers.wake_all();
         if self.is_empty() {
             self.joiners.wake_all();
         }
@@ -381,6 +397,11 @@ impl Members {
         Watchers(&self.watchers)
     }
 
+    /// Those who wait for a member to leave.
+    pub(super) fn leavers(&self) -> Watchers<'_> {
+        Watchers(&self.leavers)
+    }
+
     /// Parks until there has been a place that nobody waited for; false if the time was over before.
     pub(super) fn wait_available(&self, limit: Option<Duration>) -> bool {
         watch(once((self.has_place(), self.watchers())), limit, |_| true)
@@ -394,29 +415,12 @@ impl Members {
         );
         watch(once((self.is_empty(), Watchers(&self.joiners))), limit, |_| true)
     }
+}
 
-    /// Kills all members and those who become members meanwhile; the current one last.
-    pub(super) fn kill(&self, limit: Option<Duration>) -> bool {
-        let mut current = None;
-        loop {
-            let tasks = self.tasks();
-            let (own, others): (Vec<_>, Vec<_>) =
-                tasks.into_iter().partition(|task| task.is_current());
-            current = own.into_iter().next().or(current);
-            if others.is_empty() {
-                break;
-            }
-            others.iter().for_each(TaskRef::kill_soon);
-            let things = others.iter().map(|task| (task.is_finished(), task.watchers()));
-            if !watch(things, limit, |_| false) {
-                return false;
-            }
-        }
-        if let Some(current) = current {
-            current.kill();
-        }
-        self.is_empty()
-    }
+#[cold]
+#[track_caller]
+pub(super) fn no_stack(error: &StackError) -> ! {
+    panic!("spawn in a pool: {error}")
 }
 
 /// If a member has lent its right, that belongs to the user from now on.

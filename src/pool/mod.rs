@@ -1,24 +1,18 @@
-//! Tasks that belong together, and things that they share. Level 6.
-//!
-//! Uses `task`, `sync`, `offload`, `worker` and `hub`; used by nobody here. Files, lowest first: `members` (who is in a pool, its places),
-//! `pool_of` (the handle) and `map` (a function over many items), which know one another; `pile`;
-//! `dag`; `object`; `thread_pool`.
+//! Groups of tasks, and pools that limit how many run at once.
 //!
 //! | | places | a member that spawns while all are taken |
 //! |---|---|---|
-//! | [`Group`] | without end | |
-//! | [`Pool`] | as many as it is given | waits, unless no member could ever leave its place: then lends its own |
-//! | [`GreenPool`] | as many as it is given | lends its own place |
+//! | [`Group`] | unlimited | |
+//! | [`Pool`] | a chosen number | waits; but if no member could ever free a place, it lends its own |
+//! | [`GreenPool`] | a chosen number | lends its own place |
 //!
-//! Beside them: a [`Pile`] gives results in the order of the spawns, the members of a [`DagPool`] get one
-//! another's results, an [`ObjectPool`] lends things instead of places, and the members of a
-//! [`ThreadPool`] may block.
+//! Also: a [`Pile`] gives results in the order of the spawns; tasks of a [`DagPool`] get each other's results; an
+//! [`ObjectPool`] lends objects, connections for example; tasks of a [`ThreadPool`] may block.
 //!
-//! Lending means: what is spawned begins without a place of its own, and the spawner waits in `spawn`
-//! until that has ended and the place is given back. So never more than the pool's size make progress, and a
-//! pool does not hang because its own members wait for it. A spawner that is interrupted meanwhile goes on
-//! without a place, and what it spawned keeps the one that it had, until it ends; if that was lent in turn, it
-//! is the spawner's again then.
+//! *Lending* means: the new task runs on the spawner's place, and the spawner waits in `spawn` until the task has
+//! ended. So never more tasks than the pool has places make progress, and a pool does not hang because its own
+//! members wait for a place. If a lending spawner is interrupted it goes on without a place; the task keeps the
+//! place until it ends. A place that had itself been borrowed then returns to that spawner.
 //!
 //! ```
 //! use greenlet::{pool::Pool, sleep};
@@ -32,8 +26,13 @@
 //! let lengths: Result<Vec<_>, _> = lengths.collect();
 //! assert_eq!(lengths.unwrap(), [1, 2, 3]);
 //! ```
+//!
+//! Inside: level 6, uses `task`, `sync`, `offload`, `worker` and `hub`. Files, lowest first: `members` (who is in
+//! a pool, its places), `kill` (their end), `pool_of` (the handle) and `map` (a function over many items), which
+//! know one another; `pile`; `dag`; `object`; `thread_pool`.
 
 mod dag;
+mod kill;
 mod map;
 mod members;
 mod object;
@@ -48,7 +47,7 @@ pub use pile::Pile;
 pub use pool_of::{Lending, Limited, Policy, PoolFull, PoolOf, Unlimited, Waiting};
 pub use thread_pool::ThreadPool;
 
-/// Tasks that are joined or killed together; never full.
+/// A group of tasks that are joined or killed together. It is never full.
 ///
 /// ```
 /// use greenlet::pool::Group;
@@ -60,10 +59,10 @@ pub use thread_pool::ThreadPool;
 /// ```
 pub type Group = PoolOf<Unlimited>;
 
-/// A group with so many places: `spawn` parks while all are taken.
+/// A group of limited size: `spawn` parks while all places are taken.
 ///
-/// A member that spawns waits for a place like anybody else. When no member could ever leave one (all
-/// of them wait for a place), the last lends its own.
+/// A member that spawns waits for a place like any other greenlet. Only if no member could ever free one (all
+/// of them wait for a place), the last lends its own: see the [module](self).
 ///
 /// ```
 /// use greenlet::{pool::Pool, yield_now};
@@ -76,8 +75,8 @@ pub type Group = PoolOf<Unlimited>;
 /// ```
 pub type Pool = PoolOf<Waiting>;
 
-/// As [`Pool`], but a member that spawns while all places are taken lends its own at once, whatever
-/// the others do: as in eventlet, where it runs the function itself.
+/// As [`Pool`], but a member that spawns while all places are taken lends its own at once: see the
+/// [module](self). In eventlet it runs the function itself.
 ///
 /// ```
 /// use greenlet::pool::GreenPool;
@@ -102,7 +101,7 @@ impl Default for Group {
     }
 }
 
-/// One with 1000 places, as in eventlet.
+/// A pool with 1,000 places, as in eventlet.
 impl Default for GreenPool {
     fn default() -> GreenPool {
         GreenPool::new(1000)

@@ -10,11 +10,11 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A pool of objects (connections, say), of which each is used by one greenlet at a time.
+/// A pool of objects, connections for example, each of which is used by one greenlet at a time.
 ///
-/// Objects are made when they are needed, so many at most; one that is given back is used again. When
-/// all are in use, who wants one parks until one comes back; those who wait are served in their
-/// order. Handles are cheap to clone, and all of them are the same pool, which stays on its thread.
+/// Objects are made when they are needed, up to a limit, and used again when they come back. When all are in use,
+/// `get` parks until one comes back; greenlets that wait are served in the order in which they came. Handles are
+/// cheap to clone, and all clones are the same pool, which stays on its thread.
 ///
 /// ```
 /// use greenlet::pool::ObjectPool;
@@ -50,12 +50,12 @@ struct Idle<T> {
     since: u64,
 }
 
-/// What can be chosen before an [`ObjectPool`] is made.
+/// Options for an [`ObjectPool`]; made by [`ObjectPool::builder`].
 ///
 /// ```
-/// use greenlet::pool::ObjectPoolBuilder;
+/// use greenlet::pool::ObjectPool;
 /// use std::time::Duration;
-/// let pool = ObjectPoolBuilder::new(10).min(2).newest_first().max_idle(Duration::from_secs(10));
+/// let pool = ObjectPool::builder(10).min(2).newest_first().max_idle(Duration::from_secs(10));
 /// let pool = pool.build(|| vec![0; 1024]);
 /// assert_eq!((pool.len(), pool.free()), (2, 10));
 /// ```
@@ -70,41 +70,38 @@ pub struct ObjectPoolBuilder {
 }
 
 impl ObjectPoolBuilder {
-    /// For a pool of at most `max` objects.
-    #[doc(alias = "max_size")]
-    pub fn new(max: usize) -> ObjectPoolBuilder {
+    fn new(max: usize) -> ObjectPoolBuilder {
         ObjectPoolBuilder { min: 0, max, newest_first: false, max_idle: None, max_age: None }
     }
 
-    /// So many are made at once, and kept although they are idle for long. Default: 0.
+    /// Makes `min` objects with the pool, and keeps that many even if they are idle for long. Default: 0.
     #[doc(alias = "min_size")]
     pub fn min(mut self, min: usize) -> ObjectPoolBuilder {
         self.min = min;
         self
     }
 
-    /// The object that was given back last is used first, so that the others become idle. Default: the
-    /// one that was given back first.
+    /// Uses the object that came back last first, so that the others become idle. Default: the one that came
+    /// back first.
     #[doc(alias = "order_as_stack")]
     pub fn newest_first(mut self) -> ObjectPoolBuilder {
         self.newest_first = true;
         self
     }
 
-    /// An object that was idle for so long is dropped, when somebody next looks at the pool. Default:
-    /// never.
+    /// Drops objects that have been idle for `limit`, at the next use of the pool. Default: never.
     pub fn max_idle(mut self, limit: Duration) -> ObjectPoolBuilder {
         self.max_idle = Some(limit);
         self
     }
 
-    /// An object that was made so long ago is dropped instead of being used again. Default: never.
+    /// Drops objects that were made `limit` ago, instead of using them again. Default: never.
     pub fn max_age(mut self, limit: Duration) -> ObjectPoolBuilder {
         self.max_age = Some(limit);
         self
     }
 
-    /// Makes the pool, and the objects that it has from the beginning. `make` may wait.
+    /// Makes the pool, and its first [`min`](ObjectPoolBuilder::min) objects. `make` may wait.
     ///
     /// # Panics
     /// As `make` does.
@@ -136,21 +133,28 @@ impl ObjectPoolBuilder {
     }
 }
 
+impl ObjectPool<()> {
+    /// Options for a pool of at most `max` objects of any type.
+    #[doc(alias = "max_size")]
+    pub fn builder(max: usize) -> ObjectPoolBuilder {
+        ObjectPoolBuilder::new(max)
+    }
+}
+
 impl<T> ObjectPool<T> {
-    /// One of at most `max` objects, which `make` makes.
+    /// A pool of at most `max` objects, which `make` makes.
     pub fn new(max: usize, make: impl Fn() -> T + 'static) -> ObjectPool<T> {
         ObjectPoolBuilder::new(max).build(make)
     }
 
-    /// An object that is idle, or a new one; parks while all are in use. It comes back when it is
-    /// dropped.
+    /// An idle object, or a new one; parks while all are in use. It comes back when the guard is dropped.
     ///
     /// # Panics
-    /// As what makes the objects does; when it would park while the thread unwinds.
+    /// If making an object panics, and if it would park while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it is parked, or while an object is being made, is raised here; the object
-    /// that was on its way here goes to the next.
+    /// What arrives while it is parked, or while an object is being made, is raised here; an object that was
+    /// promised to this greenlet goes to the next.
     pub fn get(&self) -> Pooled<T> {
         match self.get_until(None) {
             Some(object) => object,
@@ -170,11 +174,10 @@ impl<T> ObjectPool<T> {
         self.get_until(Some(hub().moment(limit)))
     }
 
-    /// As [`get`](ObjectPool::get), but `None` when all are in use. Parks only if what makes the
-    /// objects does.
+    /// As [`get`](ObjectPool::get), but `None` if all are in use. Parks only if making an object does.
     ///
     /// # Panics
-    /// As what makes the objects does.
+    /// If making an object panics.
     ///
     /// # Cancellation
     /// As [`get`](ObjectPool::get).
@@ -182,7 +185,7 @@ impl<T> ObjectPool<T> {
         self.has_object().then(|| self.take_or_make())
     }
 
-    /// As [`get`](ObjectPool::get), but if an object must be made, it is what `make` returns.
+    /// As [`get`](ObjectPool::get), but if an object must be made, `make` makes it, and may fail.
     ///
     /// ```
     /// use greenlet::pool::ObjectPool;
@@ -192,7 +195,7 @@ impl<T> ObjectPool<T> {
     /// ```
     ///
     /// # Errors
-    /// What `make` returns; then the next may try.
+    /// That of `make`; the next greenlet that waits may then try.
     ///
     /// # Panics
     /// As [`get`](ObjectPool::get).
@@ -245,11 +248,17 @@ impl<T> ObjectPool<T> {
     fn take_or<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Pooled<T>, E> {
         let mut over = Vec::new();
         let object = match self.take_idle(&mut over) {
-            Some(object) => Ok(object),
+            Some(object) => {
+                drop(make);
+                Ok(object)
+            }
             None => self.make_with(make),
         };
         if !over.is_empty() {
             self.offer();
+            // Here and above, not at the end of the scope: a drop of the user's that unwinds from there
+            // would leave out that of what is returned (https://github.com/rust-lang/rust/issues/47949).
+            drop(over);
         }
         object
     }
@@ -293,7 +302,8 @@ impl<T> ObjectPool<T> {
             || (is_past(self.0.max_idle_ns, since) && self.0.alive.get() > self.0.min)
     }
 
-    /// Drops idle objects whose time is over. Returns at once, unless their drop waits.
+    /// Drops objects that are [idle](ObjectPoolBuilder::max_idle) for too long or [too
+    /// old](ObjectPoolBuilder::max_age). Returns at once, unless their drop waits.
     pub fn trim(&self) {
         let count = self.0.idle.borrow().len();
         for _ in 0..count {
@@ -318,8 +328,8 @@ impl<T> ObjectPool<T> {
         self.offer();
     }
 
-    /// Changes how many objects there may be. Those that are in use stay; idle ones that are too many
-    /// are dropped. Returns at once, unless their drop waits.
+    /// Changes how many objects there may be. Those in use stay; surplus idle ones are dropped. Returns at once,
+    /// unless their drop waits.
     pub fn resize(&self, max: usize) {
         self.0.max.set(max);
         // Those that somebody was promised are as good as in use.
@@ -336,18 +346,18 @@ impl<T> ObjectPool<T> {
         self.0.alive.get()
     }
 
-    /// Are there no objects?
+    /// Whether there are no objects.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many could be gotten without waiting for one to come back.
+    /// How many can be gotten without waiting for one to come back.
     pub fn free(&self) -> usize {
         let more = self.0.max.get().saturating_sub(self.0.alive.get());
         (self.0.idle.borrow().len() + more).saturating_sub(self.0.turns.given())
     }
 
-    /// How many greenlets wait for an object; counts them.
+    /// How many greenlets wait for an object. Walks the list of them.
     pub fn waiting(&self) -> usize {
         self.0.turns.waiting() + self.0.turns.given()
     }
@@ -383,7 +393,7 @@ impl<T> fmt::Debug for ObjectPool<T> {
     }
 }
 
-/// An object of an [`ObjectPool`], in use; given back when it is dropped.
+/// An object of an [`ObjectPool`] in use; goes back to the pool when this is dropped.
 #[doc(alias("item", "PooledConnectionWrapper"))]
 pub struct Pooled<T> {
     pool: ObjectPool<T>,
@@ -393,7 +403,7 @@ pub struct Pooled<T> {
 }
 
 impl<T> Pooled<T> {
-    /// Keeps the object out of the pool for good: another one may be made in its place.
+    /// Takes the object out of the pool for good: another one may be made in its place.
     pub fn detach(mut this: Pooled<T>) -> T {
         match this.object.take() {
             Some(object) => object, // the drop counts down
@@ -401,7 +411,7 @@ impl<T> Pooled<T> {
         }
     }
 
-    /// Drops the object instead of giving it back: a connection that has failed, say.
+    /// Drops the object instead of giving it back: a connection that has failed, for example.
     pub fn discard(this: Pooled<T>) {
         drop(Pooled::detach(this));
     }

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// Tasks in a pool whose results are taken in the order in which they were spawned.
 ///
-/// As an iterator it parks for each result, and ends when all that were spawned so far are taken;
-/// errors stand at their position. More can be spawned afterwards.
+/// As an iterator it parks for each result, and ends when the results of all tasks so far are taken; an error
+/// comes in the place of its task's result. More tasks can be spawned afterwards.
 ///
 /// ```
 /// use greenlet::{pool::Pile, sleep};
@@ -27,13 +27,13 @@ pub struct Pile<T, P = Lending> {
 }
 
 impl<T: 'static> Pile<T> {
-    /// One with a [`GreenPool`](super::GreenPool) of its own, of this size.
+    /// A pile with a [`GreenPool`](super::GreenPool) of its own, of this size.
     pub fn new(size: usize) -> Pile<T> {
         Pile::in_pool(&PoolOf::with_size(size))
     }
 }
 
-/// One with a [`GreenPool`](super::GreenPool) of its own, of 1000 places, as in eventlet.
+/// A pile with a [`GreenPool`](super::GreenPool) of its own, of 1,000 places, as in eventlet.
 impl<T: 'static> Default for Pile<T> {
     fn default() -> Pile<T> {
         Pile::new(1000)
@@ -41,12 +41,12 @@ impl<T: 'static> Default for Pile<T> {
 }
 
 impl<T: 'static, P: Policy> Pile<T, P> {
-    /// One whose tasks are members of `pool`.
+    /// A pile whose tasks are members of `pool`.
     pub fn in_pool(pool: &PoolOf<P>) -> Pile<T, P> {
         Pile { pool: pool.clone(), tasks: VecDeque::new() }
     }
 
-    /// Spawns one more; parks until there is a place in the pool.
+    /// Spawns one more task; parks until there is a place in the pool.
     ///
     /// # Panics
     /// As [`PoolOf::spawn`].
@@ -64,7 +64,7 @@ impl<T: 'static, P: Policy> Pile<T, P> {
         self.tasks.len()
     }
 
-    /// Are all results taken?
+    /// Whether all results are taken.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }

@@ -1,16 +1,17 @@
 //! The handle of every kind of pool.
 
 use super::map::{Imap, ImapUnordered};
-use super::members::{Entry, Members};
+use super::members::{Entry, Members, no_stack};
 use crate::hub::hub;
+use crate::stack::StackError;
 use crate::sync::{Waitable, Watched, Watchers};
-use crate::task::{JoinError, JoinHandle, TaskRef};
+use crate::task::{JoinError, JoinHandle, TaskBuilder, TaskRef};
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What a pool does when it is full: [`Unlimited`], [`Waiting`], [`Lending`].
+/// What a pool does when it is full and a member spawns: [`Unlimited`], [`Waiting`], [`Lending`].
 ///
 /// Only this crate implements it.
 pub trait Policy: sealed::Sealed + 'static {}
@@ -22,7 +23,7 @@ pub trait Limited: Policy {}
 #[derive(Debug)]
 pub enum Unlimited {}
 
-/// A member that spawns waits for a place as anybody else, unless nobody could ever leave one.
+/// A member that spawns waits for a place as any other greenlet, unless no member could ever free one.
 #[derive(Debug)]
 pub enum Waiting {}
 
@@ -55,9 +56,9 @@ impl Limited for Lending {}
 /// Tasks that belong together: what [`Group`](super::Group), [`Pool`](super::Pool) and
 /// [`GreenPool`](super::GreenPool) have in common.
 ///
-/// A task is a member from the moment it is spawned or added until it has ended; then it is forgotten
-/// by itself. Handles are cheap to clone, and all of them are the same pool; dropping them changes
-/// nothing for the members. A pool stays on its thread.
+/// A task is a member from the moment it is spawned or added until it has ended; then it is removed
+/// automatically. Handles are cheap to clone, and all clones are the same pool. Dropping them does not affect the
+/// members. A pool stays on its thread.
 pub struct PoolOf<P> {
     members: Rc<Members>,
     policy: PhantomData<P>,
@@ -78,17 +79,17 @@ impl<P: Policy> PoolOf<P> {
     }
 
     /// Spawns a member; see [`spawn`](crate::spawn). Returns at once if there is a place, otherwise
-    /// parks until there is one; those who wait are served in their order.
+    /// parks until there is one; greenlets that wait are served in the order in which they came.
     ///
-    /// A member that spawns in its own full pool: see [`Pool`](super::Pool) and
+    /// For a member that spawns in its own full pool, see [`Pool`](super::Pool) and
     /// [`GreenPool`](super::GreenPool).
     ///
     /// # Panics
-    /// When there is no memory for a stack, and when it would park while the thread unwinds.
+    /// If there is no memory for a stack, and if it would park while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it is parked is raised here, and `f` is dropped uncalled; or, if the current
-    /// member has lent its place, `f` goes on and keeps that.
+    /// What arrives while it waits for a place is raised here, and `f` is dropped uncalled. If the current member
+    /// has lent its place to `f`, that goes on and keeps the place.
     #[track_caller]
     #[doc(alias = "start")]
     pub fn spawn<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
@@ -98,7 +99,7 @@ impl<P: Policy> PoolOf<P> {
         task
     }
 
-    /// As [`spawn`](PoolOf::spawn), for what nobody waits for by itself.
+    /// As [`spawn`](PoolOf::spawn), without a handle.
     ///
     /// # Panics
     /// As [`spawn`](PoolOf::spawn).
@@ -111,12 +112,12 @@ impl<P: Policy> PoolOf<P> {
         drop(self.spawn(f));
     }
 
-    /// Makes a member of a task that was spawned elsewhere; parks as [`spawn`](PoolOf::spawn) until
-    /// there is a place. A task that has ended, or is a member, stays what it is. What a member adds
-    /// when nobody could ever leave a place has none.
+    /// Makes a task that was spawned elsewhere a member; parks as [`spawn`](PoolOf::spawn) until
+    /// there is a place. Does nothing if the task has ended or is a member. If a member calls this when no member
+    /// could ever free a place, the task is added without one.
     ///
     /// # Panics
-    /// When it would park while the thread unwinds.
+    /// If it would park while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives while it is parked is raised here, and nothing else happens.
@@ -127,36 +128,42 @@ impl<P: Policy> PoolOf<P> {
         }
     }
 
-    /// Forgets a member, which goes on; its place is free. Says whether it was one. Returns at once.
-    pub fn discard<T>(&self, task: &JoinHandle<T>) -> bool {
-        self.members.leave(task.id())
+    /// Removes a member, which goes on; its place is free. Returns at once, with whether it was a member.
+    pub fn discard(&self, task: impl Into<TaskRef>) -> bool {
+        self.members.leave(task.into().id())
     }
 
-    /// Is this task a member?
-    pub fn contains<T>(&self, task: &JoinHandle<T>) -> bool {
-        self.members.contains(task.id())
+    /// Whether this task is a member.
+    ///
+    /// ```
+    /// let group = greenlet::pool::Group::new();
+    /// let task = group.spawn(|| ());
+    /// assert!(group.contains(&task) && group.tasks().iter().all(|task| group.contains(task)));
+    /// ```
+    pub fn contains(&self, task: impl Into<TaskRef>) -> bool {
+        self.members.contains(task.into().id())
     }
 
-    /// How many members there are, with those of [`apply_async`](PoolOf::apply_async) that wait.
+    /// How many members there are, including those of [`apply_async`](PoolOf::apply_async) that wait.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Are there no members?
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// The members, in the order in which they were made.
+    /// The members, in the order in which they were spawned.
     #[doc(alias("iter", "greenlets"))]
     pub fn tasks(&self) -> Vec<TaskRef> {
         self.members.tasks()
     }
 
-    /// Parks until there is no member, once.
+    /// Parks until there is no member. (There may be new ones by the time this returns.)
     ///
     /// # Panics
-    /// When a member calls it, and when it would park while the thread unwinds.
+    /// If a member calls it, and if it would park while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
@@ -176,20 +183,22 @@ impl<P: Policy> PoolOf<P> {
         self.members.join(Some(limit))
     }
 
-    /// Kills all members, also those that others spawn meanwhile, and parks until none is left. A
-    /// member that calls this is killed last, by an exit that is raised here.
+    /// Kills all members, also those that are spawned meanwhile, and parks until none is left. A
+    /// member that calls this is killed last: the exit is raised here.
+    ///
+    /// A member that was [added](PoolOf::add) counts until the links that it had before have run; but a link of a
+    /// member that calls this does not wait for that.
     ///
     /// # Panics
-    /// When it would park while the thread unwinds.
+    /// If it would park while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; those that were members are killed all the same.
+    /// What arrives inside is raised here; the members are killed nevertheless.
     pub fn kill(&self) {
         self.members.kill(None);
     }
 
-    /// As [`kill`](PoolOf::kill), but waits at most `limit` for those that are there; returns whether
-    /// none is left.
+    /// As [`kill`](PoolOf::kill), but waits at most `limit`; returns whether no member is left.
     ///
     /// # Panics
     /// As [`kill`](PoolOf::kill).
@@ -209,7 +218,8 @@ impl<P: Policy> PoolOf<P> {
     /// As [`spawn`](PoolOf::spawn).
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; `f` goes on.
+    /// As [`spawn`](PoolOf::spawn) while it waits for a place; after that what arrives is raised here, and
+    /// `f` goes on.
     #[track_caller]
     pub fn apply<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> Result<T, JoinError> {
         self.spawn(f).join()
@@ -222,7 +232,23 @@ impl<P: Policy> PoolOf<P> {
     #[track_caller]
     #[doc(alias = "apply_cb")]
     pub fn apply_async<T: 'static>(&self, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-        self.members.begin_later(f)
+        match self.apply_async_by(TaskBuilder::new(), f) {
+            Ok(task) => task,
+            Err(error) => no_stack(&error),
+        }
+    }
+
+    /// As [`apply_async`](PoolOf::apply_async), for a task with a name, or a stack of another size.
+    ///
+    /// # Errors
+    /// [`StackError`], with nothing changed; `f` is dropped.
+    #[track_caller]
+    pub(crate) fn apply_async_by<T: 'static>(
+        &self,
+        builder: TaskBuilder,
+        f: impl FnOnce() -> T + 'static,
+    ) -> Result<JoinHandle<T>, StackError> {
+        self.members.begin_later(builder, f)
     }
 
     /// Calls `f` with each item, in members of the pool, and parks until all have ended; returns the
@@ -235,13 +261,13 @@ impl<P: Policy> PoolOf<P> {
     /// ```
     ///
     /// # Errors
-    /// The first one, in the order of the items; the others go on, no further ones are begun.
+    /// The first error, in the order of the items. Calls that have begun go on; no further ones begin.
     ///
     /// # Panics
     /// As [`spawn`](PoolOf::spawn), and as the iterator does.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; those that have begun go on, no further ones are begun.
+    /// What arrives inside is raised here. Calls that have begun go on; no further ones begin.
     #[doc(alias("map_async", "map_cb"))]
     pub fn map<T, R, I>(&self, items: I, f: impl Fn(T) -> R + 'static) -> Result<Vec<R>, JoinError>
     where
@@ -252,16 +278,14 @@ impl<P: Policy> PoolOf<P> {
         self.imap(items, f).buffer(usize::MAX).collect()
     }
 
-    /// Calls `f` with each item, in members of the pool; an iterator of the results, in the order of
-    /// the items, each as soon as it is there. An error stands at its position, and the rest follows.
+    /// Calls `f` with each item, in members of the pool. Returns an iterator over the results, in the order of
+    /// the items. If a call fails, its error comes in the place of its result, and the rest follows.
     ///
-    /// The first ones are spawned at once, further ones while the iterator is asked: never more than
-    /// there are places, and never more than [`buffer`](Imap::buffer) says whose results were not
-    /// taken. So the memory is bounded, whatever the number of items; but a [`Group`](super::Group) has
-    /// places without end, and all items are begun at once. Dropped, it begins no further ones; those
-    /// that have begun go on.
-    ///
-    /// An `f` of several arguments takes a tuple: `|(a, b)| a + b`.
+    /// - The first calls begin at once, further ones during `next`: never more at once than there are places,
+    ///   and never further ahead of the results taken than [`buffer`](Imap::buffer) allows. So memory is bounded,
+    ///   whatever the number of items; but in a [`Group`](super::Group), which is unlimited, all begin at once.
+    /// - If the iterator is dropped, calls that have begun go on; no further ones begin.
+    /// - An `f` of several arguments takes a tuple: `|(a, b)| a + b`.
     ///
     /// ```
     /// use greenlet::pool::Pool;
@@ -287,7 +311,7 @@ impl<P: Policy> PoolOf<P> {
         Imap::new(self.clone(), items.into_iter(), f)
     }
 
-    /// As [`imap`](PoolOf::imap), with the results in the order in which they come.
+    /// As [`imap`](PoolOf::imap), with the results in the order in which the calls end.
     ///
     /// # Panics
     /// As [`imap`](PoolOf::imap).
@@ -306,12 +330,12 @@ impl<P: Policy> PoolOf<P> {
 }
 
 impl<P: Limited> PoolOf<P> {
-    /// A pool with so many places. With 0 nobody ever begins, until it is [resized](PoolOf::resize).
+    /// A pool with `size` places. With 0 no task begins until the pool is [resized](PoolOf::resize).
     pub fn new(size: usize) -> PoolOf<P> {
         PoolOf::with_size(size)
     }
 
-    /// Spawns a member if there is a place, and nobody waits for it. Returns at once.
+    /// Spawns a member if there is a place for which no other greenlet waits. Returns at once.
     ///
     /// # Errors
     /// [`PoolFull`], with `f`.
@@ -362,20 +386,20 @@ impl<P: Limited> PoolOf<P> {
         self.members.size()
     }
 
-    /// Changes how many places there are. Members go on, and none begins until there are fewer than
-    /// that. Returns at once.
+    /// Changes how many places there are. Running members go on; if they are more than `size`, none begins until
+    /// enough have ended. Returns at once.
     pub fn resize(&self, size: usize) {
         self.members.resize(size);
     }
 
-    /// How many places are free; after [`resize`](PoolOf::resize) perhaps fewer than none.
+    /// How many places are free; may be negative after [`resize`](PoolOf::resize).
     #[doc(alias = "free_count")]
     pub fn free(&self) -> isize {
         let [size, busy] = [self.size(), self.running()].map(isize::try_from);
         size.unwrap_or(isize::MAX).saturating_sub(busy.unwrap_or(isize::MAX))
     }
 
-    /// Is no place free, or is each promised to one that waits?
+    /// Whether no place is free, or each is promised to a greenlet that waits.
     #[doc(alias = "full")]
     pub fn is_full(&self) -> bool {
         !self.members.has_place()
@@ -386,15 +410,15 @@ impl<P: Limited> PoolOf<P> {
         self.members.busy()
     }
 
-    /// How many greenlets wait for a place; counts them.
+    /// How many greenlets wait for a place. Walks the list of them.
     pub fn waiting(&self) -> usize {
         self.members.waiting()
     }
 
-    /// Parks until there is a place that nobody else waits for; takes nothing.
+    /// Parks until there is a place for which no other greenlet waits, but does not take it.
     ///
     /// # Panics
-    /// When it would park while the thread unwinds.
+    /// If it would park while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
@@ -422,7 +446,7 @@ impl<P> Clone for PoolOf<P> {
     }
 }
 
-/// Ready when there is a place that nobody else waits for.
+/// Ready when there is a place for which no other greenlet waits.
 impl<P: Policy> Waitable for PoolOf<P> {
     fn is_ready(&self) -> bool {
         self.members.has_place()
@@ -445,7 +469,7 @@ impl<P> fmt::Debug for PoolOf<P> {
     }
 }
 
-/// There was no place in the pool; what was to be run comes back.
+/// There was no place in the pool. Gives the closure back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PoolFull<F>(pub F);
 

@@ -22,8 +22,8 @@ use std::time::Duration;
 /// `spawn` parks while all places are taken. Threads are made on demand, and end when there was nothing
 /// to do for five seconds. What is given away is [`Send`]; the pool itself stays on its thread.
 ///
-/// A kill ends the task, not what its thread does: that goes on and keeps the thread, though the place is
-/// free again; what takes it waits for a thread.
+/// A kill ends the task but not the call on its thread. The place is free at once, while the thread stays busy
+/// until the call returns; the next task waits for it.
 ///
 /// ```
 /// use greenlet::pool::ThreadPool;
@@ -107,6 +107,18 @@ impl ThreadPool {
         self.tasks.spawn(self.on_thread(f))
     }
 
+    /// As [`spawn`](ThreadPool::spawn), but returns no handle.
+    ///
+    /// # Panics
+    /// As [`spawn`](ThreadPool::spawn).
+    ///
+    /// # Cancellation
+    /// As [`spawn`](ThreadPool::spawn).
+    #[track_caller]
+    pub fn spawn_detached(&self, f: impl FnOnce() + Send + 'static) {
+        drop(self.spawn(f));
+    }
+
     /// As [`spawn`](ThreadPool::spawn), if there is a place, and nobody waits for it. Returns at once.
     ///
     /// # Errors
@@ -160,7 +172,8 @@ impl ThreadPool {
     /// As [`spawn`](ThreadPool::spawn).
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; `f` goes on.
+    /// As [`spawn`](ThreadPool::spawn) while it waits for a place; after that what arrives is raised here, and
+    /// `f` goes on.
     #[track_caller]
     pub fn apply<T, F>(&self, f: F) -> Result<T, JoinError>
     where
@@ -284,6 +297,29 @@ impl ThreadPool {
         self.tasks.kill();
     }
 
+    /// As [`kill`](ThreadPool::kill), but waits at most `limit` for those that are there; returns whether
+    /// none is left.
+    ///
+    /// # Panics
+    /// As [`kill`](ThreadPool::kill).
+    ///
+    /// # Cancellation
+    /// As [`kill`](ThreadPool::kill).
+    pub fn kill_timeout(&self, limit: Duration) -> bool {
+        self.tasks.kill_timeout(limit)
+    }
+
+    /// Removes a task from the pool without stopping it. Its place is free at once, but whatever takes that place
+    /// waits until a thread is free. Returns at once, with whether the task was a member.
+    pub fn discard(&self, task: impl Into<TaskRef>) -> bool {
+        self.tasks.discard(task)
+    }
+
+    /// Is this a task of this pool that has not ended?
+    pub fn contains(&self, task: impl Into<TaskRef>) -> bool {
+        self.tasks.contains(task)
+    }
+
     /// How many places there are: so many threads may run at once.
     #[doc(alias = "maxsize")]
     pub fn size(&self) -> usize {
@@ -333,6 +369,16 @@ impl ThreadPool {
         self.tasks.is_full()
     }
 
+    /// How many places are taken.
+    pub fn running(&self) -> usize {
+        self.tasks.running()
+    }
+
+    /// How many greenlets wait for a place; counts them.
+    pub fn waiting(&self) -> usize {
+        self.tasks.waiting()
+    }
+
     /// Parks until there is a place that nobody else waits for; takes nothing.
     ///
     /// # Panics
@@ -342,6 +388,18 @@ impl ThreadPool {
     /// What arrives inside is raised here, and nothing else happens.
     pub fn wait_available(&self) {
         self.tasks.wait_available();
+    }
+
+    /// As [`wait_available`](ThreadPool::wait_available), for at most `limit`; returns whether there was
+    /// a place.
+    ///
+    /// # Panics
+    /// As [`wait_available`](ThreadPool::wait_available).
+    ///
+    /// # Cancellation
+    /// As [`wait_available`](ThreadPool::wait_available).
+    pub fn wait_available_timeout(&self, limit: Duration) -> bool {
+        self.tasks.wait_available_timeout(limit)
     }
 }
 

@@ -48,7 +48,7 @@ fn id_of(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
 
-/// Configures a [`StreamServer`]; made by [`StreamServer::builder`].
+/// Options for a [`StreamServer`]; made by [`StreamServer::builder`].
 ///
 /// ```
 /// use greenlet::{net::TcpStream, server::StreamServer};
@@ -61,14 +61,14 @@ fn id_of(path: &Path) -> Option<(u64, u64)> {
 ///     .bind("127.0.0.1:0", |_: TcpStream, _| ())?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use = "a builder makes nothing until it is bound"]
 pub struct StreamServerBuilder {
     options: Options,
     listen: ListenOptions,
 }
 
-/// Configures a [`DatagramServer`]; made by [`DatagramServer::builder`].
+/// Options for a [`DatagramServer`]; made by [`DatagramServer::builder`].
 ///
 /// ```
 /// use greenlet::server::DatagramServer;
@@ -81,30 +81,21 @@ pub struct DatagramServerBuilder {
     options: Options,
 }
 
-impl Default for DatagramServerBuilder {
-    fn default() -> DatagramServerBuilder {
-        DatagramServerBuilder { options: Options { most_bytes: 65_536, ..Options::default() } }
-    }
-}
-
 macro_rules! options {
     ($builder:ident) => {
         impl $builder {
-            /// One that changes nothing yet.
-            pub fn new() -> $builder {
-                $builder::default()
-            }
-
-            /// How many handlers run at once: while so many do, nothing more is taken, and the kernel
-            /// holds what comes. Default: no limit. With 0 nothing is ever taken.
+            /// How many handlers run at once, at most. While that many run the server takes nothing more, and
+            /// the kernel queues what comes. Default: no limit. With 0 nothing is ever taken. Replaces
+            /// [`pool`](Self::pool).
             #[doc(alias = "spawn")]
             pub fn concurrency(mut self, handlers: usize) -> $builder {
                 self.options.concurrency = handlers;
+                self.options.pool = None;
                 self
             }
 
-            /// Handlers are members of this pool, and nothing is taken while it is full. What else is
-            /// in the pool counts, but is not the server's to stop. Replaces
+            /// Makes handlers members of `pool`: nothing is taken while it is full, nor while others wait for
+            /// a place in it. Other members count, but the server does not stop them. Replaces
             /// [`concurrency`](Self::concurrency).
             pub fn pool(mut self, pool: &Pool) -> $builder {
                 self.options.pool = Some(pool.clone());
@@ -112,7 +103,7 @@ macro_rules! options {
                 self
             }
 
-            /// A name for the server's tasks, in reports and dumps.
+            /// The name of the server's tasks in reports.
             pub fn name(mut self, name: impl Into<Box<str>>) -> $builder {
                 self.options.name = Some(name.into());
                 self
@@ -125,15 +116,14 @@ macro_rules! options {
                 self
             }
 
-            /// The grace of `serve_forever`: how long handlers may go on when it ends. Default: a
-            /// second, as in gevent.
+            /// How long handlers may go on when `serve_forever` ends. Default: a second, as in gevent.
             pub fn stop_timeout(mut self, grace: Duration) -> $builder {
                 self.options.grace = grace;
                 self
             }
 
-            /// Is called at each start, before anything is taken, to set what has no method here. An
-            /// error of it is that of `start`.
+            /// Calls `hook` at each start, before anything is taken, for example to set other socket options. If
+            /// it fails, `start` returns its error.
             #[doc(alias = "init_socket")]
             pub fn pre_start(
                 mut self,
@@ -162,28 +152,32 @@ options!(StreamServerBuilder);
 options!(DatagramServerBuilder);
 
 impl StreamServerBuilder {
-    /// How many connections may wait in the kernel's queue; the system caps it
-    /// (`net.core.somaxconn`). Default: 128 for TCP, as many as the system allows for UNIX.
+    pub(super) fn new() -> StreamServerBuilder {
+        StreamServerBuilder { options: Options::default(), listen: ListenOptions::default() }
+    }
+
+    /// How many connections may wait in the kernel's queue; the system's own limit is the sysctl
+    /// `net.core.somaxconn`. Default: 128 for TCP, as many as the system allows for UNIX.
     pub fn backlog(mut self, connections: u32) -> StreamServerBuilder {
         self.listen.backlog = Some(connections);
         self
     }
 
-    /// May the address be bound while old connections of it linger (`SO_REUSEADDR`)? Default: yes.
+    /// Sets `SO_REUSEADDR`: bind although old connections of this address linger. Default: true.
     pub fn reuse_addr(mut self, reuses: bool) -> StreamServerBuilder {
         self.listen.reuse_addr = reuses;
         self
     }
 
-    /// May other sockets that say so, too, listen at the same address (`SO_REUSEPORT`)? The kernel
-    /// spreads connections over them. Default: no.
+    /// Sets `SO_REUSEPORT`: several sockets that all set it may listen at one address; the kernel spreads
+    /// connections over them. Default: false.
     pub fn reuse_port(mut self, reuses: bool) -> StreamServerBuilder {
         self.listen.reuse_port = reuses;
         self
     }
 
-    /// Of several servers at one address ([`reuse_port`](StreamServerBuilder::reuse_port)), this one
-    /// takes what comes in on that processor; see
+    /// Of several servers [at one address](StreamServerBuilder::reuse_port), this one gets the connections whose
+    /// packets arrive on processor `cpu`: see
     /// [`TcpListenerBuilder::incoming_cpu`](crate::net::TcpListenerBuilder::incoming_cpu).
     pub fn incoming_cpu(mut self, cpu: usize) -> StreamServerBuilder {
         self.listen.incoming_cpu = Some(cpu);
@@ -229,7 +223,7 @@ impl StreamServerBuilder {
         Ok(serve(bind()?, here, Some(Box::new(bind)), options, handler))
     }
 
-    /// See [`StreamServer::new`]. Its backlog and options are as they are.
+    /// See [`StreamServer::new`]. The backlog and socket options of this builder have no effect.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -257,9 +251,12 @@ fn serve<L: Listener, R: Ending>(
 }
 
 impl DatagramServerBuilder {
-    /// The longest datagram, in bytes; what is longer loses its end. Default: 65,536, which none of UDP
-    /// is; those of UNIX sockets may be as long as the sender's buffer. Memory for one is taken when the
-    /// server is started, which fails where there is not as much.
+    pub(super) fn new() -> DatagramServerBuilder {
+        DatagramServerBuilder { options: Options { most_bytes: 65_536, ..Options::default() } }
+    }
+
+    /// The longest datagram, in bytes; longer ones are cut off. Default: 65,536, more than any UDP datagram; those
+    /// of UNIX sockets may be longer. `start` allocates a buffer of this size, and fails if it cannot.
     pub fn max_datagram(mut self, bytes: usize) -> DatagramServerBuilder {
         self.options.most_bytes = bytes;
         self

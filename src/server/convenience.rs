@@ -25,7 +25,7 @@ pub fn connect(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
 
-/// Calls the handler for each connection, in a greenlet of its own, for at most 1,000 at once. Parks
+/// Calls the handler for each connection, in a greenlet of its own, at most 1,000 at once. Parks
 /// until a handler ends with [`StopServe`](super::StopServe); then the listener is closed, and the
 /// other handlers go on.
 ///
@@ -60,7 +60,7 @@ pub fn serve<L: Listener, R: Ending>(
     serve_at_most(1000, listener, handler)
 }
 
-/// As [`serve`], for another number at once.
+/// As [`serve`], with another limit on how many handlers run at once.
 ///
 /// # Errors
 /// As [`serve`].

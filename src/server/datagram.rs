@@ -16,7 +16,7 @@ use std::time::Duration;
 ///
 /// Only this crate implements it.
 pub trait DatagramSocket: AsFd + sealed::Sealed + Sized + 'static {
-    /// From where datagrams come.
+    /// The type of senders' addresses.
     type Address: Clone + fmt::Debug + 'static;
 
     #[doc(hidden)]
@@ -91,8 +91,8 @@ impl<S: DatagramSocket> Service for Receiving<S> {
     }
 }
 
-/// Calls a handler for each datagram, in a greenlet of its own: with its bytes, the address from which
-/// it comes, and the socket to answer by. See the [module](super).
+/// Calls a handler for each datagram, in a greenlet of its own: with its bytes, the address of its sender,
+/// and the socket to answer by. See the [module](super).
 ///
 /// ```
 /// use greenlet::net::UdpSocket;
@@ -110,8 +110,8 @@ impl<S: DatagramSocket> Service for Receiving<S> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// With a limit the kernel holds as many datagrams as the socket's buffer takes, and drops the others.
-/// The socket is closed when the server has been, and the last handler that has it has ended.
+/// While the limit is reached, the kernel keeps as many datagrams as the socket's buffer holds, and drops the
+/// others. The socket is closed once the server is closed and the last handler that has it has ended.
 pub struct DatagramServer<S: DatagramSocket = UdpSocket> {
     pub(super) core: Rc<Core<Receiving<S>>>,
     pub(super) address: S::Address,
@@ -129,15 +129,15 @@ impl DatagramServer<UdpSocket> {
         DatagramServerBuilder::new().bind(address, handler)
     }
 
-    /// What can be chosen before; a builder for servers of any kind of datagrams.
+    /// Options, for servers of any kind of datagrams.
     pub fn builder() -> DatagramServerBuilder {
         DatagramServerBuilder::new()
     }
 }
 
 impl DatagramServer<UnixDatagram> {
-    /// Binds to a file of that name, which is made; nothing is received yet. The file is removed with
-    /// the socket, if it is still the same.
+    /// Binds to a path, at which a socket file is made; nothing is received yet. The file is removed with
+    /// the socket, if it is still the same file.
     ///
     /// # Errors
     /// Those of [`UnixDatagram::bind`].
@@ -150,7 +150,7 @@ impl DatagramServer<UnixDatagram> {
 }
 
 impl<S: DatagramSocket> DatagramServer<S> {
-    /// Serves at a socket that was bound elsewhere. Once closed it cannot be started again.
+    /// Serves a socket that was bound elsewhere. Once closed, it cannot be started again.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -161,11 +161,17 @@ impl<S: DatagramSocket> DatagramServer<S> {
         DatagramServerBuilder::new().socket(socket, handler)
     }
 
-    /// The address that it is bound to, or was bound to before it was closed: with the port that it got
-    /// where 0 was asked for.
+    /// The address that it is bound to, or was bound to before it was closed. If it was bound to port 0, this has
+    /// the port that it got.
     #[doc(alias("server_port", "server_host", "address"))]
     pub fn local_addr(&self) -> S::Address {
         self.address.clone()
+    }
+
+    /// Calls `f` with the socket, for example to read or set its options. Returns `None` if the server is closed.
+    #[doc(alias = "socket")]
+    pub fn with_socket<R>(&self, f: impl FnOnce(&S) -> R) -> Option<R> {
+        self.core.socket().map(|receiving| f(&receiving.socket))
     }
 }
 

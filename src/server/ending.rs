@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// Ends the server when a handler returns it, as a value or as an error, or [raises](StopServe::raise)
-/// it: nothing is accepted any more. Other handlers go on, or end as
-/// [`serve_forever`](super::StreamServer::serve_forever) says.
+/// Ends the server, if a handler returns it, as a value or as an error, or [raises](StopServe::raise)
+/// it: nothing more is accepted. Other handlers go on; what becomes of them at the end of
+/// [`serve_forever`](super::StreamServer::serve_forever) is said there.
 ///
 /// ```
 /// use greenlet::net::TcpStream;
@@ -38,8 +38,8 @@ impl std::error::Error for StopServe {}
 
 /// What a handler may return: nothing, [`StopServe`], or a [`Result`] of nothing.
 ///
-/// An [`io::Error`] is that of one client and goes no further: a handler that wants it known says so
-/// itself. Only this crate implements it.
+/// An [`io::Error`] that a handler returns is dropped, as it concerns one client only: a handler must report it
+/// itself. Only this crate implements this trait.
 pub trait Ending: sealed::Sealed + 'static {
     #[doc(hidden)]
     fn stops(self) -> bool;

@@ -5,19 +5,19 @@ macro_rules! methods {
     ($server:ident<$parameter:ident: $bound:ident>, $one:literal, $doing:literal) => {
         impl<$parameter: $bound> $server<$parameter> {
             #[doc = concat!("Begins ", $doing, "; returns at once. A server that was closed is bound")]
-            /// again, to the same address. Started already, does nothing.
+            /// again, to the same address. Does nothing if it is started already.
             ///
             /// # Errors
             /// Those of binding again, and of the builder's `pre_start`; `NotConnected` for a
-            /// closed socket that was bound elsewhere; what a task is refused for.
+            /// closed socket that was bound elsewhere; if there is no stack for a task.
             pub fn start(&self) -> io::Result<()> {
                 self.core.start()
             }
 
-            /// Starts the server if it is not, and parks until it has been stopped or closed, by another
-            /// greenlet or by a handler that ends with [`StopServe`](super::StopServe). Then handlers have
-            /// the server's grace, a second unless it was chosen, and those that are left are killed;
-            /// if somebody [stops](Self::stop) it, his grace counts instead.
+            /// Starts the server if it is not started, and parks until it is stopped or closed, by another
+            /// greenlet or by a handler that ends with [`StopServe`](super::StopServe). Then handlers may go on
+            /// for the builder's `stop_timeout`, a second by default; those that are left are killed. If
+            /// [`stop`](Self::stop) ended the server, its grace counts instead.
             ///
             /// # Errors
             /// Those of [`start`](Self::start), and that of the socket that has ended the server.
@@ -28,34 +28,34 @@ macro_rules! methods {
                 self.core.serve_forever()
             }
 
-            #[doc = concat!("Ends ", $doing, ", and closes the socket. Handlers go on; so does what waits for")]
-            /// them. Parks until no more can be taken. Closed already, does nothing.
+            #[doc = concat!("Ends ", $doing, ", and closes the socket. Handlers go on. Parks until nothing")]
+            /// more can be taken. Does nothing if it is closed already.
             ///
             /// # Cancellation
-            /// What arrives inside is raised here; it is closed all the same.
+            /// What arrives inside is raised here; it is closed nevertheless.
             pub fn close(&self) {
                 self.core.close();
             }
 
-            /// [Closes](Self::close), and parks until all handlers have ended, or for at most `grace`;
-            /// those that are left then are killed, and waited for for another second at most. Returns how
-            /// many were killed.
+            /// [Closes](Self::close) the server, and parks until all handlers have ended, for at most `grace`.
+            /// Those that are left then are killed, and waited for one second more at most. Returns how many
+            /// were killed.
             ///
-            /// A handler may call it: it is not among them. While the thread unwinds, nobody is waited for.
+            /// A handler may call it: it does not wait for itself. While the thread unwinds, this does not wait.
             ///
             /// # Cancellation
-            /// What arrives inside is raised here; it is closed all the same, and handlers that run then
+            /// What arrives inside is raised here; it is closed nevertheless, and handlers that run then
             /// go on.
             #[doc(alias = "shutdown")]
             pub fn stop(&self, grace: Duration) -> usize {
                 self.core.stop(grace)
             }
 
-            #[doc = concat!("Ends ", $doing, " and keeps the socket, in whose queue waits what comes. Parks")]
-            /// until no more is taken.
+            #[doc = concat!("Ends ", $doing, ", but keeps the socket; what comes waits in its queue. Parks")]
+            /// until nothing more is taken.
             ///
             /// # Cancellation
-            /// What arrives inside is raised here; nothing more is taken all the same.
+            /// What arrives inside is raised here; nothing more is taken nevertheless.
             pub fn stop_accepting(&self) {
                 self.core.pause();
             }
@@ -63,29 +63,29 @@ macro_rules! methods {
             /// Goes on after [`stop_accepting`](Self::stop_accepting); returns at once.
             ///
             /// # Errors
-            /// `NotConnected` when it is not started; what a task is refused for.
+            /// `NotConnected` if it is not started; if there is no stack for a task.
             pub fn start_accepting(&self) -> io::Result<()> {
                 self.core.accept()
             }
 
-            /// Is it started, and was not closed since?
+            /// Whether it was started, and not closed since.
             #[doc(alias = "started")]
             pub fn is_started(&self) -> bool {
                 self.core.is_started()
             }
 
-            #[doc = concat!("Is the next ", $one, " taken when there is one and a place for it?")]
+            #[doc = concat!("Whether the next ", $one, " will be taken if there is a place for it.")]
             pub fn is_accepting(&self) -> bool {
                 self.core.is_accepting()
             }
 
-            /// Is its socket closed?
+            /// Whether its socket is closed.
             #[doc(alias = "closed")]
             pub fn is_closed(&self) -> bool {
                 self.core.is_closed()
             }
 
-            /// How many handlers run.
+            /// How many handlers run, or wait for a place in a pool that has become full.
             pub fn running(&self) -> usize {
                 self.core.running()
             }

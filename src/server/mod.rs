@@ -1,7 +1,7 @@
-//! Servers: what takes connections or datagrams and runs a handler for each. Level 7.
+//! Servers that call a handler for each connection or datagram.
 //!
-//! Uses `net`, `pool`, `task` and `sync`. A [`StreamServer`] (TCP or UNIX) calls its handler for each
-//! connection, a [`DatagramServer`] for each datagram; every call in a greenlet of its own.
+//! A [`StreamServer`] (TCP or UNIX) calls its handler for each connection, a [`DatagramServer`] for each
+//! datagram; every call runs in a greenlet of its own.
 //!
 //! ```
 //! use greenlet::net::TcpStream;
@@ -19,7 +19,7 @@
 //! client.read_to_string(&mut text)?;
 //! assert_eq!(text, format!("you are {}", client.local_addr()?));
 //!
-//! let killed = server.stop(Duration::from_secs(5)); // those who still run may end in this time
+//! let killed = server.stop(Duration::from_secs(5)); // handlers that still run may end in this time
 //! assert_eq!(killed, 0);
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -32,19 +32,22 @@
 //! ```
 //!
 //! - **A place, then a connection**: with a limit ([`concurrency`](StreamServerBuilder::concurrency),
-//!   [`pool`](StreamServerBuilder::pool)) nothing is accepted while all places are taken.
+//!   [`pool`](StreamServerBuilder::pool)) nothing is accepted while all places are taken. If other members of the
+//!   pool take the last place while the server waits for a connection, the handler of that connection waits for a
+//!   place before it begins.
 //! - **One client's own**: what goes wrong with one connection (a reset, an error that the handler
-//!   returns, its panic) ends nothing else. A panic is reported. What goes wrong with the listener ends
+//!   returns, a panic) does not affect the others. A panic is reported. An error of the listener ends
 //!   the server, and [`serve_forever`](StreamServer::serve_forever) returns it.
-//! - **Handlers outlive the server**: closing or dropping it ends no handler; [`stop`](StreamServer::stop)
-//!   does. Each drops, and so closes, its connection at its end.
+//! - **Handlers outlive the server**: closing or dropping the server ends no handler; [`stop`](StreamServer::stop)
+//!   does. A handler that ends drops, and so closes, its connection.
 //!
-//! Handlers are `'static`: what they share they hold by `Rc`. To borrow instead, use
-//! [`scope`](crate::scope) with a loop over [`incoming`](crate::net::TcpListener::incoming). TLS and other
-//! layers are the handler's to put around the stream that it is given.
+//! Handlers are `'static`, and share things by `Rc`. To borrow instead, use [`scope`](crate::scope) with a loop over
+//! [`incoming`](crate::net::TcpListener::incoming). For TLS and other layers, the handler wraps the stream that it
+//! gets.
 //!
-//! Files: `serving` (what both servers are), `methods` (of both handles), `stream`, `datagram`, `builder`, `ending` (how a handler ends),
-//! `convenience` (eventlet's `listen`, `connect`, `serve`).
+//! Inside: level 7, uses `net`, `pool`, `task` and `sync`. Files: `serving` (what both servers are), `methods` (of
+//! both handles), `stream`, `datagram`, `builder`, `ending` (how a handler ends), `convenience` (eventlet's
+//! `listen`, `connect`, `serve`).
 
 mod builder;
 mod convenience;

@@ -14,7 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-/// How long handlers that were killed are waited for.
+/// How long handlers that were killed are waited for; no longer, as in gevent: who catches its kill must not hold
+/// up the end of the program.
 const AFTER_KILL: Duration = Duration::from_secs(1);
 /// How long nothing is taken when there was no stack for a handler.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -124,6 +125,11 @@ impl<S: Service> Core<S> {
         self.is_started.get()
     }
 
+    /// None while it is closed.
+    pub(super) fn socket(&self) -> Option<Rc<S>> {
+        self.socket.borrow().clone()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.socket.borrow().is_none()
     }
@@ -194,14 +200,14 @@ impl<S: Service> Core<S> {
             return Err(closed());
         };
         let this = self.this.clone();
-        let limit = self.options.pool.clone().unwrap_or_else(|| self.handlers.clone());
+        let limit = self.limit().clone();
         let mut scratch = Vec::new();
         scratch.try_reserve_exact(self.options.most_bytes).map_err(io::Error::other)?;
         scratch.resize(self.options.most_bytes, 0);
         let taker = self.builder().spawn(move || {
             let why = loop {
                 // **A place, then a connection**
-                if limit.is_full() {
+                while limit.is_full() {
                     limit.wait_available();
                 }
                 match S::take(&socket, &mut scratch) {
@@ -214,9 +220,8 @@ impl<S: Service> Core<S> {
                     Err(error) => break error,
                 }
             };
-            drop(socket);
             if let Some(core) = this.upgrade() {
-                core.fail(why);
+                core.fail(socket, why);
             }
         });
         *self.taker.borrow_mut() = Some(taker.map_err(io::Error::other)?);
@@ -234,10 +239,16 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Spawns the handler.
+    /// The pool whose places are the limit.
+    fn limit(&self) -> &Pool {
+        self.options.pool.as_ref().unwrap_or(&self.handlers)
+    }
+
+    /// Spawns the handler. If the last place was taken while `item` was awaited, the handler waits for one before
+    /// it begins, and not the taker: when that is ended, the item is not lost.
     fn handle(&self, item: S::Item) {
         let (handler, this) = (self.handler.clone(), self.this.clone());
-        let task = self.builder().spawn(move || {
+        let task = self.limit().apply_async_by(self.builder(), move || {
             let stops = match catch_unwind(AssertUnwindSafe(|| handler(item))) {
                 Ok(stops) => stops,
                 Err(payload) if payload.is::<StopServe>() => true,
@@ -249,12 +260,8 @@ impl<S: Service> Core<S> {
             }
         });
         match task {
-            Ok(task) => {
-                self.handlers.add(&task);
-                if let Some(pool) = &self.options.pool {
-                    pool.add(&task);
-                }
-            }
+            // Where the limit is a pool of somebody else's, ours is never full.
+            Ok(task) => self.handlers.add(&task),
             Err(why) => {
                 line(format_args!("a client is sent away: {why}"));
                 crate::time::sleep(PAUSE);
@@ -271,9 +278,11 @@ impl<S: Service> Core<S> {
         }
     }
 
-    /// Ends by itself.
-    fn fail(&self, why: io::Error) {
-        if self.is_started() {
+    /// Ends by itself, unless that is no longer its socket: what comes of a close is no failure.
+    fn fail(&self, socket: Rc<S>, why: io::Error) {
+        let is_its = self.socket.borrow().as_ref().is_some_and(|its| Rc::ptr_eq(its, &socket));
+        drop(socket);
+        if is_its {
             *self.failure.borrow_mut() = Some(why);
             self.taker.take(); // the current task
             self.close();
@@ -285,7 +294,7 @@ impl<S: Service> Core<S> {
         self.notice_fork();
         let (socket, taker) = (self.socket.take(), self.taker.take());
         let waits = hub().others_can_run();
-        self.is_started.set(false); // so that nobody takes what comes of this for a failure
+        self.is_started.set(false);
         if socket.is_none() && taker.is_none() {
             if waits {
                 self.is_stopped.wait(); // somebody else is at it, or was
@@ -300,6 +309,9 @@ impl<S: Service> Core<S> {
         }
         drop(socket);
         self.is_stopped.set();
+        if self.is_started() {
+            self.is_stopped.clear(); // somebody has started it meanwhile
+        }
         if let Some(taker) = taker.filter(|_| waits) {
             taker.wait();
         }
@@ -321,11 +333,13 @@ impl<S: Service> Core<S> {
         self.nobody_stops.clear();
         let _stopping = Stopping(&self.stopping, &self.nobody_stops);
         self.close();
+        // Those of now: whoever starts it again meanwhile has handlers of his own.
+        let mut left = self.others();
         let waits = hub().others_can_run();
         if waits {
-            wait_for_all(&self.others(), grace);
+            wait_for_all(&left, grace);
         }
-        let left = self.others();
+        left.retain(|task| !task.is_finished());
         left.iter().for_each(TaskRef::kill_soon);
         if waits {
             wait_for_all(&left, AFTER_KILL);
@@ -343,12 +357,18 @@ impl<S: Service> Core<S> {
     pub(super) fn serve_forever(&self) -> io::Result<()> {
         self.start()?;
         let end = || {
-            self.is_stopped.wait();
-            if self.stopping.get() == 0 {
-                self.stop(self.options.grace);
+            // Whoever has ended it may have started it again before this goes on.
+            while self.is_started() {
+                self.is_stopped.wait();
+                if self.is_started() {
+                    continue;
+                }
+                if self.stopping.get() == 0 {
+                    self.stop(self.options.grace);
+                }
+                // Somebody else's grace counts, while he waits.
+                self.nobody_stops.wait();
             }
-            // Somebody else's grace counts, while he waits.
-            self.nobody_stops.wait();
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(end)) {
             shield(|| self.stop(self.options.grace));

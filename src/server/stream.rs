@@ -16,9 +16,9 @@ use std::time::Duration;
 ///
 /// Only this crate implements it.
 pub trait Listener: AsFd + sealed::Sealed + Sized + 'static {
-    /// What a handler gets.
+    /// The type of connections, which a handler gets.
     type Stream: 'static;
-    /// From where it comes.
+    /// The type of peers' addresses.
     type Address: Clone + fmt::Debug + 'static;
 
     #[doc(hidden)]
@@ -41,6 +41,8 @@ macro_rules! listener {
             type Address = $address;
 
             fn take(&self) -> io::Result<($stream, $address)> {
+                // Not by `incoming`: what was accepted ahead of its place would count against the limit, and
+                // be reset by a stop.
                 patiently(|| self.accept())
             }
 
@@ -132,15 +134,15 @@ impl StreamServer<TcpListener> {
         StreamServerBuilder::new().bind(address, handler)
     }
 
-    /// What can be chosen before; a builder for servers of any kind of stream.
+    /// Options, for servers of any kind of stream.
     pub fn builder() -> StreamServerBuilder {
         StreamServerBuilder::new()
     }
 }
 
 impl StreamServer<UnixListener> {
-    /// Binds to a file of that name, which is made, and listens; nothing is accepted yet. When the
-    /// server is closed or dropped the file is removed, if it is still the same (not in the child of a fork).
+    /// Binds to a path, at which a socket file is made, and listens; nothing is accepted yet. When the
+    /// server is closed or dropped the file is removed, if it is still the same file (not in the child of a fork).
     ///
     /// ```
     /// use greenlet::{net::UnixStream, server::StreamServer};
@@ -163,7 +165,7 @@ impl StreamServer<UnixListener> {
 }
 
 impl<L: Listener> StreamServer<L> {
-    /// Serves at a listener that was bound elsewhere. Once closed it cannot be started again.
+    /// Serves a listener that was bound elsewhere. Once closed, it cannot be started again.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -174,11 +176,27 @@ impl<L: Listener> StreamServer<L> {
         StreamServerBuilder::new().listener(listener, handler)
     }
 
-    /// The address that it listens at, or listened at before it was closed: with the port that it got
-    /// where 0 was asked for.
+    /// The address that it listens at, or listened at before it was closed. If it was bound to port 0, this has
+    /// the port that it got.
     #[doc(alias("server_port", "server_host", "address"))]
     pub fn local_addr(&self) -> L::Address {
         self.address.clone()
+    }
+
+    /// Calls `f` with the listener, for example to read or set its options. Returns `None` if the server is closed.
+    ///
+    /// ```
+    /// use greenlet::{net::TcpStream, server::StreamServer};
+    /// use std::os::fd::AsRawFd;
+    /// let server = StreamServer::bind("127.0.0.1:0", |_: TcpStream, _| ())?;
+    /// assert!(server.with_listener(|listener| listener.as_raw_fd()).is_some());
+    /// server.close();
+    /// assert!(server.with_listener(|_| ()).is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "socket")]
+    pub fn with_listener<R>(&self, f: impl FnOnce(&L) -> R) -> Option<R> {
+        self.core.socket().map(|listening| f(&listening.listener))
     }
 }
 

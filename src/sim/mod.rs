@@ -1,9 +1,9 @@
-//! A simulated world for tests: seeded, with virtual time, sockets in memory, and faults. Level 6.
+//! A simulated world for tests: seeded, with virtual time, sockets in memory, and faults.
 //!
-//! A program that waits and talks by this crate runs in it as it stands: greenlets, sleeps and limits,
-//! TCP, UDP and UNIX sockets. There is no kernel behind it and no real clock. An hour of sleeping passes in
-//! microseconds, and what depends on order, on delays, on short reads or on broken connections is
-//! decided by a seed: the same seed, the same run. Needs the feature `sim`.
+//! A program that uses this crate for waiting and for sockets runs in it unchanged: greenlets, sleeps and time
+//! limits, TCP, UDP and UNIX sockets. There is no kernel behind it and no real clock. An hour of sleeping passes
+//! in microseconds. A seed decides about order, delays, short reads and broken connections: the same seed gives the
+//! same run. Needs the feature `sim`.
 //!
 //! ```
 //! use greenlet::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@
 //! use std::time::Duration;
 //!
 //! let (text, report) = sim::run(42, || -> std::io::Result<String> {
-//!     let listener = TcpListener::bind("10.0.0.1:80")?; // every address is of this world
+//!     let listener = TcpListener::bind("10.0.0.1:80")?; // any address can be bound
 //!     let server = greenlet::spawn(move || {
 //!         let (mut stream, _) = listener.accept().unwrap();
 //!         greenlet::sleep(Duration::from_secs(3600));
@@ -47,18 +47,17 @@
 //!
 //! # What differs from the real world
 //!
-//! - Time passes when every greenlet waits, and a microsecond a round. `std::time::Instant` knows nothing
-//!   of it: use [`elapsed`].
-//! - Every internet address can be bound and connected to. What is bound to `0.0.0.0` answers at each.
-//!   Names (`"localhost:80"`) are still looked up by std: use numbers. A UNIX socket's path makes no
+//! - Time passes when every greenlet waits, and by a microsecond for each round of the hub.
+//!   `std::time::Instant` still shows real time: use [`elapsed`].
+//! - Every internet address can be bound and connected to; `0.0.0.0` stands for all of them.
+//!   Names (`"localhost:80"`) are still looked up by std: use numeric addresses. A UNIX socket's path makes no
 //!   file, and is free again when the socket is closed.
-//! - Sockets have no descriptors: `AsRawFd`, `AsFd` and what turns them into std's types panic, and
-//!   sockets of std's cannot be taken over. [`readable`](crate::net::readable) knows no descriptor.
-//!   Options of multicast are refused.
-//! - When nothing can happen any more, [`Deadlock`](crate::Deadlock) is raised in the root greenlet, also
-//!   where somebody waits for a socket.
-//! - Other threads are real, and so is their time: what waits for them ([`offload`](crate::offload())) depends
-//!   on no seed. Meanwhile the world's clock stands still, for at most 5 s each time.
+//! - Sockets have no descriptors: `AsRawFd`, `AsFd` and conversions to and from std's types panic, and
+//!   [`readable`](crate::net::readable) fails. Multicast options are refused.
+//! - When nothing can happen any more, [`Deadlock`](crate::Deadlock) is raised in the root greenlet, even
+//!   if a greenlet waits for a socket.
+//! - Other threads are real, and so is their time: waiting for them ([`offload`](crate::offload())) does not depend
+//!   on the seed. Meanwhile the world's clock stands still, for at most 5 s each time.
 
 mod report;
 mod runner;
@@ -70,7 +69,7 @@ pub use runner::{Sim, run};
 use crate::hub::hub;
 use std::time::Duration;
 
-/// How long this thread's world has been there, by its own clock. Returns at once.
+/// The time since this thread's world began, by its own clock. Returns at once.
 ///
 /// ```
 /// use greenlet::sim;
@@ -103,7 +102,7 @@ pub fn random_below(end: u64) -> u64 {
     in_world(|sim| sim.random_below(end))
 }
 
-/// Writes a line into the record of this run, and so into its [hash](Report::hash). Returns at once.
+/// Adds a line to the record of this run, which also changes its [hash](Report::hash). Returns at once.
 ///
 /// ```
 /// use greenlet::sim::{self, Sim};
@@ -117,8 +116,7 @@ pub fn note(text: &str) {
     in_world(|sim| sim.say(text));
 }
 
-/// From now on nothing goes wrong in this world: for a last phase in which everything must end.
-/// Returns at once.
+/// Ends all faults in this world, for a last phase in which everything must end. Returns at once.
 ///
 /// # Panics
 /// Outside of a simulated world.

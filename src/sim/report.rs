@@ -1,40 +1,39 @@
 //! What came of a run.
 
 use crate::driver::sim::Account;
-use crate::hub::Deadlock;
+use crate::greenlet::RaisedPayload;
 use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
-/// What has happened in a simulated world.
+/// What happened in a simulated world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// A number that is the same for the same run: made of everything that has happened and when, until
-    /// the program returned.
+    /// A hash of everything that happened, and when, until the program returned: equal for equal runs.
     pub hash: u64,
-    /// How many things have happened.
+    /// How many events there were.
     pub events: u64,
-    /// How long it took by the world's clock.
+    /// How long the run took by the world's clock.
     pub virtual_time: Duration,
-    /// Operations that were handed over.
+    /// Operations (a read, an accept) that were begun.
     pub operations: u64,
-    /// Answers that came back, those to cancellations among them.
+    /// Answers that came back, including those to cancellations.
     pub completions: u64,
-    /// Operations that were told to end early.
+    /// Operations that were cancelled.
     pub cancels: u64,
     /// How often the hub waited, or looked at the world.
     pub enters: u64,
-    /// How many faults have struck.
+    /// How many faults happened.
     pub faults: u64,
     /// Descriptors that were open at the end, after every greenlet had ended.
     pub open_descriptors: usize,
-    /// Operations that were not over then.
+    /// Operations that were not over at the end.
     pub in_flight: usize,
     /// Greenlets that did not end.
     pub greenlets: usize,
-    /// What has happened, where [`Sim::keep_lines`](super::Sim::keep_lines) asked for it: microseconds since
-    /// the clock's zero, and what.
+    /// If [`Sim::keep_lines`](super::Sim::keep_lines) was called, a line for each event: microseconds since
+    /// the beginning, and what happened.
     pub lines: Vec<String>,
 }
 
@@ -59,11 +58,11 @@ impl Report {
     }
 }
 
-/// A program that has panicked in a simulated world, or a rule that was broken there.
+/// The program panicked in a simulated world, or the hub broke one of its own rules there.
 pub struct Failure {
     pub(super) seed: u64,
     pub(super) message: String,
-    pub(super) payload: Option<Box<dyn Any + Send>>,
+    pub(super) payload: Option<RaisedPayload>,
     pub(super) report: Option<Box<Report>>,
 }
 
@@ -78,28 +77,14 @@ impl Failure {
         &self.message
     }
 
-    /// What has happened until then, if the world could be asked.
+    /// What happened until then, if that could be found out.
     pub fn report(&self) -> Option<&Report> {
         self.report.as_deref()
     }
 
-    /// What the program panicked with, if it did.
+    /// The payload of the program's panic, if it panicked.
     pub fn into_payload(self) -> Option<Box<dyn Any + Send>> {
-        self.payload
-    }
-}
-
-/// The text of a panic, if it has one.
-pub(super) fn text_of(payload: &(dyn Any + Send)) -> String {
-    if let Some(text) = payload.downcast_ref::<&str>() {
-        return (*text).to_owned();
-    }
-    if let Some(text) = payload.downcast_ref::<String>() {
-        return text.clone();
-    }
-    match payload.downcast_ref::<Deadlock>() {
-        Some(deadlock) => deadlock.to_string(),
-        None => "a panic without a text".to_owned(),
+        self.payload.map(RaisedPayload::into_inner)
     }
 }
 
@@ -121,3 +106,8 @@ impl fmt::Debug for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+const _: () = {
+    const fn goes_anywhere<T: Send + Sync + 'static>() {}
+    goes_anywhere::<Failure>();
+};

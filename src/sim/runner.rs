@@ -1,14 +1,15 @@
 //! Runs a program in a world of its own, on a thread of its own.
 
-use super::report::{Failure, Report, text_of};
+use super::report::{Failure, Report};
 use crate::driver::sim::{Faults, WorldSettings};
-use crate::greenlet::for_each_alive;
+use crate::greenlet::{RaisedPayload, describe, for_each_alive};
 use crate::hub::{Config, hub, make_simulated};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-/// Runs `program` in the world of `seed`, with the faults of [`Faults::timing`], which no correct program
-/// can complain of; gives its value and what has happened. Blocks this thread meanwhile.
+/// Runs `program` in the world of `seed`, with the faults of [`Faults::timing`], which a correct program
+/// survives. Returns its value and what happened. Blocks this thread meanwhile.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,12 +25,13 @@ use std::thread;
 /// ```
 ///
 /// # Panics
-/// With the program's panic; the seed stands on standard error. When a rule of the hub's was broken.
+/// If the program does, with the same payload, and if the hub broke one of its own rules. The seed is written to
+/// standard error.
 pub fn run<R: Send>(seed: u64, program: impl FnOnce() -> R + Send) -> (R, Report) {
     Sim::new(seed).faults(Faults::timing()).run(program)
 }
 
-/// How a simulated world is to be.
+/// Options for a simulated world.
 ///
 /// ```
 /// use greenlet::sim::{Faults, Sim};
@@ -44,19 +46,19 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// The world of that seed, without faults.
+    /// The world of `seed`, without faults.
     pub fn new(seed: u64) -> Sim {
         let world = WorldSettings { seed, faults: Faults::none(), keeps_lines: false };
         Sim { world, config: Config::new() }
     }
 
-    /// What may go wrong there.
+    /// What may go wrong.
     pub fn faults(mut self, faults: Faults) -> Sim {
         self.world.faults = faults;
         self
     }
 
-    /// Settings of its hub, but for its kind: stacks, the length of a round.
+    /// Settings of its hub: stacks, the length of a round. The kind of hub is ignored.
     pub fn config(mut self, config: Config) -> Sim {
         self.config = config;
         self
@@ -68,7 +70,7 @@ impl Sim {
         self
     }
 
-    /// Runs a program there; gives its value and what has happened. Blocks this thread meanwhile.
+    /// Runs a program there; returns its value and what happened. Blocks this thread meanwhile.
     ///
     /// # Panics
     /// As [`run`].
@@ -78,20 +80,20 @@ impl Sim {
             Err(failure) => {
                 crate::greenlet::line(format_args!("in a simulated world, {failure}"));
                 match failure.payload {
-                    Some(payload) => resume_unwind(payload),
+                    Some(payload) => payload.resume(),
                     None => panic!("{failure}"),
                 }
             }
         }
     }
 
-    /// As [`run`](Sim::run), with a failure as a value.
+    /// As [`run`](Sim::run), but returns an error instead of panicking.
     ///
     /// # Errors
-    /// The program's panic; the first rule of the hub's that was broken.
+    /// The program panicked, or the hub broke one of its own rules.
     ///
     /// # Panics
-    /// When the thread cannot be made, or the settings are refused.
+    /// If the thread cannot be started, or the settings are refused.
     pub fn try_run<R: Send>(
         self,
         program: impl FnOnce() -> R + Send,
@@ -118,16 +120,40 @@ impl Sim {
             let thread = builder.spawn_scoped(scope, inside).expect("a thread for the world");
             thread.join()
         });
-        let fail = |message, payload, report| Failure { seed, message, payload, report };
+        let fail = |message, payload: Option<Box<dyn Any + Send>>, report| Failure {
+            seed,
+            message,
+            payload: payload.map(RaisedPayload::from),
+            report,
+        };
         match ended {
             Ok((result, (report, violations))) => match (violations.into_iter().next(), result) {
                 (Some(rule), result) => Err(fail(rule, result.err(), Some(Box::new(report)))),
-                (None, Err(payload)) => {
-                    Err(fail(text_of(&*payload), Some(payload), Some(Box::new(report))))
-                }
+                (None, Err(payload)) => Err(fail(
+                    describe(&*payload).into_owned(),
+                    Some(payload),
+                    Some(Box::new(report)),
+                )),
                 (None, Ok(value)) => Ok((value, report)),
             },
-            Err(payload) => Err(fail(text_of(&*payload), Some(payload), None)),
+            Err(payload) => Err(fail(describe(&*payload).into_owned(), Some(payload), None)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::spawn;
+
+    /// It was woken before the world was judged: the hub took it for one of the parent of a fork, and aborted.
+    #[test]
+    fn the_root_is_told_of_a_broken_rule_also_where_it_is_ready() {
+        let sim = Sim::new(1).config(Config::new().round(1));
+        let ended = sim.try_run(|| {
+            let _first = spawn(|| ());
+            spawn(|| hub().simulated(|sim| sim.violate())).join().unwrap();
+        });
+        assert_eq!(ended.unwrap_err().message, "a rule was broken");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-/// Why no stack could be had.
+/// Why no stack could be made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StackError {

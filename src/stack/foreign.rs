@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::mem::size_of;
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::StackError;
 use super::region::{BLOCK_BYTES, Label, Region};
@@ -31,7 +31,13 @@ const _: () = assert!(std::mem::offset_of!(ForeignBlock, region) == BLOCK_BYTES)
 /// Blocks given back by threads that have ended.
 static POOL: Mutex<Vec<Spare>> = Mutex::new(Vec::new());
 
-struct Spare(NonNull<Label>);
+pub(super) type Pool = MutexGuard<'static, Vec<Spare>>;
+
+pub(super) fn pool() -> Pool {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) struct Spare(NonNull<Label>);
 
 // SAFETY: a block in the pool belongs to nobody; stale handles only read its `id`.
 unsafe impl Send for Spare {}
@@ -72,7 +78,7 @@ impl ForeignBlocks {
 
     fn pop(&self) -> Option<NonNull<Label>> {
         let Some(label) = NonNull::new(self.head.get()) else {
-            return POOL.lock().unwrap_or_else(PoisonError::into_inner).pop().map(|spare| spare.0);
+            return pool().pop().map(|spare| spare.0);
         };
         // SAFETY: labels in the list are those of live blocks.
         self.head.set(unsafe { label.as_ref() }.next.get());
@@ -87,7 +93,7 @@ impl ForeignBlocks {
 
     /// Leaves the free blocks to other threads.
     pub(super) fn release(&self) {
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = pool();
         while let Some(label) = NonNull::new(self.head.get()) {
             // SAFETY: labels in the list are those of live blocks.
             self.head.set(unsafe { label.as_ref() }.next.get());

@@ -8,6 +8,7 @@
 //!  region     one mapping of many slots; the label of each        overflow  who hit which guard
 //!  guard      the fence of each slot, two ways to build it        alternate where signal handlers run
 //!  advise     one piece of advice for many ranges                 shape     size, guard, reuse
+//!  forks      what threads share, whole in a child
 //! ```
 //!
 //! Invariants: **Mapped for ever**, **Guarded, then taken**, **One owner** (all three in `region.rs`).
@@ -20,6 +21,7 @@ mod alternate;
 mod cache;
 mod error;
 mod foreign;
+mod forks;
 mod guard;
 mod overflow;
 mod owned;
@@ -37,6 +39,7 @@ mod measure;
 pub(crate) use alternate::AlternateStack;
 pub(crate) use cache::Cache;
 pub use error::StackError;
+pub(crate) use forks::watch_forks;
 pub(crate) use overflow::install_overflow_handler;
 pub use owned::Stack;
 pub(crate) use region::{BLOCK_BYTES, Label};

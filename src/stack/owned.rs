@@ -7,21 +7,12 @@ use std::fmt;
 use std::ops::Range;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::cache::Cache;
 use super::error::StackError;
+use super::forks::stacks;
 use super::region::{Label, Region};
 use super::shape::{Shape, StackReuse};
 use super::shelf::Shelf;
-
-/// The free stacks of the whole process, but for those that are [at hand](AtHand).
-static STACKS: Mutex<Cache> = Mutex::new(Cache::new());
-
-fn stacks() -> MutexGuard<'static, Cache> {
-    // A panic in there (out of memory) leaves lists that are whole.
-    STACKS.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// One that is not at hand.
 #[cold]
@@ -58,7 +49,7 @@ impl AtHand {
     ///
     /// # Safety
     ///
-    /// - The label was taken from [`STACKS`] or from here, is of the default shape, and nobody uses its stack.
+    /// - The label was taken from [`stacks`] or from here, is of the default shape, and nobody uses its stack.
     #[inline]
     unsafe fn put(label: NonNull<Label>) -> bool {
         let put = |at_hand: &AtHand| {
@@ -84,9 +75,10 @@ impl Drop for AtHand {
 
 /// A stack with a guard below it: memory to run on, for the [`context`](crate) door.
 ///
-/// It is taken from a process-wide cache and goes back there when dropped, contents and all: the next
-/// stack may show the bytes of this one. Each thread keeps a few for itself that it dropped last. A thread that runs on it needs an alternate signal stack if an
-/// overflow is to be reported by name; otherwise the process just dies by `SIGSEGV`.
+/// It is taken from a process-wide cache and goes back there when dropped, with its contents: the next
+/// user may see the bytes of this one. Each thread keeps the few that it dropped last for itself. A thread that
+/// runs on it needs an alternate signal stack for an overflow to be reported by name; otherwise the process just
+/// dies by `SIGSEGV`.
 pub struct Stack {
     label: NonNull<Label>,
 }
@@ -99,8 +91,8 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// [`StackError::Size`] outside of 32 KiB to 8 MiB; [`StackError::Limit`] and [`StackError::Os`] when
-    /// no more can be had.
+    /// [`StackError::Size`] outside of 32 KiB to 8 MiB; [`StackError::Limit`] and [`StackError::Os`] if
+    /// there is no memory for one more.
     #[inline]
     #[track_caller]
     pub fn new(bytes: usize) -> Result<Stack, StackError> {
@@ -113,7 +105,7 @@ impl Stack {
         Ok(Stack::created_at(label, location))
     }
 
-    /// A stack in memory of the caller's: `bytes` from `memory` upwards. It has no guard.
+    /// A stack in the caller's memory: `bytes` from `memory` upwards. It has no guard.
     ///
     /// # Errors
     ///
@@ -124,8 +116,8 @@ impl Stack {
     /// - The memory is readable, writable and used by nobody else until the stack is dropped.
     /// - What runs on it stays inside of it; nothing stops an overflow.
     #[track_caller]
-    pub unsafe fn from_memory(memory: *mut u8, bytes: usize) -> Result<Stack, StackError> {
-        let label = stacks().take_foreign(memory, bytes)?;
+    pub unsafe fn from_memory(memory: NonNull<u8>, bytes: usize) -> Result<Stack, StackError> {
+        let label = stacks().take_foreign(memory.as_ptr(), bytes)?;
         Ok(Stack::created_at(label, Location::caller()))
     }
 
@@ -223,8 +215,9 @@ mod tests {
     fn memory_of_the_caller_is_kept_to() {
         let mut memory = vec![0u8; 20_000];
         let around = memory.as_ptr_range();
+        let start = NonNull::from(&mut memory[..]).cast();
         // SAFETY: `memory` outlives the stack, and nothing runs on it.
-        let stack = unsafe { Stack::from_memory(memory.as_mut_ptr(), memory.len()) }.unwrap();
+        let stack = unsafe { Stack::from_memory(start, memory.len()) }.unwrap();
         let bounds = stack.bounds();
         assert_eq!(bounds.start, around.start.addr());
         assert!(bounds.end <= around.end.addr() && bounds.end > around.end.addr() - 256);
@@ -235,6 +228,6 @@ mod tests {
         // SAFETY: labels stay readable for ever.
         assert_eq!(unsafe { label.as_ref() }.id.get(), 0);
         // SAFETY: refused before the memory is looked at.
-        assert!(unsafe { Stack::from_memory(std::ptr::null_mut(), 100) }.is_err());
+        assert!(unsafe { Stack::from_memory(NonNull::dangling(), 100) }.is_err());
     }
 }

@@ -6,7 +6,7 @@
 //!   |<------------- stride ------------>|                  label: [top - 40, top)
 //! ```
 //!
-//! The top of slot `i` lies `(i % 16) * 64` bytes below the slot's end: with equal tops all the hot lines
+//! The top of slot `i` lies `(i % 32) * 64` bytes below the slot's end: with equal tops all the hot lines
 //! of a thousand stacks would share one set of the first-level cache (measured: a factor of five).
 //!
 //! Invariants:

@@ -4,14 +4,14 @@ use super::advise::page_bytes;
 use super::error::StackError;
 use super::guard;
 
-/// What happens to the old contents when a stack is handed out again.
+/// What happens to the old contents of a stack when it is used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StackReuse {
-    /// Nothing: the next user may find the bytes of the one before. The fastest, and the default.
+    /// Nothing: the next greenlet may find bytes of the one before. The fastest, and the default.
     #[default]
     Fast,
-    /// Every byte is zero again; the pages most used stay with the process.
+    /// Every byte is zero; the most used pages stay with the process.
     Zeroed,
     /// All pages go back to the kernel, so the stack is as good as newly mapped.
     Fresh,

@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::advise::{self, BATCH, page_bytes};
 use super::error::StackError;
@@ -16,6 +16,12 @@ use super::shape::{Shape, StackReuse};
 
 /// Regions whose owners have ended, all of their slots free and trimmed.
 static POOL: Mutex<Vec<&'static Region>> = Mutex::new(Vec::new());
+
+pub(super) type Pool = MutexGuard<'static, Vec<&'static Region>>;
+
+pub(super) fn pool() -> Pool {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The first region of a shelf, and the largest; each is four times as large as the one before, so that a
 /// million stacks take eight regions.
@@ -229,7 +235,7 @@ impl Shelf {
     pub(super) fn release(&self) {
         self.trim(0);
         self.bare.borrow_mut().clear();
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = pool();
         for region in self.regions.borrow_mut().drain(..) {
             if region.bare.get() == region.next.get() {
                 region.bare.set(0);
@@ -244,7 +250,7 @@ impl Shelf {
 
 /// A free region of a thread that has ended, the largest there is.
 fn adopt(shape: Shape) -> Option<&'static Region> {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pool = pool();
     let fitting = pool.iter().enumerate().filter(|(_, region)| region.fits(shape));
     let (index, _) = fitting.max_by_key(|(_, region)| region.slots)?;
     Some(pool.swap_remove(index))

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 /// A value or an error that is set once, and that any number of greenlets wait for.
 ///
-/// It stays inside and is read by reference, so it cannot be overwritten: in gevent a second `set`
-/// replaces the first, here it is an error. Those who wait run in the order in which they came. It is
-/// shared by reference or by [`Rc`](std::rc::Rc), and waited for among [other things](crate::wait).
+/// It stays inside and is read by reference, so a second `set` is an error. (In gevent it replaces the
+/// first.) Greenlets that wait run in the order in which they came. Share it by reference or by
+/// [`Rc`](std::rc::Rc); [`wait`](crate::wait()) can wait for it beside other things.
 ///
 /// ```
 /// use greenlet::{spawn, sync::AsyncResult};
@@ -43,17 +43,17 @@ pub struct AsyncResult<T, E = Box<dyn Error>> {
 }
 
 impl<T> AsyncResult<T> {
-    /// One that is not set, with errors of any type.
+    /// A result that is not set, with errors of any type. For errors of one type: `AsyncResult::default()`.
     pub const fn new() -> AsyncResult<T> {
         AsyncResult { outcome: OnceCell::new(), waiters: WaitList::new() }
     }
 }
 
 impl<T, E> AsyncResult<T, E> {
-    /// Sets the value and wakes all who wait; returns at once.
+    /// Sets the value and wakes all that wait; returns at once.
     ///
     /// # Errors
-    /// The value, when it was set before; nothing happens then.
+    /// Gives the value back if it was set before; nothing happens then.
     pub fn set(&self, value: T) -> Result<(), AlreadySet<T>> {
         self.set_result(Ok(value)).map_err(|refused| match refused.0 {
             Ok(value) => AlreadySet(value),
@@ -64,7 +64,7 @@ impl<T, E> AsyncResult<T, E> {
     /// As [`set`](AsyncResult::set), with an error.
     ///
     /// # Errors
-    /// The error, when it was set before; nothing happens then.
+    /// Gives the error back if it was set before; nothing happens then.
     #[doc(alias = "set_exception")]
     pub fn set_err(&self, error: E) -> Result<(), AlreadySet<E>> {
         self.set_result(Err(error)).map_err(|refused| match refused.0 {
@@ -73,10 +73,10 @@ impl<T, E> AsyncResult<T, E> {
         })
     }
 
-    /// As [`set`](AsyncResult::set), with the one or the other.
+    /// As [`set`](AsyncResult::set), with a value or an error.
     ///
     /// # Errors
-    /// The result, when it was set before; nothing happens then.
+    /// Gives the result back if it was set before; nothing happens then.
     pub fn set_result(&self, result: Result<T, E>) -> Result<(), AlreadySet<Result<T, E>>> {
         self.outcome.set(result).map_err(AlreadySet)?;
         self.waiters.wake_all();
@@ -121,7 +121,7 @@ impl<T, E> AsyncResult<T, E> {
         self.outcome.get().map(Result::as_ref)
     }
 
-    /// Parks until it is set, whatever to.
+    /// Parks until it is set, to a value or an error.
     ///
     /// # Panics
     /// As [`get`](AsyncResult::get).
@@ -149,13 +149,13 @@ impl<T, E> AsyncResult<T, E> {
         wait_in(&self.waiters, &"a result", until)
     }
 
-    /// Is it set?
+    /// Whether it is set.
     #[doc(alias = "ready")]
     pub fn is_set(&self) -> bool {
         self.outcome.get().is_some()
     }
 
-    /// Is it set, to a value?
+    /// Whether it is set to a value.
     #[doc(alias = "successful")]
     pub fn is_success(&self) -> bool {
         matches!(self.outcome.get(), Some(Ok(_)))
@@ -192,8 +192,8 @@ impl<T: fmt::Debug, E: fmt::Debug> fmt::Debug for AsyncResult<T, E> {
     }
 }
 
-/// It was set before. Holds what was to be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The result was set before. Gives back what was to be set.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AlreadySet<V>(pub V);
 
 impl<V> fmt::Display for AlreadySet<V> {
@@ -202,4 +202,11 @@ impl<V> fmt::Display for AlreadySet<V> {
     }
 }
 
-impl<V: fmt::Debug> Error for AlreadySet<V> {}
+/// Without what it holds, which may not be printable.
+impl<V> fmt::Debug for AlreadySet<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AlreadySet")
+    }
+}
+
+impl<V> Error for AlreadySet<V> {}

@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
-/// Lets a number of greenlets wait for one another: all go on once the last of them has come. Then
-/// it begins anew.
+/// Lets a number of greenlets wait for one another: all go on once the last of them has come. After that
+/// it can be used again.
 ///
-/// One that is killed or timed out while it waits has not come: the others wait for another.
+/// A greenlet that is interrupted while it waits does not count: the others wait for another one.
 ///
 /// ```
 /// use greenlet::{spawn, sync::Barrier};
@@ -41,7 +41,8 @@ impl Barrier {
         Barrier { size, arrived: Cell::new(0), waiters: WaitList::new() }
     }
 
-    /// Parks until as many wait as the barrier is for; the last to come does not park, and leads.
+    /// Parks until as many greenlets have come as the barrier is for. The last one does not park; it is the
+    /// [leader](BarrierWaitResult::is_leader).
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
@@ -87,13 +88,13 @@ impl Barrier {
         matches!(parked, Ok(true)).then_some(BarrierWaitResult { leads: false })
     }
 
-    /// How many it is for.
+    /// How many greenlets it is for.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// How many wait.
-    pub fn waiters(&self) -> usize {
+    /// How many greenlets wait.
+    pub fn waiting(&self) -> usize {
         self.arrived.get()
     }
 }
@@ -122,19 +123,19 @@ impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Barrier")
             .field("size", &self.size)
-            .field("waiters", &self.waiters())
+            .field("waiting", &self.waiting())
             .finish()
     }
 }
 
-/// What a [`Barrier`] says to those who have waited.
+/// What [`Barrier::wait`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     leads: bool,
 }
 
 impl BarrierWaitResult {
-    /// Was it the last to come? One of all is.
+    /// Whether this greenlet was the last to come. Exactly one is.
     pub fn is_leader(&self) -> bool {
         self.leads
     }

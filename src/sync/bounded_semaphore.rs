@@ -5,8 +5,7 @@ use super::watch::{Waitable, Watched, Watchers};
 use std::fmt;
 use std::time::Duration;
 
-/// A [`Semaphore`] that never has more permits than it began with: to release one too many is an
-/// error.
+/// A [`Semaphore`] that never has more permits than it began with: releasing one too many is an error.
 ///
 /// ```
 /// use greenlet::sync::BoundedSemaphore;
@@ -28,18 +27,22 @@ pub struct BoundedSemaphore {
 }
 
 impl BoundedSemaphore {
-    /// A semaphore with so many permits, and never more.
+    /// A semaphore with `permits` permits, and never more.
     pub const fn new(permits: usize) -> BoundedSemaphore {
         BoundedSemaphore { semaphore: Semaphore::within(permits, permits) }
+    }
+
+    pub(super) fn inner(&self) -> &Semaphore {
+        &self.semaphore
     }
 
     /// As [`Semaphore::acquire`].
     ///
     /// # Panics
-    /// As there.
+    /// As [`Semaphore::acquire`].
     ///
     /// # Cancellation
-    /// As there.
+    /// As [`Semaphore::acquire`].
     #[inline]
     pub fn acquire(&self) -> Permit<'_> {
         self.semaphore.acquire()
@@ -65,7 +68,7 @@ impl BoundedSemaphore {
     /// Gives a permit back that was [forgotten](Permit::forget); returns at once.
     ///
     /// # Errors
-    /// [`TooManyReleases`], when it has all its permits; nothing happens then.
+    /// [`TooManyReleases`], if it has all its permits; nothing happens then.
     pub fn release(&self) -> Result<(), TooManyReleases> {
         if self.semaphore.put_back() { Ok(()) } else { Err(TooManyReleases) }
     }
@@ -92,29 +95,29 @@ impl BoundedSemaphore {
         self.semaphore.wait_timeout(limit)
     }
 
-    /// The number of permits that can be had without waiting.
+    /// The number of permits that can be taken without waiting.
     pub fn available(&self) -> usize {
         self.semaphore.available()
     }
 
-    /// The number that it began with.
+    /// The number of permits that it began with.
     #[doc(alias = "original_counter")]
     pub fn bound(&self) -> usize {
         self.semaphore.bound
     }
 
-    /// Is there no permit?
+    /// Whether there is no permit.
     #[doc(alias = "locked")]
     pub fn is_exhausted(&self) -> bool {
         self.semaphore.is_exhausted()
     }
 
-    /// How many greenlets wait for a permit; counts them.
-    pub fn waiters(&self) -> usize {
-        self.semaphore.waiters()
+    /// How many greenlets wait for a permit. Walks the list of them.
+    pub fn waiting(&self) -> usize {
+        self.semaphore.waiting()
     }
 
-    /// The permits that can be had less the greenlets that wait for one.
+    /// The permits that can be taken, at most [`isize::MAX`], minus the greenlets that wait for one.
     pub fn balance(&self) -> isize {
         self.semaphore.balance()
     }
@@ -138,7 +141,7 @@ impl fmt::Debug for BoundedSemaphore {
         f.debug_struct("BoundedSemaphore")
             .field("available", &self.available())
             .field("bound", &self.bound())
-            .field("waiters", &self.waiters())
+            .field("waiting", &self.waiting())
             .finish()
     }
 }

@@ -6,11 +6,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
-/// eventlet's `CappedSemaphore`: a number between 0 and a limit. To acquire waits while it is 0, to
-/// release waits while it has reached the limit.
+/// A number of permits between 0 and a limit, as eventlet's `CappedSemaphore`: `acquire` waits while it is 0,
+/// `release` waits while it is at the limit.
 ///
-/// Both are served in their order. With a limit of 0, each release waits for an acquirer. There are
-/// no guards, for to drop one would have to wait.
+/// Both are served in the order of their calls. With a limit of 0, each release waits for an `acquire`. There are
+/// no guards, because dropping one might have to wait.
 ///
 /// ```
 /// use greenlet::{spawn, sync::CappedSemaphore, yield_now};
@@ -41,10 +41,10 @@ pub struct CappedSemaphore {
 }
 
 impl CappedSemaphore {
-    /// One that can be acquired `available` times, and has room for `limit`.
+    /// A semaphore with `available` permits, and at most `limit`.
     ///
     /// # Panics
-    /// When `available` is more than `limit`.
+    /// If `available` is more than `limit`.
     pub const fn new(available: usize, limit: usize) -> CappedSemaphore {
         assert!(available <= limit, "count cannot be more than limit");
         CappedSemaphore {
@@ -55,21 +55,21 @@ impl CappedSemaphore {
         }
     }
 
-    /// Parks until it can be acquired.
+    /// Parks until there is a permit, and takes it.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it waits is raised here, and nothing was acquired. Once it is, this returns,
-    /// and what arrives is raised at the next wait.
+    /// What arrives while it waits is raised here, and nothing was taken. If a permit was handed over before,
+    /// this returns, and what arrives is raised at the next wait.
     pub fn acquire(&self) {
         if !self.try_acquire() {
             self.park_in(&self.acquirers, None);
         }
     }
 
-    /// Acquires it if that needs no waiting; returns whether it did.
+    /// Takes a permit if that needs no waiting; returns whether it did.
     pub fn try_acquire(&self) -> bool {
         if self.available.get() == 0 {
             return self.releasers.wake_one(); // only with a limit of 0
@@ -92,22 +92,22 @@ impl CappedSemaphore {
         self.try_acquire() || self.park_in(&self.acquirers, Some(moment(limit)))
     }
 
-    /// Parks until there is room, and makes it available once more; hands it to the acquirer that has
-    /// waited longest, if one waits.
+    /// Parks until there is room for a permit, and adds it; if a greenlet waits in an `acquire`, the one that
+    /// waits longest gets it.
     ///
     /// # Panics
     /// As [`acquire`](CappedSemaphore::acquire).
     ///
     /// # Cancellation
-    /// What arrives while it waits is raised here, and nothing was released. Once it is, this returns,
-    /// and what arrives is raised at the next wait.
+    /// What arrives while it waits is raised here, and nothing was added. If the permit was added before, this
+    /// returns, and what arrives is raised at the next wait.
     pub fn release(&self) {
         if !self.try_release() {
             self.park_in(&self.releasers, None);
         }
     }
 
-    /// Releases it if that needs no waiting; returns whether it did.
+    /// Adds a permit if that needs no waiting; returns whether it did.
     pub fn try_release(&self) -> bool {
         if self.acquirers.wake_one() {
             return true;
@@ -134,34 +134,35 @@ impl CappedSemaphore {
         wait_in(list, &"a capped semaphore", until)
     }
 
-    /// How often it can be acquired without waiting.
+    /// The number of permits that can be taken without waiting.
     pub fn available(&self) -> usize {
         self.available.get()
     }
 
-    /// How often it can be available at most.
+    /// The largest number of permits that it can have.
     #[doc(alias = "upper_bound")]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Would an acquire wait?
+    /// Whether an `acquire` would wait.
     #[doc(alias = "locked")]
     pub fn is_exhausted(&self) -> bool {
         self.available.get() == 0 && self.releasers.is_empty()
     }
 
-    /// Would a release wait?
+    /// Whether a `release` would wait.
     #[doc(alias = "bounded")]
     pub fn is_full(&self) -> bool {
         self.available.get() >= self.limit && self.acquirers.is_empty()
     }
 
-    /// How often it is available, less those who wait to acquire it, and those who wait to release
-    /// it added.
+    /// The number of permits, minus the greenlets that wait in `acquire`, plus those that wait in `release`; at
+    /// most [`isize::MAX`].
     pub fn balance(&self) -> isize {
         let (acquirers, releasers) = (self.acquirers.len() as isize, self.releasers.len() as isize);
-        self.available.get() as isize + releasers - acquirers
+        let available = isize::try_from(self.available.get()).unwrap_or(isize::MAX);
+        available.saturating_add(releasers - acquirers)
     }
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// Lets a greenlet that holds a [`Mutex`](super::Mutex) wait until another one changes what it
 /// protects.
 ///
-/// A wait gives the mutex up, and has it again when it ends, in whatever way: also a kill is raised
-/// with the mutex held, so that destructors find what they expect. Notifications reach those who
-/// wait in the order in which they came; one that reaches a greenlet which is to end goes on to the
-/// next. The names are std's, the guard is lent as in `parking_lot`.
+/// A wait releases the mutex and takes it again before it ends, in whatever way: a kill, too, is raised
+/// with the mutex held, so that destructors find what they expect. Notifications reach greenlets in the order
+/// in which they began to wait; one that reaches a greenlet that is interrupted goes to the next. The names are
+/// those of std; the guard is borrowed, as in `parking_lot`.
 ///
 /// ```
 /// use greenlet::{spawn, sync::{Condvar, Mutex}};
@@ -45,32 +45,34 @@ pub struct Condvar {
     waiters: WaitList,
     /// How often all were notified.
     broadcasts: Cell<u64>,
+    /// How often one was to be notified, and nobody waited.
+    unheard: Cell<u64>,
 }
 
 impl Condvar {
-    /// One that nobody waits for.
+    /// A condition variable that no greenlet waits for.
     pub const fn new() -> Condvar {
-        Condvar { waiters: WaitList::new(), broadcasts: Cell::new(0) }
+        Condvar { waiters: WaitList::new(), broadcasts: Cell::new(0), unheard: Cell::new(0) }
     }
 
-    /// Gives the mutex up, parks until somebody notifies, and parks until the mutex is the caller's
-    /// again.
+    /// Releases the mutex, parks until a notification comes, and takes the mutex again.
     ///
-    /// Never ends without cause; what was waited for may have changed again when the mutex is
-    /// back, so [`wait_while`](Condvar::wait_while) is the better way.
+    /// There are no spurious wake-ups. But the value may have changed once more before the mutex was taken
+    /// again: prefer [`wait_while`](Condvar::wait_while).
     ///
     /// # Panics
-    /// While the thread unwinds.
+    /// While the thread unwinds. A deadlock in which whoever holds the mutex never gives it back ends the
+    /// process, as the guard cannot be returned without it.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here once the mutex is the caller's again; a notification that
-    /// had come goes to the next.
+    /// What arrives inside is raised here once the mutex is taken again; a notification that had come goes to
+    /// the next greenlet.
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
         self.wait_until(guard.held(), None);
     }
 
-    /// As [`wait`](Condvar::wait), for at most `limit` (the mutex may take longer to come back);
-    /// returns whether somebody has notified.
+    /// As [`wait`](Condvar::wait), for at most `limit`, without the time that taking the mutex again needs.
+    /// Returns whether a notification came.
     ///
     /// # Panics
     /// As [`wait`](Condvar::wait).
@@ -82,8 +84,8 @@ impl Condvar {
         self.wait_until(guard.held(), Some(moment(limit)))
     }
 
-    /// [Waits](Condvar::wait) while `condition` is true; it is asked with the mutex held, first at
-    /// once.
+    /// [Waits](Condvar::wait) until `condition` returns false. It is called with the mutex held, the first time
+    /// at once.
     ///
     /// # Panics
     /// As [`wait`](Condvar::wait), and as `condition` does.
@@ -100,8 +102,7 @@ impl Condvar {
         }
     }
 
-    /// As [`wait_while`](Condvar::wait_while), for at most `limit`; returns whether `condition` is
-    /// false at last.
+    /// As [`wait_while`](Condvar::wait_while), for at most `limit`; returns whether `condition` returned false.
     ///
     /// # Panics
     /// As [`wait_while`](Condvar::wait_while).
@@ -126,34 +127,52 @@ impl Condvar {
     fn wait_until(&self, lock: &Lock, until: Option<u64>) -> bool {
         // Between release and re-acquisition nothing may unwind: the guard is still there.
         assert_others_can_run(hub(), "a condition");
-        let broadcasts = self.broadcasts.get();
-        lock.release();
-        let parked = park_in(&self.waiters, &"a condition", until);
-        shield(|| {
-            if !lock.try_acquire() {
-                lock.wait(None);
-            }
-        });
-        match parked {
-            Ok(true) => raise_pending(|| {
-                // A notification for all was for those who waited then.
-                if self.broadcasts.get() == broadcasts {
-                    self.notify_one();
+        loop {
+            let broadcasts = self.broadcasts.get();
+            lock.release();
+            let parked = park_in(&self.waiters, &"a condition", until);
+            let notified = self.notified();
+            shield(|| {
+                if !lock.try_acquire() {
+                    lock.wait(None);
                 }
-            }),
-            Ok(false) => raise_pending(|| ()),
-            Err(interrupted) => interrupted.raise(),
+            });
+            match parked {
+                Ok(true) => raise_pending(|| {
+                    // A notification for all was for those who waited then.
+                    if self.broadcasts.get() == broadcasts {
+                        self.notify_one();
+                    }
+                }),
+                Ok(false) => raise_pending(|| ()),
+                Err(_) => {
+                    raise_pending(|| ());
+                    // It was a limit, which somebody has cancelled since.
+                    if self.notified() == notified {
+                        continue;
+                    }
+                }
+            }
+            return !matches!(parked, Ok(false));
         }
-        matches!(parked, Ok(true))
     }
 
-    /// Wakes the greenlet that has waited longest, if one waits; returns at once. True if one does.
+    /// How often somebody was notified who might have been one that was in no list just then.
+    fn notified(&self) -> (u64, u64) {
+        (self.broadcasts.get(), self.unheard.get())
+    }
+
+    /// Wakes the greenlet that has waited longest; returns at once, with false if none waits.
     #[doc(alias = "notify")]
     pub fn notify_one(&self) -> bool {
-        self.waiters.wake_one()
+        let is_heard = self.waiters.wake_one();
+        if !is_heard {
+            self.unheard.set(self.unheard.get() + 1);
+        }
+        is_heard
     }
 
-    /// Wakes all who wait; returns at once. They get the mutex one after the other.
+    /// Wakes all greenlets that wait; returns at once. They get the mutex one after the other.
     pub fn notify_all(&self) {
         self.broadcasts.set(self.broadcasts.get() + 1);
         self.waiters.wake_all();
@@ -162,6 +181,6 @@ impl Condvar {
 
 impl fmt::Debug for Condvar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Condvar").field("waiters", &self.waiters.len()).finish()
+        f.debug_struct("Condvar").field("waiting", &self.waiters.len()).finish()
     }
 }

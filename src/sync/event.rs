@@ -7,12 +7,11 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
-/// A flag that greenlets wait for: while it is set, no wait lasts.
+/// A flag that greenlets wait for until it is set.
 ///
-/// [`set`](Event::set) wakes all who wait; they run after the one that set it has begun to wait
-/// itself, in the order in which they came. A wait ends well if the flag was set during it, even if it
-/// was cleared again before the greenlet ran. Several things can be waited for at once by
-/// [`wait`](crate::wait).
+/// [`set`](Event::set) wakes all greenlets that wait; they run, in the order in which they came, when the
+/// current one waits next. A wait succeeds if the flag was set during it, even if it was cleared again before
+/// the greenlet ran. [`wait`](crate::wait()) can wait for an event beside other things.
 ///
 /// ```
 /// use greenlet::{spawn, sync::Event};
@@ -50,25 +49,25 @@ impl Event {
         Event { is_set: Cell::new(false), waiting: Cell::new(0), waiters: WaitList::new() }
     }
 
-    /// Sets the flag and wakes all who wait; returns at once.
+    /// Sets the flag and wakes all greenlets that wait; returns at once.
     pub fn set(&self) {
         self.is_set.set(true);
         self.waiters.wake_all();
     }
 
-    /// Takes the flag back; returns at once. Whoever was woken stays so.
+    /// Clears the flag; returns at once. Greenlets that were woken go on nevertheless.
     pub fn clear(&self) {
         self.is_set.set(false);
     }
 
-    /// Is the flag set?
+    /// Whether the flag is set.
     #[doc(alias("isSet", "ready"))]
     pub fn is_set(&self) -> bool {
         self.is_set.get()
     }
 
-    /// Parks until the flag is set. If it is, this returns at once, or after those have run who wait
-    /// already and are about to.
+    /// Parks until the flag is set. If it is set, returns at once, unless greenlets that it has woken have not
+    /// run yet: they go first.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.

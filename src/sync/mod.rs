@@ -1,26 +1,23 @@
-//! How greenlets wait for one another. Level 4.
-//!
-//! Uses `hub`; used by `task`, `pool` and everybody who shares something between greenlets.
+//! How greenlets wait for one another: events, locks, semaphores, queues.
 //!
 //! | to wait for | see |
 //! |---|---|
 //! | something that happens | [`Event`], [`OneShotEvent`], [`AsyncResult`], [`Condvar`] |
-//! | a value's user to be done with it | [`Mutex`], [`ReentrantMutex`], [`RwLock`] |
-//! | one of so many permits | [`Semaphore`], [`BoundedSemaphore`], [`CappedSemaphore`] |
-//! | others to come as far, or to be done | [`Barrier`], [`WaitGroup`] |
+//! | exclusive or shared access to a value | [`Mutex`], [`ReentrantMutex`], [`RwLock`] |
+//! | one of several permits | [`Semaphore`], [`BoundedSemaphore`], [`CappedSemaphore`] |
+//! | other greenlets to get to the same point, or to be done | [`Barrier`], [`WaitGroup`] |
 //! | a value that is made once | [`OnceCell`] |
 //! | the next item | [`queue`] |
-//! | several of these, tasks among them | [`wait`], [`wait_each`] |
+//! | several of these, and tasks, at once | [`wait`], [`wait_each`] |
 //! | another thread | [`thread`] |
 //!
-//! - **In order**: who waits longest is served first. What is given up (a lock, a permit, a turn) is
-//!   handed over to the first that waits, so nobody slips in between.
-//! - **Nothing is lost**: a greenlet that is killed, thrown at or timed out while it waits takes
+//! - **In order**: the greenlet that waits longest is served first. What is released (a lock, a permit) is
+//!   handed to it directly, so that no other one gets in between.
+//! - **Nothing is lost**: a greenlet that is interrupted while it waits (a kill, a throw, a time limit) takes
 //!   nothing; what it was handed in that very moment goes to the next.
-//! - **Without allocation**: who waits does so by a node in its own frames. While nobody has to wait,
-//!   there is not even a hub.
-//! - **One thread**: all of it, but for [`thread`], is for the greenlets of one thread, tasks or not, the root included;
-//!   it is shared by reference or by [`Rc`](std::rc::Rc).
+//! - **Without allocation**: waiting allocates nothing. As long as no greenlet has to wait, no hub is made.
+//! - **One thread**: all but [`thread`] is for the greenlets of one thread, tasks or not, including the root
+//!   greenlet. Share it by reference or by [`Rc`](std::rc::Rc).
 //!
 //! ```
 //! use greenlet::{spawn, sync::{Event, Mutex}};
@@ -38,8 +35,8 @@
 //! # writer.join().unwrap();
 //! ```
 //!
-//! Inside: `park_in` is the wait behind all of them, `lock` what the mutexes are made of, `turns` what
-//! queues and pools are made of, `watch` waits for several things at once.
+//! Inside: level 4, uses `hub`. `park_in` is the wait behind all of them, `lock` what the mutexes are made of,
+//! `turns` what queues and pools are made of, `watch` waits for several things at once.
 
 mod async_result;
 mod barrier;
@@ -51,6 +48,7 @@ mod lock;
 mod mutex;
 mod once_cell;
 mod one_shot_event;
+mod owned_permit;
 mod park_in;
 pub mod queue;
 mod reentrant_mutex;
@@ -71,11 +69,12 @@ pub use event::Event;
 pub use mutex::{Mutex, MutexGuard};
 pub use once_cell::OnceCell;
 pub use one_shot_event::{AlreadySent, NotSent, OneShotEvent};
+pub use owned_permit::OwnedPermit;
 pub use reentrant_mutex::{NotOwner, ReentrantMutex, ReentrantMutexGuard};
 pub use rest::{run_until_idle, run_until_idle_timeout};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Permit, Semaphore, TooManyReleases};
 pub(crate) use turns::Turns;
-pub use wait_group::{Entered, WaitGroup};
+pub use wait_group::{Entered, OwnedEntered, WaitGroup};
 pub use watch::{Wait, WaitEach, Waitable, wait, wait_each};
 pub(crate) use watch::{Watched, Watchers, watch};

@@ -8,16 +8,14 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-/// A value that one greenlet at a time may touch, also across waits.
+/// A value that one greenlet at a time may use, also while that one waits.
 ///
-/// A release hands the mutex to the greenlet that has waited longest: nobody who comes later gets in
-/// between, and nobody waits for more than those before it. It is for the greenlets of one thread;
-/// where nothing waits while it is held, a [`RefCell`](std::cell::RefCell) does as well. Taking a free
-/// mutex is a test and a store.
+/// A release hands the mutex to the greenlet that has waited longest, so that none can overtake it. It is
+/// for the greenlets of one thread; if nothing waits while it is held, a [`RefCell`](std::cell::RefCell) does
+/// as well. Taking a free mutex is a test and a store.
 ///
-/// A panic while it is held releases it and leaves no mark: there is no poisoning, as in
-/// `parking_lot`. Locking it again in the greenlet that holds it waits for ever;
-/// [`ReentrantMutex`](super::ReentrantMutex) allows that.
+/// As in `parking_lot` there is no poisoning: a panic while it is held just releases it. A greenlet that locks
+/// it again while it holds it waits for ever; [`ReentrantMutex`](super::ReentrantMutex) allows that.
 ///
 /// ```
 /// use greenlet::{spawn, sync::Mutex, yield_now};
@@ -66,7 +64,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Parks until the mutex is the caller's; returns at once if it is free.
+    /// Parks until the mutex is free, and takes it.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
@@ -101,13 +99,13 @@ impl<T: ?Sized> Mutex<T> {
         locked.then(|| MutexGuard { mutex: self })
     }
 
-    /// Does anybody hold it?
+    /// Whether it is held.
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         self.lock.is_held()
     }
 
-    /// The value; nobody else has the mutex.
+    /// The value. The exclusive borrow shows that the mutex is not held.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -128,7 +126,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// The right to touch what a [`Mutex`] protects, until it is dropped. Dropping it never waits.
+/// Access to the value of a [`Mutex`], which is held until this is dropped. Dropping it never waits.
 #[must_use = "the mutex is released when its guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,

@@ -7,9 +7,9 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt;
 
-/// A cell that is written once; others wait while its initialiser runs, which may wait itself.
+/// A cell that is written once, by an initialiser that may wait; other greenlets wait until it has ended.
 ///
-/// If the initialiser panics, is killed or returns an error, the cell stays empty, and the one that
+/// If the initialiser panics, is killed or returns an error, the cell stays empty, and the greenlet that
 /// has waited longest runs its own.
 ///
 /// ```
@@ -61,7 +61,7 @@ impl<T> OnceCell<T> {
     /// Fills the cell; never waits.
     ///
     /// # Errors
-    /// The value, when the cell is full or being initialised.
+    /// Gives the value back if the cell is full or being initialised.
     pub fn set(&self, value: T) -> Result<(), T> {
         if self.initialiser.get() != 0 {
             return Err(value);
@@ -69,15 +69,14 @@ impl<T> OnceCell<T> {
         self.value.set(value)
     }
 
-    /// The value, which is made by `make` if there is none. Parks while another greenlet makes it.
+    /// The value, which `make` makes if there is none. Parks while another greenlet makes it.
     ///
     /// # Panics
-    /// As `make` does; when `make` asks the same cell; when it would have to wait while the thread
-    /// unwinds.
+    /// As `make` does; if `make` itself asks this cell for the value; if it would have to wait while the
+    /// thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it waits is raised here; if it was this one's turn to make the value, it
-    /// is the next one's then.
+    /// What arrives while it waits is raised here; if this greenlet was to make the value, the next one does.
     #[inline]
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         match self.get_or_try_init(|| Ok::<T, Infallible>(make())) {
@@ -89,7 +88,7 @@ impl<T> OnceCell<T> {
     /// As [`get_or_init`](OnceCell::get_or_init), with a `make` that may fail.
     ///
     /// # Errors
-    /// That of `make`; the cell stays empty, and the next that waits makes the value.
+    /// That of `make`; the cell stays empty, and the next greenlet that waits makes the value.
     ///
     /// # Panics
     /// As [`get_or_init`](OnceCell::get_or_init).
@@ -149,7 +148,7 @@ impl<T> OnceCell<T> {
         self.value.into_inner()
     }
 
-    /// Empties the cell.
+    /// Takes the value out; the cell is empty again.
     pub fn take(&mut self) -> Option<T> {
         self.value.take()
     }
@@ -179,6 +178,22 @@ impl<T> From<T> for OnceCell<T> {
         cell
     }
 }
+
+/// Clones the value if it is set; otherwise, also while it is being made, the clone is empty.
+impl<T: Clone> Clone for OnceCell<T> {
+    fn clone(&self) -> OnceCell<T> {
+        self.get().cloned().map_or_else(OnceCell::new, OnceCell::from)
+    }
+}
+
+/// By what is in them.
+impl<T: PartialEq> PartialEq for OnceCell<T> {
+    fn eq(&self, other: &OnceCell<T>) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl<T: Eq> Eq for OnceCell<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

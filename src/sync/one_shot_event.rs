@@ -9,11 +9,11 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// eventlet's `Event`: something that happens once, with a value or an error for all who wait.
+/// A value or an error that is sent once to all greenlets that wait, as eventlet's `Event`.
 ///
-/// Each gets a clone. After a [`reset`](OneShotEvent::reset) it can happen again; whoever was woken
-/// before that gets what was sent then. Those who wait run in the order in which they came, once the
-/// sender waits itself. It can be waited for among [other things](crate::wait).
+/// Each gets a clone. After a [`reset`](OneShotEvent::reset) something else can be sent; greenlets that were
+/// woken before that get what was sent then. Greenlets that wait run in the order in which they came, when the
+/// sender waits next. [`wait`](crate::wait()) can wait for it beside other things.
 ///
 /// ```
 /// use greenlet::{spawn, sync::OneShotEvent};
@@ -48,17 +48,18 @@ pub struct OneShotEvent<T, E = Rc<dyn Error>> {
 type Round<T, E> = Rc<OnceCell<Result<T, E>>>;
 
 impl<T> OneShotEvent<T> {
-    /// A fresh event, with errors of any type. For errors of one type: `OneShotEvent::default()`.
+    /// An event to which nothing was sent, with errors of any type. For errors of one type:
+    /// `OneShotEvent::default()`.
     pub fn new() -> OneShotEvent<T> {
         OneShotEvent::default()
     }
 }
 
 impl<T, E> OneShotEvent<T, E> {
-    /// Sends the value to all who wait now or later; returns at once.
+    /// Sends the value to all greenlets that wait now or later; returns at once.
     ///
     /// # Errors
-    /// The value, when something was sent before.
+    /// Gives the value back if something was sent before.
     pub fn send(&self, value: T) -> Result<(), AlreadySent<T>> {
         let round = self.round();
         if round.get().is_some() {
@@ -68,10 +69,10 @@ impl<T, E> OneShotEvent<T, E> {
         Ok(())
     }
 
-    /// Sends an error to all who wait now or later; returns at once.
+    /// Sends an error to all greenlets that wait now or later; returns at once.
     ///
     /// # Errors
-    /// The error, when something was sent before.
+    /// Gives the error back if something was sent before.
     #[doc(alias = "send_exception")]
     pub fn send_err(&self, error: E) -> Result<(), AlreadySent<E>> {
         let round = self.round();
@@ -88,10 +89,10 @@ impl<T, E> OneShotEvent<T, E> {
         self.waiters.wake_all();
     }
 
-    /// Makes it fresh again: what was sent is forgotten, and can be followed by something else.
+    /// Forgets what was sent, so that something else can be sent.
     ///
     /// # Errors
-    /// [`NotSent`], when nothing was sent since it was made or reset.
+    /// [`NotSent`], if nothing was sent since it was made or reset.
     pub fn reset(&self) -> Result<(), NotSent> {
         if !self.is_set() {
             return Err(NotSent);
@@ -150,7 +151,7 @@ impl<T, E> OneShotEvent<T, E> {
         round.get().cloned()
     }
 
-    /// What was sent, if something was; never waits.
+    /// What was sent, or `None`; never waits.
     #[doc(alias("poll_result", "poll_exception"))]
     pub fn poll(&self) -> Option<Result<T, E>>
     where
@@ -160,18 +161,18 @@ impl<T, E> OneShotEvent<T, E> {
         self.round().get().cloned()
     }
 
-    /// Was anything sent?
+    /// Whether a value or an error was sent.
     #[doc(alias = "ready")]
     pub fn is_set(&self) -> bool {
         self.round.borrow().get().is_some()
     }
 
-    /// Was a value sent?
+    /// Whether a value was sent.
     pub fn has_result(&self) -> bool {
         matches!(self.round.borrow().get(), Some(Ok(_)))
     }
 
-    /// Was an error sent?
+    /// Whether an error was sent.
     #[doc(alias = "has_exception")]
     pub fn has_err(&self) -> bool {
         matches!(self.round.borrow().get(), Some(Err(_)))
@@ -207,8 +208,8 @@ impl<T: fmt::Debug, E: fmt::Debug> fmt::Debug for OneShotEvent<T, E> {
     }
 }
 
-/// Something was sent before. Holds what was to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Something was sent before. Gives back what was to be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AlreadySent<V>(pub V);
 
 /// The text of eventlet's assertion.
@@ -218,9 +219,16 @@ impl<V> fmt::Display for AlreadySent<V> {
     }
 }
 
-impl<V: fmt::Debug> Error for AlreadySent<V> {}
+/// Without what it holds, which may not be printable.
+impl<V> fmt::Debug for AlreadySent<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AlreadySent")
+    }
+}
 
-/// A fresh event was to be reset.
+impl<V> Error for AlreadySent<V> {}
+
+/// The event could not be reset: nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotSent;
 

@@ -41,8 +41,10 @@ pub(super) fn park_in(
 
 /// As [`park_in`], with a note for those who [look](WaitList::first_note) at the list.
 ///
-/// All that a wait costs is in here: it is inlined, and so is the switch, so that no function returns on
-/// another stack than it was called on, where the processor would be surprised.
+/// All that a wait costs is in here: it is inlined, up to the call of its primitive's method, and so is the
+/// switch. A function that parks returns on another stack than the call before it came from, and each such
+/// return is mispredicted: 53 to 28 ns for an item through a queue of one, of which the instructions (595 to
+/// 392) are the smaller part.
 #[inline(always)]
 pub(super) fn park_noted_in(
     list: &WaitList,

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// As [`Mutex`](super::Mutex), but the greenlet that holds it may lock it again; it is released when
 /// its last guard is dropped. Since a greenlet may have several guards, they only lend `&T`.
 ///
-/// It belongs to the greenlet that locked it, whoever drops the guards.
+/// It belongs to the greenlet that locked it, also if another one drops the guards.
 ///
 /// ```
 /// use greenlet::{spawn, sync::ReentrantMutex};
@@ -63,7 +63,7 @@ impl<T> ReentrantMutex<T> {
 }
 
 impl<T: ?Sized> ReentrantMutex<T> {
-    /// Parks until the mutex is the current greenlet's; returns at once if it is, or is free.
+    /// Parks until the mutex is free, and takes it; returns at once if the current greenlet holds it already.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
@@ -98,10 +98,11 @@ impl<T: ?Sized> ReentrantMutex<T> {
         entered.then(|| ReentrantMutexGuard { mutex: self })
     }
 
-    /// Undoes one [`lock`](ReentrantMutex::lock) whose guard was [forgotten](std::mem::forget).
+    /// Undoes one [`lock`](ReentrantMutex::lock) whose guard was [forgotten](std::mem::forget). If the guard
+    /// is still there, its drop panics, or gives up what by then another greenlet holds.
     ///
     /// # Errors
-    /// [`NotOwner`], when the current greenlet does not hold it; nothing happens then.
+    /// [`NotOwner`], if the current greenlet does not hold it; nothing happens then.
     pub fn release(&self) -> Result<(), NotOwner> {
         let caller = id_of(current_block());
         if self.owner.get() != caller.get() {
@@ -124,13 +125,13 @@ impl<T: ?Sized> ReentrantMutex<T> {
         self.depth.get()
     }
 
-    /// Does anybody hold it?
+    /// Whether it is held.
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         self.owner.get() != 0
     }
 
-    /// The value; nobody else has the mutex.
+    /// The value. The exclusive borrow shows that the mutex is not held.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.value
     }
@@ -153,7 +154,12 @@ impl<T: ?Sized> ReentrantMutex<T> {
 
     #[inline]
     fn leave(&self) {
-        self.depth.set(self.depth.get() - 1);
+        let Some(depth) = self.depth.get().checked_sub(1) else {
+            // No second panic while another one unwinds.
+            assert!(std::thread::panicking(), "a reentrant mutex was released once too often");
+            return;
+        };
+        self.depth.set(depth);
         if self.depth.get() > 0 {
             return;
         }
@@ -168,6 +174,12 @@ impl<T: ?Sized> ReentrantMutex<T> {
     }
 }
 
+impl<T> From<T> for ReentrantMutex<T> {
+    fn from(value: T) -> ReentrantMutex<T> {
+        ReentrantMutex::new(value)
+    }
+}
+
 impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReentrantMutex")
@@ -178,8 +190,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutex<T> {
     }
 }
 
-/// The right to use what a [`ReentrantMutex`] protects, until it is dropped. Dropping it never
-/// waits.
+/// Access to the value of a [`ReentrantMutex`], which is held until the last of these is dropped. Dropping it
+/// never waits.
 #[must_use = "the mutex is released when its guards are dropped"]
 pub struct ReentrantMutexGuard<'a, T: ?Sized> {
     mutex: &'a ReentrantMutex<T>,
@@ -207,13 +219,19 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReentrantMutexGuard<'_, T> {
     }
 }
 
-/// A [`ReentrantMutex`] was to be released by a greenlet that does not hold it.
+impl<T: ?Sized + fmt::Display> fmt::Display for ReentrantMutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The error of [`ReentrantMutex::release`]: the current greenlet does not hold the mutex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotOwner {
     /// The greenlet that holds it; `None` if nobody does.
     pub owner: Option<GreenletId>,
-    /// The greenlet that wanted to release it.
+    /// The greenlet that tried to release it.
     pub caller: GreenletId,
 }
 

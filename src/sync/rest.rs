@@ -4,13 +4,14 @@ use super::park_in::{moment, wait_in};
 use crate::hub::hub;
 use std::time::Duration;
 
-/// Parks until nothing can happen any more on this thread: all tasks have ended, or wait for what only
+/// Parks until nothing can happen any more on this thread: each task has ended, or waits for what only
 /// the current greenlet, or nobody, could bring.
 ///
-/// gevent's `wait()` without objects. Whoever waits for the kernel (to accept connections, say), for the
-/// clock or for another thread goes on some day, and keeps this from returning; so does a
-/// [`HubHandle`](crate::HubHandle), by which other threads may bring something. Tasks that wait for one
-/// another for ever do not: no [`Deadlock`](crate::Deadlock) is raised while somebody is in here.
+/// gevent's `wait()` without objects. It waits for tasks that wait for the kernel (to accept connections,
+/// say), for the clock or for another thread, and while a [`HubHandle`](crate::HubHandle) exists, by which
+/// other threads may bring something. To wait only for those that are ready there is [`idle`](crate::idle).
+/// Tasks that wait for one another for ever do not count: no [`Deadlock`](crate::Deadlock) is raised while
+/// a greenlet waits in here.
 ///
 /// ```
 /// use greenlet::{run_until_idle, sleep, spawn_detached};
@@ -27,8 +28,8 @@ use std::time::Duration;
 /// assert_eq!(done.get(), 3);
 /// ```
 ///
-/// A [`timeout`](crate::timeout) around it is something that will happen: it returns only when that has
-/// passed. To wait no longer than so long there is [`run_until_idle_timeout`].
+/// A [`timeout`](crate::timeout) around it counts as something that will happen, so that the wait ends only
+/// when that has passed. Use [`run_until_idle_timeout`] instead.
 ///
 /// # Panics
 /// When called by a destructor while the thread unwinds.

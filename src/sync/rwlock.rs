@@ -16,12 +16,11 @@ const WRITE: u64 = 1;
 /// The state while there is a writer; else the number of readers.
 const WRITTEN: isize = -1;
 
-/// A value that many greenlets may read at a time, or one write, also across waits.
+/// A value that many greenlets may read at a time, or one may write, also while they wait.
 ///
-/// All are let in strictly in the order in which they came: a reader that comes while a writer waits
-/// waits behind it. So neither side starves, and a greenlet that reads already must not read again
-/// while it does: with a writer between the two it would wait for ever. No poisoning, as with
-/// [`Mutex`](super::Mutex).
+/// Greenlets are let in strictly in the order in which they came: a reader that comes while a writer waits
+/// waits behind it. So neither side starves. But a greenlet that holds a read guard must not call `read` again:
+/// if a writer waits between the two, it waits for ever. No poisoning, as with [`Mutex`](super::Mutex).
 ///
 /// ```
 /// use greenlet::sync::RwLock;
@@ -64,15 +63,15 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Parks until there is neither a writer nor anybody who came before; returns at once if there is
-    /// not.
+    /// Parks until no greenlet writes and all that came before have been let in; returns at once if that is so
+    /// already.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives while it waits is raised here; if the lock was handed over in that moment, the
-    /// next gets it.
+    /// next one gets it.
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         if !self.enter_to_read() {
@@ -81,7 +80,7 @@ impl<T: ?Sized> RwLock<T> {
         RwLockReadGuard { lock: self }
     }
 
-    /// Takes the lock to read if nobody writes or waits; never waits.
+    /// Takes the lock to read if no greenlet writes or waits; never waits.
     #[inline]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         self.enter_to_read().then(|| RwLockReadGuard { lock: self })
@@ -99,8 +98,8 @@ impl<T: ?Sized> RwLock<T> {
         entered.then(|| RwLockReadGuard { lock: self })
     }
 
-    /// Parks until nobody reads or writes and all who came before have done so; returns at once if
-    /// the lock is free.
+    /// Parks until no greenlet reads or writes and all that came before are done; returns at once if the lock is
+    /// free.
     ///
     /// # Panics
     /// As [`read`](RwLock::read).
@@ -133,12 +132,12 @@ impl<T: ?Sized> RwLock<T> {
         entered.then(|| RwLockWriteGuard { lock: self })
     }
 
-    /// Does anybody read or write?
+    /// Whether any greenlet reads or writes.
     pub fn is_locked(&self) -> bool {
         self.state.get() != 0
     }
 
-    /// The value; nobody else has the lock.
+    /// The value. The exclusive borrow shows that the lock is not held.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -213,7 +212,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-/// The right to read what a [`RwLock`] protects, until it is dropped. Dropping it never waits.
+/// Shared access to the value of a [`RwLock`], until this is dropped. Dropping it never waits.
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
@@ -242,14 +241,20 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
     }
 }
 
-/// The right to write what a [`RwLock`] protects, until it is dropped. Dropping it never waits.
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// Exclusive access to the value of a [`RwLock`], until this is dropped. Dropping it never waits.
 #[must_use = "the lock is released when its guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    /// Goes on as a reader, without letting another writer in between.
+    /// Turns it into a read guard, without letting another writer in between.
     pub fn downgrade(guard: RwLockWriteGuard<'a, T>) -> RwLockReadGuard<'a, T> {
         let lock = guard.lock;
         std::mem::forget(guard);
@@ -285,6 +290,12 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -8,11 +8,11 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A number of permits; who finds none waits until one is released.
+/// A number of permits; a greenlet that finds none waits until one is released.
 ///
-/// A release hands its permit to the greenlet that has waited longest; nobody who comes later gets in
-/// between. To wait for a semaphore among [other things](crate::wait) takes no permit: it is ready
-/// while it has one.
+/// A release hands its permit to the greenlet that has waited longest, so that none can overtake it.
+/// [`wait`](crate::wait()) can wait for a semaphore beside other things: it is ready while it has a permit, and
+/// waiting takes none.
 ///
 /// ```
 /// use greenlet::{join_all, sleep, spawn, sync::Semaphore};
@@ -52,7 +52,7 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// A semaphore with so many permits.
+    /// A semaphore with `permits` permits.
     pub const fn new(permits: usize) -> Semaphore {
         Semaphore::within(permits, usize::MAX)
     }
@@ -107,7 +107,7 @@ impl Semaphore {
         self.put_back();
     }
 
-    /// Parks until there is a permit, and takes none: it may be gone when the caller gets to it.
+    /// Parks until there is a permit, but takes none: another greenlet may take it before the caller does.
     ///
     /// # Panics
     /// As [`acquire`](Semaphore::acquire).
@@ -132,26 +132,27 @@ impl Semaphore {
         self.available.get() > 0 || wait_in(&self.watchers, &"a semaphore", until())
     }
 
-    /// The number of permits that can be had without waiting.
+    /// The number of permits that can be taken without waiting.
     #[doc(alias = "counter")]
     pub fn available(&self) -> usize {
         self.available.get()
     }
 
-    /// Is there no permit?
+    /// Whether there is no permit.
     #[doc(alias = "locked")]
     pub fn is_exhausted(&self) -> bool {
         self.available.get() == 0
     }
 
-    /// How many greenlets wait for a permit; counts them.
-    pub fn waiters(&self) -> usize {
+    /// How many greenlets wait for a permit. Walks the list of them.
+    pub fn waiting(&self) -> usize {
         self.waiters.len()
     }
 
-    /// The permits that can be had less the greenlets that wait for one.
+    /// The permits that can be taken, at most [`isize::MAX`], minus the greenlets that wait for one.
     pub fn balance(&self) -> isize {
-        self.available.get() as isize - self.waiters.len() as isize
+        let available = isize::try_from(self.available.get()).unwrap_or(isize::MAX);
+        available - self.waiters.len() as isize
     }
 
     #[inline]
@@ -200,7 +201,7 @@ impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Semaphore")
             .field("available", &self.available())
-            .field("waiters", &self.waiters())
+            .field("waiting", &self.waiting())
             .finish()
     }
 }
@@ -210,14 +211,19 @@ impl fmt::Debug for Semaphore {
 /// Dropping it never waits.
 ///
 /// # Panics
-/// When it is dropped and a [`BoundedSemaphore`](super::BoundedSemaphore) has all its permits already.
+/// If it is dropped when a [`BoundedSemaphore`](super::BoundedSemaphore) has all its permits already.
 #[must_use = "the permit is released when it is dropped"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
 }
 
 impl Permit<'_> {
-    /// Keeps the permit taken until somebody calls `release`.
+    /// The right to a permit that was taken and [forgotten](Permit::forget).
+    pub(super) fn of(semaphore: &Semaphore) -> Permit<'_> {
+        Permit { semaphore }
+    }
+
+    /// Drops the guard but keeps the permit taken, until `release` is called.
     pub fn forget(self) {
         std::mem::forget(self);
     }
@@ -243,7 +249,7 @@ impl fmt::Debug for Permit<'_> {
     }
 }
 
-/// A [`BoundedSemaphore`](super::BoundedSemaphore) was to be given more permits than it began with.
+/// The error of [`BoundedSemaphore::release`](super::BoundedSemaphore::release): it has all its permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyReleases;
 

@@ -47,6 +47,14 @@ impl Turns {
         given
     }
 
+    /// As [`give`](Turns::give), where each turn is that of one who waits, and nobody else's: of those who wait in
+    /// the parent, in the child of a fork, it is nobody's.
+    #[inline]
+    pub(crate) fn give_first(&self) {
+        let given = self.waiting.wake_first();
+        self.given.set(self.given.get() + usize::from(given));
+    }
+
     /// Gives a turn to each that waits.
     pub(crate) fn give_all(&self) {
         while self.give() {}

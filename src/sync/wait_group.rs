@@ -5,19 +5,19 @@ use super::watch::{Waitable, Watched, Watchers};
 use crate::hub::WaitList;
 use std::cell::Cell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
 
-/// A count of what is still to be done; greenlets wait until it is 0. Go's `WaitGroup`, eventlet's
+/// A count of what is still to be done; greenlets can wait until it is 0. As Go's `WaitGroup` and eventlet's
 /// metaphore.
 ///
 /// ```
-/// use greenlet::{spawn, sync::WaitGroup};
+/// use greenlet::sync::WaitGroup;
 /// use std::rc::Rc;
 /// let group = Rc::new(WaitGroup::new());
 /// for _ in 0..3 {
-///     group.inc();
-///     let group = group.clone();
-///     greenlet::spawn_detached(move || group.dec());
+///     let entered = group.enter_owned();
+///     greenlet::spawn_detached(move || drop(entered));
 /// }
 /// group.wait();
 /// assert_eq!(group.count(), 0);
@@ -53,7 +53,7 @@ impl WaitGroup {
     /// Adds `by` to the count.
     ///
     /// # Panics
-    /// When the count would be more than a `usize` can hold.
+    /// If the count would be more than a `usize` can hold.
     pub fn add(&self, by: usize) {
         let Some(count) = self.count.get().checked_add(by) else {
             panic!("a wait group cannot count that far: its count is {}", self.count.get())
@@ -61,10 +61,10 @@ impl WaitGroup {
         self.count.set(count);
     }
 
-    /// Takes 1 from the count, and wakes all who wait if that was the last; returns at once.
+    /// Subtracts 1 from the count, and wakes all greenlets that wait if it is 0 then; returns at once.
     ///
     /// # Panics
-    /// When the count is 0.
+    /// If the count is 0.
     #[doc(alias = "done")]
     pub fn dec(&self) {
         let Some(left) = self.count.get().checked_sub(1) else {
@@ -76,7 +76,7 @@ impl WaitGroup {
         }
     }
 
-    /// Adds 1 to the count until the guard is dropped, also by a panic or a kill.
+    /// Adds 1 to the count until the guard is dropped, which a panic or a kill does too.
     ///
     /// ```
     /// let group = greenlet::sync::WaitGroup::new();
@@ -90,12 +90,22 @@ impl WaitGroup {
         Entered { group: self }
     }
 
+    /// As [`enter`](WaitGroup::enter), but the guard owns a reference to the group, so it can be moved into a
+    /// task. The count goes down when the task ends, even if it never began.
+    ///
+    /// # Panics
+    /// As [`add`](WaitGroup::add).
+    pub fn enter_owned(self: &Rc<Self>) -> OwnedEntered {
+        self.inc();
+        OwnedEntered { group: self.clone() }
+    }
+
     /// The count.
     pub fn count(&self) -> usize {
         self.count.get()
     }
 
-    /// Parks until the count is 0; returns at once if it is. It may have grown again since.
+    /// Parks until the count is 0; returns at once if it is. It may have grown again before this returns.
     ///
     /// # Panics
     /// When it would have to wait while the thread unwinds.
@@ -118,6 +128,13 @@ impl WaitGroup {
     /// As [`wait`](WaitGroup::wait).
     pub fn wait_timeout(&self, limit: Duration) -> bool {
         self.count.get() == 0 || self.park(Some(moment(limit)))
+    }
+
+    /// A guard goes. Where somebody has taken its 1 away already, that is no second panic while another one unwinds.
+    fn leave(&self) {
+        if self.count.get() > 0 || !std::thread::panicking() {
+            self.dec();
+        }
     }
 
     fn park(&self, until: Option<u64>) -> bool {
@@ -145,7 +162,10 @@ impl fmt::Debug for WaitGroup {
     }
 }
 
-/// One in the count of a [`WaitGroup`], until it is dropped.
+/// Stands for 1 in the count of a [`WaitGroup`], until it is dropped.
+///
+/// # Panics
+/// Its drop panics if the count is 0 already, unless the thread unwinds.
 #[must_use = "the count goes down when this is dropped"]
 #[derive(Debug)]
 pub struct Entered<'a> {
@@ -154,6 +174,19 @@ pub struct Entered<'a> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.group.dec();
+        self.group.leave();
+    }
+}
+
+/// As [`Entered`], but owns a reference to its group. Made by [`WaitGroup::enter_owned`].
+#[must_use = "the count goes down when this is dropped"]
+#[derive(Debug)]
+pub struct OwnedEntered {
+    group: Rc<WaitGroup>,
+}
+
+impl Drop for OwnedEntered {
+    fn drop(&mut self) {
+        self.group.leave();
     }
 }

@@ -14,26 +14,38 @@ use std::time::Duration;
 /// Nodes for so few things lie in the frame of the one that waits.
 const IN_FRAME: usize = 8;
 
-/// Something that [`wait`] and [`wait_each`] can wait for: tasks, events, results, semaphores.
+/// Something that [`wait`] and [`wait_each`] can wait for.
 ///
-/// Only this crate implements it.
+/// | | ready |
+/// |---|---|
+/// | [`JoinHandle`](crate::JoinHandle), [`TaskRef`](crate::TaskRef) | when the task has ended |
+/// | [`Event`](super::Event), [`OneShotEvent`](super::OneShotEvent), [`AsyncResult`](super::AsyncResult) | while it is set |
+/// | [`Semaphore`](super::Semaphore), [`BoundedSemaphore`](super::BoundedSemaphore) | while it has a permit |
+/// | [`WaitGroup`](super::WaitGroup) | while its count is 0 |
+/// | a [queue](super::queue::QueueOf), a [broadcast subscriber](super::queue::Subscriber) | when there is an item, or it is closed |
+/// | [room](super::queue::QueueOf::room) in a queue | when an item can be put, or it is closed |
+/// | a [pool](crate::pool), an [`ObjectPool`](crate::pool::ObjectPool) | when there is a place, or an object |
+///
+/// Descriptors, and what threads share ([`sync::thread`](super::thread)), cannot be waited for themselves:
+/// spawn a task that waits for them, and wait for its handle. Only this crate implements this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be waited for",
     label = "is no `Waitable`",
-    note = "what can: events, results, semaphores, queues and their room, receivers, tasks, pools"
+    note = "what can: tasks, events, results, semaphores, wait groups, queues and room in them, broadcast subscribers, pools",
+    note = "for anything else, spawn a task that waits for it, and wait for the task's handle"
 )]
 pub trait Waitable: Watched {
-    /// Would waiting for it end at once?
+    /// Whether waiting for it would end at once.
     fn is_ready(&self) -> bool;
 }
 
-/// What the crate knows of a [`Waitable`]. Not to be named outside.
+/// The hidden part of [`Waitable`], for this crate alone.
 pub trait Watched {
     #[doc(hidden)]
     fn watchers(&self) -> Watchers<'_>;
 }
 
-/// Those who look at a thing and take nothing of it: all are told when it becomes ready.
+/// The greenlets that wait for a thing without taking anything of it: all are told when it becomes ready.
 #[derive(Clone, Copy)]
 pub struct Watchers<'a>(pub(crate) &'a WaitList);
 
@@ -201,9 +213,11 @@ fn watched<'a>(things: Things<'a>) -> impl Iterator<Item = (bool, Watchers<'a>)>
     things.iter().map(|thing| (thing.is_ready(), thing.watchers()))
 }
 
-/// Waits for several things of any kinds: says which have become ready, by their places in `things`.
+/// Waits for several things of any kind, once [`indices`](Wait::indices) or [`first`](Wait::first) is called.
+/// Things are named by their places in `things`.
 ///
-/// Nothing happens before [`indices`](Wait::indices) or [`first`](Wait::first) is called.
+/// Waiting takes nothing: an item stays in its queue, a permit in its semaphore. Take it afterwards by a `try_`
+/// method, and wait again if another greenlet was faster.
 ///
 /// ```
 /// use greenlet::{sleep, spawn, wait};
@@ -218,7 +232,7 @@ pub fn wait<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> Wait<'a> {
     Wait { things, limit: None, count: usize::MAX }
 }
 
-/// A wait for several things that is about to begin; see [`wait`].
+/// What to wait for, and how; see [`wait`].
 #[must_use = "nothing is waited for before `indices` or `first`"]
 pub struct Wait<'a> {
     things: Things<'a>,
@@ -227,23 +241,24 @@ pub struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Waits at most so long.
+    /// Waits at most `limit`.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Waits only until so many are ready.
+    /// Waits only until `count` things are ready.
     pub fn count(mut self, count: usize) -> Self {
         self.count = count;
         self
     }
 
-    /// Parks until all are ready, or as many as wanted, or the time is over; returns which are, in
-    /// the order in which they became so. What is ready at once comes first, in the order given.
+    /// Parks until all are ready, or [`count`](Wait::count) of them, or the time is over; returns the places of
+    /// those that are, in the order in which they became ready. What is ready at once comes first, in the order
+    /// given.
     ///
     /// # Panics
-    /// When called by a destructor while the thread unwinds.
+    /// If called by a destructor while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
@@ -258,7 +273,7 @@ impl Wait<'_> {
         ready
     }
 
-    /// Parks until one is ready, and returns which; `None` if the time was over before, or there is
+    /// Parks until one is ready, and returns its place; `None` if the time is over before, or there is
     /// nothing to wait for. Allocates nothing for up to eight things.
     ///
     /// # Panics
@@ -285,8 +300,8 @@ impl fmt::Debug for Wait<'_> {
     }
 }
 
-/// Waits for several things, one after the other: an iterator of their places in `things`, in the
-/// order in which they become ready, from now on. Each comes once.
+/// An iterator that waits for several things: it gives their places in `things`, in the order in which they
+/// become ready from now on, each once.
 ///
 /// ```
 /// use greenlet::{sleep, spawn, wait_each};
@@ -309,10 +324,10 @@ pub fn wait_each<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> WaitEach<'a> {
 
 /// The iterator of [`wait_each`]: each [`next`](Iterator::next) parks until one more is ready.
 ///
-/// It may be carried to another greenlet. Dropped, it waits for nothing any more.
+/// It may be moved to another greenlet, and dropped at any time.
 ///
 /// # Panics
-/// When `next` is called by a destructor while the thread unwinds, and nothing is ready.
+/// If `next` is called by a destructor while the thread unwinds, and nothing is ready.
 ///
 /// # Cancellation
 /// What arrives inside `next` is raised there; the iterator can go on.
@@ -325,7 +340,7 @@ pub struct WaitEach<'a> {
 }
 
 impl WaitEach<'_> {
-    /// Ends when so much time has passed, from now on.
+    /// Makes the iterator end once `limit` has passed, from now on.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.until = Some(hub().moment(limit));
         self

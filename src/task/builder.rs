@@ -9,8 +9,8 @@ use crate::stack::{Shape, StackError, StackReuse};
 use std::panic::Location;
 use std::time::Duration;
 
-/// Configures a task before it is spawned; the tasks' counterpart of
-/// [`Builder`](crate::Builder), which makes greenlets without a hub.
+/// Chooses name and stack of a task before it is spawned. ([`Builder`](crate::Builder) does so for
+/// greenlets without a hub.)
 ///
 /// ```
 /// use greenlet::TaskBuilder;
@@ -28,12 +28,12 @@ pub struct TaskBuilder {
 }
 
 impl TaskBuilder {
-    /// One that changes nothing yet.
+    /// A builder with the defaults.
     pub fn new() -> TaskBuilder {
         TaskBuilder::default()
     }
 
-    /// A name for handles, errors, reports and dumps.
+    /// The name that handles, errors and reports use.
     pub fn name(mut self, name: impl Into<Box<str>>) -> TaskBuilder {
         self.name = Some(name.into());
         self
@@ -50,9 +50,6 @@ impl TaskBuilder {
     ///
     /// # Errors
     /// [`StackError`], with nothing changed; `f` is dropped.
-    ///
-    /// # Panics
-    /// When the environment asks for a hub that cannot be made.
     #[track_caller]
     pub fn spawn<T: 'static>(
         self,
@@ -60,6 +57,18 @@ impl TaskBuilder {
     ) -> Result<JoinHandle<T>, StackError> {
         let cell = occupy(Location::caller(), self.shape()?, Now, f)?;
         Ok(self.finish(cell))
+    }
+
+    /// Spawns a task that nobody waits for; see [`spawn_detached`](crate::spawn_detached). Returns at once.
+    ///
+    /// # Errors
+    /// As [`spawn`](TaskBuilder::spawn).
+    ///
+    /// # Panics
+    /// As [`spawn`](TaskBuilder::spawn).
+    #[track_caller]
+    pub fn spawn_detached(self, f: impl FnOnce() + 'static) -> Result<(), StackError> {
+        self.spawn(f).map(drop)
     }
 
     /// Spawns the task once `delay` has passed; see [`spawn_later`](crate::spawn_later). Returns at

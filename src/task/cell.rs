@@ -181,7 +181,7 @@ impl<T> TaskCell<T> {
 impl<T> Clone for TaskCell<T> {
     #[inline(always)]
     fn clone(&self) -> TaskCell<T> {
-        self.head().references.set(self.head().references.get() + 1);
+        self.head().count_reference();
         TaskCell { whole: self.whole }
     }
 }
@@ -214,7 +214,7 @@ impl AnyCell {
 
 impl Clone for AnyCell {
     fn clone(&self) -> AnyCell {
-        self.head().references.set(self.head().references.get() + 1);
+        self.head().count_reference();
         AnyCell(self.0)
     }
 }
@@ -252,6 +252,13 @@ unsafe fn free<T>(head: NonNull<Head>) {
 }
 
 impl Head {
+    #[inline(always)]
+    fn count_reference(&self) {
+        let references = self.references.get();
+        assert!(references < u32::MAX, "too many handles of one task");
+        self.references.set(references + 1);
+    }
+
     /// The greenlet that runs it, until it ends or is given up with its hub.
     pub(super) fn block(&self) -> Option<&Block> {
         // SAFETY: null once the task has ended; a task's block stays its own until then, and for ever
@@ -296,11 +303,11 @@ impl Head {
         let name = self.name.borrow();
         let quoted = name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
         let (id, created, text) = (self.id(), self.created, describe(&**payload));
-        Some(format!("{id}{quoted}, spawned at {created}, panicked: {text}"))
+        Some(format!("{id}{quoted}, spawned at {created}, failed: {text}"))
     }
 
     fn error(&self, payload: Payload) -> JoinError {
-        JoinError { id: self.id(), name: self.name.borrow().clone(), payload }
+        JoinError { id: self.id(), name: self.name.borrow().clone(), payload: payload.into() }
     }
 
     /// Nobody will take what was raised: a panic is reported.
@@ -311,5 +318,23 @@ impl Head {
         {
             line(format_args!("{text} (nobody asked for its result)"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn handles_beyond_what_can_be_counted_are_refused() {
+        let cell = TaskCell::<()>::new(Location::caller(), crate::greenlet::current().id());
+        cell.head().references.set(u32::MAX);
+        assert!(catch_unwind(AssertUnwindSafe(|| cell.clone())).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| cell.any())).is_err());
+        let any = AnyCell(cell.whole.cast());
+        assert!(catch_unwind(AssertUnwindSafe(|| any.clone())).is_err());
+        std::mem::forget(any);
+        cell.head().references.set(1);
     }
 }

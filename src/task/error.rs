@@ -1,14 +1,26 @@
 //! How a task ended, if not with a value.
 
-use crate::greenlet::{GreenletExit, GreenletId, Payload, describe, text_of};
+use crate::greenlet::{GreenletExit, GreenletId, RaisedPayload};
 use std::any::Any;
 use std::fmt;
 
 /// A task ended without a value: it panicked, was killed, or was thrown at.
+///
+/// It is `Send` and `Sync`, so `?` can turn it into a `Box<dyn Error + Send + Sync>`. For that reason the payload
+/// can be borrowed only as a type that is [`Sync`]; see [`RaisedPayload`].
+///
+/// ```
+/// use std::error::Error;
+/// fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+///     let task = greenlet::spawn(|| 6 * 7);
+///     assert_eq!(task.join()?, 42);
+///     Ok(())
+/// }
+/// ```
 pub struct JoinError {
     pub(super) id: GreenletId,
     pub(super) name: Option<Box<str>>,
-    pub(super) payload: Payload,
+    pub(super) payload: RaisedPayload,
 }
 
 impl JoinError {
@@ -17,27 +29,37 @@ impl JoinError {
         self.payload.is::<GreenletExit>()
     }
 
-    /// What was raised in it: a panic's payload, the reason of a kill, what was thrown.
+    /// Was a `T` raised in it: a panic's payload, the reason of a kill, what was thrown?
+    pub fn is<T: Any>(&self) -> bool {
+        self.payload.is::<T>()
+    }
+
+    /// What was raised in it, if it is a `T`.
     #[doc(alias("exception", "exc_info"))]
-    pub fn payload(&self) -> &(dyn Any + Send) {
-        &*self.payload
+    pub fn downcast_ref<T: Any + Sync>(&self) -> Option<&T> {
+        self.payload.downcast_ref()
     }
 
     /// The text of the panic, if there is one; named after the method of std's `PanicHookInfo`.
     #[doc(alias("exception", "message"))]
     pub fn payload_as_str(&self) -> Option<&str> {
-        text_of(self.payload())
+        self.payload.payload_as_str()
     }
 
-    /// What was raised in it, to be looked at or raised again.
+    /// What was raised in it, whatever it is.
+    pub fn payload_mut(&mut self) -> &mut (dyn Any + Send) {
+        self.payload.get_mut()
+    }
+
+    /// What was raised in it, to be kept or raised again.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload
+        self.payload.into_inner()
     }
 
     /// Raises it in the current greenlet.
     #[doc(alias = "raise")]
     pub fn resume(self) -> ! {
-        std::panic::resume_unwind(self.payload)
+        self.payload.resume()
     }
 
     /// The greenlet that it ran in.
@@ -59,7 +81,7 @@ impl fmt::Display for JoinError {
         }
         match self.is_killed() {
             true => f.write_str(" was killed"),
-            false => write!(f, " panicked: {}", describe(&*self.payload)),
+            false => write!(f, " failed: {}", self.payload),
         }
     }
 }
@@ -71,3 +93,8 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+const _: () = {
+    const fn goes_anywhere<T: Send + Sync + 'static>() {}
+    goes_anywhere::<JoinError>();
+};

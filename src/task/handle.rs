@@ -12,7 +12,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-/// Where a task stands.
+/// How far a task has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskState {
@@ -22,13 +22,13 @@ pub enum TaskState {
     Running,
     /// It returned a value.
     Succeeded,
-    /// It panicked, or something was thrown into it.
+    /// It panicked, was killed with a reason, or something was thrown into it.
     Failed,
     /// It was ended quietly.
     Killed,
 }
 
-/// A task, to those who wait for it. When it is dropped the task goes on.
+/// The handle of a task, to wait for it, take its result, or end it. The task goes on if this is dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,10 +56,16 @@ impl<T> JoinHandle<T> {
     /// Parks until the task has ended, and takes its result.
     ///
     /// # Errors
-    /// [`JoinError`] holds what the task panicked with, or that it was killed.
+    /// [`JoinError`]: the task panicked, was killed, or was thrown at.
+    ///
+    /// ```
+    /// let error = greenlet::spawn(|| panic!("out of tea")).join().unwrap_err();
+    /// assert!(!error.is_killed());
+    /// assert_eq!(error.payload_as_str(), Some("out of tea"));
+    /// ```
     ///
     /// # Panics
-    /// When the task is the current one, and when called by a destructor while the thread unwinds.
+    /// If the task is the current one, and if called by a destructor while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here; the task goes on, without this handle.
@@ -91,7 +97,7 @@ impl<T> JoinHandle<T> {
         if self.is_finished() { Ok(self.taken()) } else { Err(self) }
     }
 
-    fn taken(self) -> Result<T, JoinError> {
+    pub(super) fn taken(self) -> Result<T, JoinError> {
         match self.cell.take() {
             Some(result) => result,
             None => unreachable!("a finished task holds its result until its handle takes it"),
@@ -120,7 +126,7 @@ impl<T> JoinHandle<T> {
         self.head().wait_until(Some(hub().moment(limit)))
     }
 
-    /// The same task, whatever its result: to be kept beside those of other types.
+    /// A reference to the task without the type of its result, to keep beside those of other tasks.
     pub fn task(&self) -> TaskRef {
         TaskRef::new(self.cell.any())
     }
@@ -130,8 +136,8 @@ impl<T> JoinHandle<T> {
         self.cell.result()?.ok()
     }
 
-    /// What was raised in the task, once it has ended by that: a panic's payload, the reason of a
-    /// kill, what was thrown. It stays in the handle; if nobody takes it, a panic is reported when the
+    /// What ended the task, if it has ended without a value: a panic's payload, the reason of a
+    /// kill, what was thrown. It stays in the handle; a panic that was not joined is reported when the
     /// handle is dropped.
     ///
     /// ```
@@ -146,39 +152,39 @@ impl<T> JoinHandle<T> {
         self.cell.result()?.err().map(|payload| &**payload)
     }
 
-    /// The text of the panic that the task has ended by, if it has one.
+    /// The text of the panic that ended the task, if there is one.
     #[doc(alias = "exception")]
     pub fn payload_as_str(&self) -> Option<&str> {
         text_of(self.payload()?)
     }
 
-    /// Where it stands.
+    /// How far it has come.
     pub fn state(&self) -> TaskState {
         self.head().state()
     }
 
-    /// Has its body begun?
+    /// Whether its body has begun.
     ///
-    /// gevent's `started` is another question, to which the answer is yes from the spawn to the end:
-    /// ask whether it is not [finished](JoinHandle::is_finished).
+    /// gevent's `started` is also true of a task that was spawned and has not begun: for that, check
+    /// that it is not [finished](JoinHandle::is_finished).
     #[doc(alias = "started")]
     pub fn is_started(&self) -> bool {
         self.cell.head().phase.get() != Phase::Waiting
     }
 
-    /// Has it ended, in whatever way?
+    /// Whether it has ended, in whatever way.
     #[doc(alias("ready", "dead"))]
     pub fn is_finished(&self) -> bool {
         self.cell.head().is_finished()
     }
 
-    /// Has it ended with a value?
+    /// Whether it has ended with a value.
     #[doc(alias = "successful")]
     pub fn is_success(&self) -> bool {
         self.state() == TaskState::Succeeded
     }
 
-    /// Its greenlet, until it has ended.
+    /// Its greenlet; `None` once it has ended.
     pub fn greenlet(&self) -> Option<Greenlet> {
         self.cell.head().block().map(handle_of)
     }

@@ -8,9 +8,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// Joins several tasks: takes their results, or, by reference, waits for their ends.
+/// Joins several tasks, once [`join`](JoinAll::join) or [`wait`](JoinAll::wait) is called.
 ///
-/// Nothing happens before [`join`](JoinAll::join) or [`wait`](JoinAll::wait) is called. For tasks with
+/// Give it handles to take the results, or references to handles only to wait. For tasks with
 /// results of several types there is [`wait`](crate::wait()).
 ///
 /// ```
@@ -35,7 +35,7 @@ where
     JoinAll { tasks, limit: None, count: usize::MAX, fail_fast: false, result: PhantomData }
 }
 
-/// The join of several tasks that is about to begin; see [`join_all`].
+/// Which tasks to join, and how; see [`join_all`].
 #[must_use = "nobody is joined before `join` or `wait`"]
 pub struct JoinAll<T, H = JoinHandle<T>> {
     tasks: Vec<H>,
@@ -46,41 +46,42 @@ pub struct JoinAll<T, H = JoinHandle<T>> {
 }
 
 impl<T, H: Borrow<JoinHandle<T>>> JoinAll<T, H> {
-    /// Waits at most so long.
+    /// Waits at most `limit`.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Waits only until so many have ended.
+    /// Waits only until `count` tasks have ended.
     pub fn count(mut self, count: usize) -> Self {
         self.count = count;
         self
     }
 
-    /// Waits no longer once one has failed or was killed: it is the last in `ended`.
+    /// Stops waiting once one has failed or was killed: it is the last in `ended`.
     #[doc(alias = "raise_error")]
     pub fn fail_fast(mut self) -> Self {
         self.fail_fast = true;
         self
     }
 
-    /// Parks until all have ended, or as many as wanted, or the time is over; returns which have, by
-    /// their places, in the order of their ends. Their results stay in their handles.
+    /// Parks until all have ended, or [`count`](JoinAll::count) of them, or the time is over. Returns the
+    /// places of those that have ended, in the order of their ends; the results stay in the handles.
     ///
     /// # Panics
-    /// When called by a destructor while the thread unwinds.
+    /// If called by a destructor while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
     pub fn wait(&self) -> Vec<usize> {
         let mut order = Vec::with_capacity(self.tasks.len());
         if self.count > 0 {
-            let tasks = self.tasks.iter().map(H::borrow);
-            watch(tasks.map(|task| (task.is_finished(), task.watchers())), self.limit, |index| {
+            // Asked once: what `borrow` answers is the user's affair, and may change.
+            let tasks: Vec<&JoinHandle<T>> = self.tasks.iter().map(H::borrow).collect();
+            let things = tasks.iter().map(|task| (task.is_finished(), task.watchers()));
+            watch(things, self.limit, |index| {
                 order.push(index);
-                order.len() >= self.count
-                    || (self.fail_fast && !self.tasks[index].borrow().is_success())
+                order.len() >= self.count || (self.fail_fast && !tasks[index].is_success())
             });
         }
         order
@@ -113,7 +114,7 @@ impl<T, H: fmt::Debug> fmt::Debug for JoinAll<T, H> {
     }
 }
 
-/// What [`JoinAll::join`] brought: each task with its place among those that were given.
+/// What [`JoinAll::join`] returns: each task with its place among those that were given.
 #[derive(Debug)]
 pub struct Joined<T> {
     /// Those that have ended, in the order of their ends, with their results.
@@ -126,7 +127,7 @@ impl<T> Joined<T> {
     /// The values of those that have ended, in the order in which they were given.
     ///
     /// # Errors
-    /// That of the first one that ended without a value.
+    /// The [`JoinError`] of the first task that ended without a value.
     pub fn values(self) -> Result<Vec<T>, JoinError> {
         let values = self.ended.into_iter().map(|(index, result)| Ok((index, result?)));
         let mut values = values.collect::<Result<Vec<_>, JoinError>>()?;

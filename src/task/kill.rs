@@ -11,14 +11,14 @@ use std::time::Duration;
 
 impl<T> JoinHandle<T> {
     /// Raises [`GreenletExit`] in the task, at its current or next wait, and parks until it has
-    /// ended. A task that has not begun never will.
+    /// ended. A task that has not begun will not begin.
     ///
-    /// A task may catch the exit and go on; then this waits until it ends all the same. One that has
-    /// ended is left alone. A task may kill itself: the exit is raised here. While the thread
+    /// If the task catches the exit and goes on, this waits until it ends for another reason. Nothing happens
+    /// to one that has ended. If a task kills itself, the exit is raised here. While the thread
     /// unwinds this is [`kill_soon`](JoinHandle::kill_soon), so that a destructor may call it.
     ///
-    /// A task that has switched to a greenlet of its own, which waits, is not waiting itself: the
-    /// exit is raised once that greenlet has switched back.
+    /// If the task has switched to another greenlet, and that one waits, the exit is raised once it has
+    /// switched back to the task.
     ///
     /// ```
     /// use std::time::Duration;
@@ -28,13 +28,19 @@ impl<T> JoinHandle<T> {
     /// ```
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; the task is killed all the same.
+    /// What arrives inside is raised here; the task is killed nevertheless.
     pub fn kill(&self) {
         self.kill_with(GreenletExit);
     }
 
-    /// As [`kill`](JoinHandle::kill), with another reason than [`GreenletExit`]: the task fails with
-    /// it.
+    /// As [`kill`](JoinHandle::kill), but raises `reason` instead of [`GreenletExit`]: the task fails with it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let task = greenlet::spawn(|| greenlet::sleep(Duration::MAX));
+    /// task.kill_with("over budget");
+    /// assert_eq!(task.join().unwrap_err().payload_as_str(), Some("over budget"));
+    /// ```
     ///
     /// # Cancellation
     /// As [`kill`](JoinHandle::kill).
@@ -57,7 +63,7 @@ impl<T> JoinHandle<T> {
         self.is_finished()
     }
 
-    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
+    /// As [`kill`](JoinHandle::kill), but returns at once.
     pub fn kill_soon(&self) {
         self.kill_soon_with(GreenletExit);
     }
@@ -68,7 +74,7 @@ impl<T> JoinHandle<T> {
         self.head().kill_soon(|| Box::new(reason));
     }
 
-    /// Ends the task if it has not begun, and says whether it had not; returns at once.
+    /// Ends the task if it has not begun; returns at once, with `false` if it had begun.
     ///
     /// ```
     /// let task = greenlet::spawn(|| unreachable!());
@@ -86,8 +92,12 @@ impl<T> JoinHandle<T> {
 
 impl Head {
     pub(super) fn kill_soon(&self, reason: impl FnOnce() -> Payload) {
+        if self.is_finished() {
+            return;
+        }
+        let reason = reason(); // perhaps by code of the user's, in which the task may end
         if let Some(block) = self.block() {
-            hub().interrupt(block, reason());
+            hub().interrupt(block, reason);
         }
     }
 
@@ -105,9 +115,7 @@ impl Head {
     }
 }
 
-/// Ends several tasks.
-///
-/// Nothing happens before [`wait`](KillAll::wait) or [`soon`](KillAll::soon) is called.
+/// Ends several tasks, once [`wait`](KillAll::wait) or [`soon`](KillAll::soon) is called.
 ///
 /// ```
 /// use greenlet::{kill_all, sleep, spawn};
@@ -122,7 +130,7 @@ pub fn kill_all<'a, T: 'a>(tasks: impl IntoIterator<Item = &'a JoinHandle<T>>) -
     KillAll { tasks: tasks.into_iter().collect(), reason, limit: None }
 }
 
-/// The end of several tasks that is about to come; see [`kill_all`].
+/// Which tasks to end, and how; see [`kill_all`].
 #[must_use = "nobody is killed before `wait` or `soon`"]
 pub struct KillAll<'a, T> {
     tasks: Vec<&'a JoinHandle<T>>,
@@ -137,20 +145,20 @@ impl<T> KillAll<'_, T> {
         self
     }
 
-    /// Waits at most so long.
+    /// Waits at most `limit`.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Raises the reason in each task, and parks until all have ended or the time is over; says
-    /// whether they have. Those that have not begun never will; those that catch it are waited for.
+    /// Raises the reason in each task, and parks until all have ended or the time is over; returns whether
+    /// all have ended. Tasks that have not begun will not begin; those that catch the reason are waited for.
     ///
-    /// If the current task is among them it goes last: the reason is raised here. While the thread
-    /// unwinds, nobody is waited for.
+    /// If the current task is among them it is the last: the reason is raised here. While the thread
+    /// unwinds, this does not wait.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; all are killed all the same.
+    /// What arrives inside is raised here; all are killed nevertheless.
     pub fn wait(self) -> bool {
         self.kill();
         for task in &self.tasks {
@@ -163,7 +171,7 @@ impl<T> KillAll<'_, T> {
         self.tasks.iter().all(|task| task.is_finished())
     }
 
-    /// Sees to it that the reason is raised in each task, and returns at once.
+    /// As [`wait`](KillAll::wait), but returns at once.
     pub fn soon(self) {
         self.kill();
     }

@@ -4,13 +4,13 @@ use super::cell::Head;
 use super::handle::{JoinHandle, TaskState};
 use super::spawn::spawn_at;
 use crate::greenlet::{GreenletId, contain, current_block, drop_noted, line};
-use crate::hub::vacate;
+use crate::hub::{shield, vacate};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// How a task ended, to those who asked to be told.
+/// How a task ended: the argument of callbacks that were linked to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskEnd {
@@ -43,7 +43,7 @@ type Callback = Box<dyn FnOnce(TaskEnd)>;
 /// A callback that waits for a task's end, until it is called or taken away.
 pub(super) type Slot = Rc<Cell<Option<Callback>>>;
 
-/// A callback that was linked to a task, to be taken away again. Dropping it changes nothing.
+/// A callback that was linked to a task, to take it away again. Dropping this changes nothing.
 ///
 /// ```
 /// let task = greenlet::spawn(|| ());
@@ -56,8 +56,8 @@ pub struct Link {
 }
 
 impl Link {
-    /// Takes the callback away; false if it was called already (or, for those that are spawned, is
-    /// about to be). A callback may unlink later ones.
+    /// Takes the callback away; false if it was called already, or was spawned and is about to be
+    /// called. A callback may unlink later ones.
     #[doc(alias = "unlink_all")]
     pub fn unlink(self) -> bool {
         self.slot.take().is_some()
@@ -71,9 +71,11 @@ impl fmt::Debug for Link {
 }
 
 impl<T> JoinHandle<T> {
-    /// Calls `f` in a task of its own when this one has ended, in whatever way, or soon if it has
-    /// ended already. Callbacks are spawned in the order in which they were linked; those who wait
-    /// in [`wait`](JoinHandle::wait) are woken before. Returns at once.
+    /// Calls `f` in a task of its own when this one has ended, in whatever way; if it has ended already,
+    /// soon. Returns at once.
+    ///
+    /// Callbacks are spawned in the order in which they were linked, after greenlets in
+    /// [`wait`](JoinHandle::wait) were woken.
     ///
     /// ```
     /// let task = greenlet::spawn(|| 7);
@@ -101,16 +103,19 @@ impl<T> JoinHandle<T> {
         self.link(spawning(|state| state != TaskState::Succeeded, f))
     }
 
-    /// As [`on_done`](JoinHandle::on_done), without a task of its own: `f` is called by the task
-    /// that ends, or here and at once if it has ended already.
+    /// As [`on_done`](JoinHandle::on_done), without another task: `f` is called by the task that ends, or
+    /// right here if it has ended already.
     ///
-    /// While `f` waits, so do later links. A panic in it is reported and goes no further.
+    /// While `f` waits, later links wait too. A panic in it is reported and goes no further.
+    ///
+    /// # Cancellation
+    /// What arrives while `f` is called here is raised at the caller's next wait.
     #[doc(alias = "rawlink")]
     pub fn on_done_inline(&self, f: impl FnOnce(TaskEnd) + 'static) -> Link {
         self.link(Box::new(f))
     }
 
-    /// Is anybody still to be told of its end?
+    /// Whether callbacks are linked that were not called yet.
     pub fn has_links(&self) -> bool {
         self.head().links.borrow().iter().any(is_there)
     }
@@ -118,7 +123,7 @@ impl<T> JoinHandle<T> {
     fn link(&self, f: Callback) -> Link {
         let (head, slot) = (self.head(), Slot::new(Cell::new(Some(f))));
         if head.is_finished() && head.links.borrow().is_empty() {
-            call(head, &slot);
+            shield(|| call(head, &slot));
         } else {
             let mut links = head.links.borrow_mut();
             if !head.is_finished() && links.len() == links.capacity() {
@@ -165,11 +170,12 @@ fn call(head: &Head, slot: &Slot) {
 #[cold]
 #[inline(never)]
 pub(super) fn call_links(head: &Head) {
-    vacate(current_block(), drop_noted); // what came too late is not for those who are told
     let mut next = 0;
     loop {
         // Whoever links meanwhile comes behind these.
         let Some(slot) = head.links.borrow().get(next).cloned() else { break };
+        // What came too late is not for those who are told.
+        vacate(current_block(), drop_noted);
         call(head, &slot);
         next += 1;
     }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Files: `cell` (what handles and task share), `error`, `handle` and `task_ref`, `link`, `spawn` and
-//! `builder` (how tasks begin and run), `kill`, `join_all`, `scope`, `remote` (for hubs of other threads),
-//! `workers` (a hub per processor). Handles and spawning know one
+//! `builder` (how tasks begin and run), `kill`, `join_all`, `scope`, `remote` and `remote_error` (for
+//! hubs of other threads), `workers` (a hub per processor). Handles and spawning know one
 //! another.
 //!
 //! - **One owner of the result**: the task writes it once, before it is finished; the handle that takes
@@ -26,6 +26,7 @@ mod join_all;
 mod kill;
 mod link;
 mod remote;
+mod remote_error;
 mod scope;
 mod spawn;
 mod task_ref;
@@ -37,7 +38,8 @@ pub use handle::{JoinHandle, TaskState};
 pub use join_all::{JoinAll, Joined, join_all};
 pub use kill::{KillAll, kill_all};
 pub use link::{Link, TaskEnd};
-pub use remote::{HubEnded, RemoteJoin, RemoteJoinError};
+pub use remote::RemoteJoin;
+pub use remote_error::{HubEnded, RemoteJoinError};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{spawn, spawn_detached, spawn_later, try_spawn};
 pub use task_ref::TaskRef;

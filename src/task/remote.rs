@@ -12,22 +12,21 @@
 #![expect(unsafe_code, reason = "occupies stacks")]
 
 use super::cell::TaskCell;
+use super::remote_error::{Body, HubEnded, RemoteJoinError};
 use super::spawn::{Now, enter, occupy_with, run};
 use crate::greenlet::{
-    GreenletExit, Payload, TaskStack, contain, current_block, describe, id_of, line, text_of,
+    GreenletExit, GreenletId, Payload, TaskStack, contain, current_block, id_of, line,
 };
 use crate::hub::{Errand, Hub, HubHandle, Key, Mailbox, hub, hub_if_any};
 use crate::list::parts::Mutex;
-use crate::stack::StackError;
 use crate::sync::thread::{Served, Waits, lock, wait};
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
-
-type Body<T> = Box<dyn FnOnce() -> T + Send>;
 
 /// What a task shares with the handle on another thread.
 struct Remote<T> {
@@ -38,8 +37,11 @@ struct Remote<T> {
 
 struct State<T> {
     stage: Stage<T>,
-    /// It was killed before it began.
-    is_killed: bool,
+    /// What kills raise in it, until it is told of them: when it begins, or by a letter for each. The rest is
+    /// dropped with this.
+    reasons: VecDeque<Payload>,
+    /// The greenlet of the task, once it has one.
+    id: Option<GreenletId>,
     joining: Waits<()>,
 }
 
@@ -62,7 +64,7 @@ impl HubHandle {
     /// Runs `f` in a task on that hub, from any thread. Returns at once; the hub is woken if it sleeps.
     ///
     /// The task goes on when its handle is dropped. If the hub has ended, or ends before the task does,
-    /// the join says so.
+    /// the join returns an error.
     ///
     /// ```
     /// use greenlet::{HubHandle, sync::thread::one_shot};
@@ -79,7 +81,7 @@ impl HubHandle {
     /// # server.join().unwrap().unwrap();
     /// ```
     ///
-    /// What is given away must be [`Send`], the result, too:
+    /// The closure and its result must be [`Send`]:
     ///
     /// ```compile_fail,E0277
     /// let shared = std::rc::Rc::new(1);
@@ -97,7 +99,8 @@ impl HubHandle {
         RemoteJoin(remote)
     }
 
-    /// As [`spawn`](HubHandle::spawn), where a hub that has ended is told at once.
+    /// As [`spawn`](HubHandle::spawn), but returns an error at once if the hub has ended. If it has no stack for
+    /// the task, the join returns [`NoStack`](RemoteJoinError::NoStack).
     ///
     /// # Errors
     /// [`HubEnded`], with `f`.
@@ -107,15 +110,20 @@ impl HubHandle {
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Result<RemoteJoin<T>, HubEnded<T>> {
         let join = self.spawn(f);
-        let body = join.0.take_refused();
-        body.map_or(Ok(join), |body| Err(HubEnded(body)))
+        let body = join.0.take_refused(|why| matches!(why, RemoteJoinError::HubEnded));
+        body.map_or(Ok(join), |body| Err(HubEnded::new(body)))
     }
 }
 
 impl<T> Remote<T> {
     #[track_caller]
     fn new(mailbox: &Arc<Mailbox>, f: Body<T>) -> Remote<T> {
-        let state = State { stage: Stage::Asked(f), is_killed: false, joining: Waits::default() };
+        let state = State {
+            stage: Stage::Asked(f),
+            reasons: VecDeque::new(),
+            id: None,
+            joining: Waits::default(),
+        };
         Remote { mailbox: mailbox.clone(), created: Location::caller(), state: Mutex::new(state) }
     }
 
@@ -138,11 +146,11 @@ impl<T> Remote<T> {
         });
     }
 
-    /// What was refused.
-    fn take_refused(&self) -> Option<Body<T>> {
+    /// What was refused, if it was for such a reason.
+    fn take_refused(&self, is_meant: impl FnOnce(&RemoteJoinError) -> bool) -> Option<Body<T>> {
         let mut state = lock(&self.state);
         match mem::replace(&mut state.stage, Stage::Taken) {
-            Stage::Refused(f, _) => Some(f),
+            Stage::Refused(f, why) if is_meant(&why) => Some(f),
             other => {
                 state.stage = other;
                 None
@@ -154,7 +162,7 @@ impl<T> Remote<T> {
     fn end(&self, result: Result<T, Payload>) {
         let result = result.map_err(|payload| match payload.is::<GreenletExit>() {
             true => RemoteJoinError::Killed,
-            false => RemoteJoinError::Raised(payload),
+            false => RemoteJoinError::Raised(payload.into()),
         });
         let mut errand = None;
         self.close(|stage| {
@@ -181,10 +189,21 @@ impl<T: Send + 'static> Errand for Remote<T> {
         let Stage::Asked(f) = mem::replace(&mut state.stage, Stage::Taken) else {
             unreachable!("an errand is run once");
         };
-        let cell = TaskCell::new(self.created, id_of(current_block()));
+        // Not of the current greenlet: that is whoever happens to look at the world.
+        let cell = TaskCell::new(self.created, id_of(hub.greenlet()));
         let (of_task, remote, last) = (cell.clone(), self.clone(), self.clone());
         let body = move || {
-            let call = move || remote.end(catch_unwind(AssertUnwindSafe(f)));
+            let call = move || {
+                // Killed since its hub has read of it; that of the kill lies in the box still.
+                let reason = lock(&remote.state).reasons.pop_front();
+                remote.end(match reason {
+                    None => catch_unwind(AssertUnwindSafe(f)),
+                    Some(reason) => {
+                        contain(|| drop(f));
+                        Err(reason)
+                    }
+                });
+            };
             run(of_task, Now, call, move |cell, called| {
                 if let Err(killed) = called {
                     last.end(Err(killed)); // before it began
@@ -196,13 +215,18 @@ impl<T: Send + 'static> Errand for Remote<T> {
         // SAFETY: `run` does not unwind, for what it stores with does not.
         let block = unsafe { occupy_with(stack, self.created, body) };
         enter(&cell, block);
-        let is_killed = state.is_killed;
+        let reasons = mem::take(&mut state.reasons);
+        state.id = Some(id_of(block));
         state.stage = Stage::Running(hub.lodge(block, self.clone()));
         drop(state);
         hub.start(block);
-        if is_killed {
-            hub.interrupt(block, Box::new(GreenletExit));
+        for reason in reasons {
+            hub.interrupt(block, reason);
         }
+    }
+
+    fn reason(&self) -> Payload {
+        lock(&self.state).reasons.pop_front().unwrap_or_else(|| Box::new(GreenletExit))
     }
 
     fn hub_has_ended(&self) {
@@ -219,16 +243,15 @@ impl<T> Drop for Remote<T> {
     fn drop(&mut self) {
         let created = self.created;
         if let Stage::Ended(Err(RemoteJoinError::Raised(payload))) = &lock(&self.state).stage {
-            let text = describe(&**payload);
             line(format_args!(
-                "a task, spawned at {created}, panicked: {text} (nobody asked for its result)"
+                "a task, spawned at {created}, failed: {payload} (nobody asked for its result)"
             ));
         }
     }
 }
 
-/// A task on the hub of another thread, or of this one, to those who wait for it. When it is dropped
-/// the task goes on.
+/// The handle of a task that was given to a hub by [`HubHandle::spawn`]. The task goes on if this is
+/// dropped.
 #[must_use = "the task goes on without its handle"]
 pub struct RemoteJoin<T: Send + 'static>(Arc<Remote<T>>);
 
@@ -240,8 +263,8 @@ impl<T: Send + 'static> RemoteJoin<T> {
     /// [`RemoteJoinError`] says how it ended, or why it did not begin.
     ///
     /// # Panics
-    /// When the task is the current one; and when it is of this thread, and called by a destructor while
-    /// that unwinds.
+    /// If the task is the current one; and if it runs on this thread and this is called by a destructor while
+    /// the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here; the task goes on, without this handle.
@@ -265,6 +288,14 @@ impl<T: Send + 'static> RemoteJoin<T> {
         limit: Duration,
     ) -> Result<Result<T, RemoteJoinError>, RemoteJoin<T>> {
         if self.wait_timeout(limit) { Ok(self.taken()) } else { Err(self) }
+    }
+
+    /// Takes the result if the task has ended, or will not begin; never waits.
+    ///
+    /// # Errors
+    /// The handle, when it has not.
+    pub fn try_join(self) -> Result<Result<T, RemoteJoinError>, RemoteJoin<T>> {
+        if self.is_finished() { Ok(self.taken()) } else { Err(self) }
     }
 
     fn taken(self) -> Result<T, RemoteJoinError> {
@@ -338,42 +369,80 @@ impl<T: Send + 'static> RemoteJoin<T> {
         }
     }
 
-    /// Has it ended, in whatever way, or will it not begin?
+    /// Whether it has ended, in whatever way, or will not begin.
     pub fn is_finished(&self) -> bool {
         lock(&self.0.state).is_over() || self.0.mailbox.is_closed()
     }
 
-    /// Sees to it that [`GreenletExit`] is raised in the task, at its current or next wait; returns at
-    /// once. A task that has not begun never will.
-    pub fn kill_soon(&self) {
-        let key = {
-            let mut state = lock(&self.0.state);
-            state.is_killed = true;
-            match state.stage {
-                Stage::Running(key) => key,
-                _ => return,
-            }
-        };
-        self.0.mailbox.kill(key);
+    /// The number of its greenlet; `None` until its hub has read of it.
+    pub fn id(&self) -> Option<GreenletId> {
+        lock(&self.0.state).id
     }
 
-    /// As [`kill_soon`](RemoteJoin::kill_soon), and waits until the task has ended, unless it is the
-    /// current one. While the thread unwinds a task of this thread is not waited for.
+    /// Raises [`GreenletExit`] in the task, at one of its waits, once its hub has read of it; returns at once. A
+    /// task that has not begun will not begin.
+    pub fn kill_soon(&self) {
+        self.kill_soon_with(GreenletExit);
+    }
+
+    /// As [`kill_soon`](RemoteJoin::kill_soon), with another reason: the task fails with it.
+    #[doc(alias = "throw")]
+    pub fn kill_soon_with(&self, reason: impl Any + Send) {
+        let reason: Payload = Box::new(reason);
+        let mut state = lock(&self.0.state);
+        let key = match state.stage {
+            Stage::Running(key) => Some(key),
+            Stage::Asked(_) => None,
+            _ => return drop(state), // before the reason, whose drop may be the user's
+        };
+        state.reasons.push_back(reason);
+        drop(state);
+        if let Some(key) = key {
+            self.0.mailbox.kill(key);
+        }
+    }
+
+    /// As [`kill_soon`](RemoteJoin::kill_soon), and waits until the task has ended. It does not wait for the
+    /// current task, nor, while the thread unwinds, for a task of this thread.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; the task is killed all the same.
+    /// What arrives inside is raised here; the task is killed nevertheless.
     pub fn kill(&self) {
-        self.kill_soon();
-        if self.home().is_none_or(|hub| hub.others_can_run() && !self.is_current(hub)) {
+        self.kill_with(GreenletExit);
+    }
+
+    /// As [`kill`](RemoteJoin::kill), with another reason than [`GreenletExit`]: the task fails with it.
+    ///
+    /// # Cancellation
+    /// As [`kill`](RemoteJoin::kill).
+    pub fn kill_with(&self, reason: impl Any + Send) {
+        self.kill_soon_with(reason);
+        if self.may_be_waited_for() {
             self.wait();
         }
+    }
+
+    /// As [`kill`](RemoteJoin::kill), but waits at most `limit`; returns whether the task has ended.
+    ///
+    /// # Cancellation
+    /// As [`kill`](RemoteJoin::kill).
+    pub fn kill_timeout(&self, limit: Duration) -> bool {
+        self.kill_soon();
+        if self.may_be_waited_for() {
+            self.wait_timeout(limit);
+        }
+        self.is_finished()
+    }
+
+    fn may_be_waited_for(&self) -> bool {
+        self.home().is_none_or(|hub| hub.others_can_run() && !self.is_current(hub))
     }
 }
 
 impl<T: Send + 'static> Drop for RemoteJoin<T> {
     fn drop(&mut self) {
         // Here, because a hub that has ended leaks its reference.
-        drop(self.0.take_refused());
+        drop(self.0.take_refused(|_| true));
     }
 }
 
@@ -383,71 +452,3 @@ impl<T: Send + 'static> fmt::Debug for RemoteJoin<T> {
         f.debug_struct("RemoteJoin").field("is_finished", &is_finished).finish_non_exhaustive()
     }
 }
-
-/// A task on another thread's hub brought no value.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RemoteJoinError {
-    /// It panicked, or something was thrown into it: this.
-    Raised(Payload),
-    /// It was ended quietly, by [`GreenletExit`].
-    Killed,
-    /// Its hub has ended, with its thread. The task did not begin, or does not end.
-    HubEnded,
-    /// It did not begin: there was no stack for it.
-    NoStack(StackError),
-}
-
-impl RemoteJoinError {
-    /// The text of the panic, if there is one.
-    pub fn payload_as_str(&self) -> Option<&str> {
-        self.payload().and_then(text_of)
-    }
-
-    /// What was raised in it, if that was not a quiet end.
-    pub fn payload(&self) -> Option<&(dyn Any + Send)> {
-        match self {
-            RemoteJoinError::Raised(payload) => Some(&**payload),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for RemoteJoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RemoteJoinError::Raised(payload) => {
-                write!(f, "the task panicked: {}", describe(&**payload))
-            }
-            RemoteJoinError::Killed => f.write_str("the task was killed"),
-            RemoteJoinError::HubEnded => f.write_str("the hub has ended"),
-            RemoteJoinError::NoStack(error) => write!(f, "the task did not begin: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RemoteJoinError {}
-
-/// A task was not given to a hub that has ended. What it was to do comes back.
-pub struct HubEnded<T>(Body<T>);
-
-impl<T> HubEnded<T> {
-    /// What the task was to do.
-    pub fn into_body(self) -> Box<dyn FnOnce() -> T + Send> {
-        self.0
-    }
-}
-
-impl<T> fmt::Display for HubEnded<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the hub has ended")
-    }
-}
-
-impl<T> fmt::Debug for HubEnded<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HubEnded")
-    }
-}
-
-impl<T> std::error::Error for HubEnded<T> {}

@@ -24,7 +24,8 @@ use super::error::JoinError;
 use super::handle::JoinHandle;
 use super::spawn::{Now, enter, no_stack, occupy_with, run};
 use crate::greenlet::{
-    Block, Payload, TaskStack, current_block, fatal, give_up_current, id_of, line, may_hand_over,
+    Block, Payload, TaskStack, current_block, fatal, give_up_current, id_of, inherit, line,
+    may_hand_over,
 };
 use crate::hub::{hub, set_waits_for};
 use crate::stack::StackError;
@@ -35,11 +36,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::ptr::null;
+use std::time::Duration;
 
 /// Runs `f`, which may spawn tasks that borrow from here, and parks until all of them have ended.
 ///
-/// As [`std::thread::scope`], on one thread. When `f` panics, or the current greenlet is killed,
-/// thrown at or out of time in here, the tasks are killed first: a [`GreenletExit`] is raised at each of
+/// As [`std::thread::scope`], on one thread. If `f` panics, or the current greenlet is interrupted in here
+/// by a kill, a throw or a time limit, the tasks are killed first: a [`GreenletExit`] is raised at each of
 /// their waits until they have ended.
 ///
 /// ```
@@ -59,14 +61,14 @@ use std::ptr::null;
 /// assert_eq!((sum.get(), counts), (60, [10, 20, 30]));
 /// ```
 ///
-/// A task cannot outlive what it borrows:
+/// Without a scope, a task cannot borrow:
 ///
 /// ```compile_fail,E0373
 /// let local = 1;
 /// let task = greenlet::spawn(|| local + 1); // borrows `local`
 /// ```
 ///
-/// nor can a handle, the scope, or what is borrowed inside `f`, leave it:
+/// Neither a handle nor the scope itself can leave `f`, and tasks cannot borrow from inside `f`:
 ///
 /// ```compile_fail,E0521
 /// let mut stolen = None;
@@ -93,12 +95,12 @@ use std::ptr::null;
 /// ```
 ///
 /// # Panics
-/// As `f` does; and, when all have ended, if one of the tasks panicked and was not
-/// [joined](ScopedJoinHandle::join). The other tasks are not disturbed by it.
+/// As `f` does; and, after all tasks have ended, if one of them panicked and was not
+/// [joined](ScopedJoinHandle::join). A panic of one does not end the others.
 ///
 /// # Cancellation
-/// Kills, throws and time limits that arrive while this waits are raised here when the tasks have
-/// been killed and have ended. A task that swallows eight exits ends the process, with its name.
+/// When a kill, throw or time limit arrives while this waits, the tasks are killed; it is raised here when
+/// they have ended. A task that catches eight exits and goes on ends the process, with its name.
 ///
 /// [`GreenletExit`]: crate::GreenletExit
 #[doc(alias = "nursery")]
@@ -129,7 +131,7 @@ where
     resume_unwind(payload)
 }
 
-/// Where tasks are spawned that may borrow what lives as long as `'scope`; see [`scope`].
+/// Spawns tasks that may borrow what lives as long as `'scope`; see [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     /// Those that have not ended.
     live: RefCell<BTreeMap<u64, *const Block>>,
@@ -153,11 +155,11 @@ struct Failure {
 impl<'scope> Scope<'scope, '_> {
     /// Runs `f` in a task of its own, which ends before the scope does. Returns at once.
     ///
-    /// Tasks may spawn more: `f` may hold this reference. When the scope is ending because of a panic
-    /// or a kill, what is spawned is killed before it begins.
+    /// Tasks may spawn more: `f` may hold this reference. Once the scope is ending because of a panic
+    /// or a kill, further tasks are killed before they begin.
     ///
     /// # Panics
-    /// When there is no memory for its stack ([`TaskBuilder::spawn_scoped`] returns that), and when
+    /// If there is no memory for its stack ([`TaskBuilder::spawn_scoped`] returns that), and if
     /// called by a destructor while the thread unwinds.
     #[track_caller]
     pub fn spawn<T: 'scope>(
@@ -242,7 +244,7 @@ impl TaskBuilder {
     /// As [`spawn`](TaskBuilder::spawn).
     ///
     /// # Panics
-    /// When called by a destructor while the thread unwinds.
+    /// If called by a destructor while the thread unwinds.
     #[track_caller]
     pub fn spawn_scoped<'scope, T: 'scope>(
         self,
@@ -264,6 +266,7 @@ impl TaskBuilder {
         // SAFETY: `Life::run` does not unwind.
         let block = unsafe { occupy_with(stack, created, life) };
         enter(&cell, block);
+        inherit(block);
         scope.live.borrow_mut().insert(number, block);
         let handle = self.finish(cell);
         if scope.is_ending.get() {
@@ -318,9 +321,7 @@ impl Drop for Child<'_> {
     }
 }
 
-/// A [`JoinHandle`] of a task that borrows.
-///
-/// Nothing happens if it is dropped or forgotten: the scope waits for the task all the same.
+/// The handle of a task in a [`scope`]. Dropping it changes nothing: the scope waits for the task anyway.
 pub struct ScopedJoinHandle<'scope, T> {
     handle: JoinHandle<T>,
     failures: &'scope RefCell<Vec<Failure>>,
@@ -328,11 +329,11 @@ pub struct ScopedJoinHandle<'scope, T> {
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
-    /// Parks until the task has ended, and takes its result. A failure that was taken is no longer
-    /// raised by the scope.
+    /// Parks until the task has ended, and takes its result. A panic that is returned here is not raised by
+    /// the scope.
     ///
     /// # Errors
-    /// [`JoinError`] holds what the task panicked with, or that it was killed.
+    /// [`JoinError`]: the task panicked, was killed, or was thrown at.
     ///
     /// # Panics
     /// As [`JoinHandle::join`].
@@ -340,7 +341,34 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Cancellation
     /// What arrives inside is raised here.
     pub fn join(self) -> Result<T, JoinError> {
-        let result = self.handle.join();
+        self.handle.wait();
+        self.taken()
+    }
+
+    /// As [`join`](ScopedJoinHandle::join), for at most `limit`.
+    ///
+    /// # Errors
+    /// The handle, when the task has not ended in time.
+    ///
+    /// # Panics
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Cancellation
+    /// As [`join`](ScopedJoinHandle::join).
+    pub fn join_timeout(self, limit: Duration) -> Result<Result<T, JoinError>, Self> {
+        if self.handle.wait_timeout(limit) { Ok(self.taken()) } else { Err(self) }
+    }
+
+    /// Takes the result if the task has ended; never waits.
+    ///
+    /// # Errors
+    /// The handle, when it has not.
+    pub fn try_join(self) -> Result<Result<T, JoinError>, Self> {
+        if self.handle.is_finished() { Ok(self.taken()) } else { Err(self) }
+    }
+
+    fn taken(self) -> Result<T, JoinError> {
+        let result = self.handle.taken();
         if result.is_err() {
             self.failures.borrow_mut().retain(|failure| failure.number != self.number);
         }

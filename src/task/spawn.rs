@@ -13,10 +13,9 @@ use crate::stack::{Shape, StackError};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::time::Duration;
 
-/// Runs `f` in a greenlet of its own, beside the current one, once that waits; the handle gives its
-/// result.
+/// Runs `f` in a greenlet of its own, a *task*, and returns at once with a handle for its result.
 ///
-/// The first call makes this thread's hub. The task stays on this thread, so `f` may hold what is
+/// The task first runs when the current greenlet waits. It stays on this thread, so `f` may hold what is
 /// not [`Send`]. It goes on when its handle is dropped.
 ///
 /// ```
@@ -25,8 +24,7 @@ use std::time::Duration;
 /// ```
 ///
 /// # Panics
-/// When there is no memory for its stack ([`try_spawn`] returns that), or the environment asks for a
-/// hub that cannot be made.
+/// When there is no memory for its stack; [`try_spawn`] returns that.
 #[track_caller]
 #[inline]
 #[doc(alias = "start_new_thread")]
@@ -37,13 +35,10 @@ pub fn spawn<T: 'static>(f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
     }
 }
 
-/// As [`spawn`], where a missing stack is no reason to panic.
+/// As [`spawn`], but returns an error if there is no memory for a stack.
 ///
 /// # Errors
 /// [`StackError`], with nothing changed; `f` is dropped.
-///
-/// # Panics
-/// When the environment asks for a hub that cannot be made.
 #[track_caller]
 #[inline]
 pub fn try_spawn<T: 'static>(f: impl FnOnce() -> T + 'static) -> Result<JoinHandle<T>, StackError> {
@@ -62,7 +57,7 @@ pub(super) fn spawn_at<T: 'static>(
     Ok(JoinHandle::new(cell))
 }
 
-/// As [`spawn`], once `delay` has passed; until then the task is parked, and a kill ends it unrun.
+/// As [`spawn`], but the task begins after `delay`. If it is killed before, it never runs.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -84,7 +79,7 @@ pub fn spawn_later<T: 'static>(delay: Duration, f: impl FnOnce() -> T + 'static)
     }
 }
 
-/// Runs `f` in a greenlet of its own that nobody waits for.
+/// As [`spawn`], without a handle. A panic of `f` is reported.
 ///
 /// ```
 /// greenlet::spawn_detached(|| println!("on its own"));
@@ -158,15 +153,15 @@ pub(super) fn occupy<T: 'static>(
     let cell = TaskCell::new(created, id_of(current_block()));
     let block = occupy_stack(stack, &cell, created, when, f);
     enter(&cell, block);
+    inherit(block);
     Ok(cell)
 }
 
-/// Joins a cell and the greenlet that will fill it, which inherits the current one's values.
+/// Joins a cell and the greenlet that will fill it.
 #[inline(always)]
 pub(super) fn enter<T>(cell: &TaskCell<T>, block: &Block) {
     cell.head().set_block(block, id_of(block));
     block.seat.task.set((&raw const *cell.head()).cast());
-    inherit(block);
 }
 
 #[inline(always)]

@@ -1,16 +1,17 @@
 //! References to tasks, whatever their results.
 
 use super::cell::AnyCell;
-use super::handle::TaskState;
+use super::handle::{JoinHandle, TaskState};
 use crate::greenlet::{GreenletExit, GreenletId};
 use crate::hub::{hub, is_frozen};
 use crate::sync::{Waitable, Watched, Watchers};
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-/// A task, to those who watch over it and do not want its result, which it does not keep; made by
-/// [`JoinHandle::task`](crate::JoinHandle::task). Cheap to clone.
+/// A task without its result, to watch it or end it; made by [`JoinHandle::task`](crate::JoinHandle::task).
+/// Cheap to clone. It does not keep the result.
 ///
 /// ```
 /// let (number, text) = (greenlet::spawn(|| 7), greenlet::spawn(|| "seven"));
@@ -30,7 +31,7 @@ impl TaskRef {
     /// Parks until the task has ended.
     ///
     /// # Panics
-    /// When the task is the current one, and when called by a destructor while the thread unwinds.
+    /// If the task is the current one, and if called by a destructor while the thread unwinds.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
@@ -53,15 +54,35 @@ impl TaskRef {
     /// [`JoinHandle::kill`](crate::JoinHandle::kill).
     ///
     /// # Cancellation
-    /// What arrives inside is raised here; the task is killed all the same.
+    /// What arrives inside is raised here; the task is killed nevertheless.
     pub fn kill(&self) {
-        self.kill_soon();
+        self.kill_with(GreenletExit);
+    }
+
+    /// As [`kill`](TaskRef::kill), with another reason than [`GreenletExit`]: the task fails with it.
+    ///
+    /// # Cancellation
+    /// As [`kill`](TaskRef::kill).
+    pub fn kill_with(&self, reason: impl Any + Send) {
+        self.kill_soon_with(reason);
         if !self.0.head().raise_in_self() && hub().others_can_run() {
             self.wait();
         }
     }
 
-    /// Sees to it that [`GreenletExit`] is raised in the task, and returns at once.
+    /// As [`kill`](TaskRef::kill), but waits at most `limit`; returns whether the task has ended.
+    ///
+    /// # Cancellation
+    /// As [`kill`](TaskRef::kill).
+    pub fn kill_timeout(&self, limit: Duration) -> bool {
+        self.kill_soon();
+        if !self.0.head().raise_in_self() && hub().others_can_run() {
+            self.wait_timeout(limit);
+        }
+        self.is_finished()
+    }
+
+    /// As [`kill`](TaskRef::kill), but returns at once.
     pub fn kill_soon(&self) {
         self.kill_soon_with(GreenletExit);
     }
@@ -71,17 +92,17 @@ impl TaskRef {
         self.0.head().kill_soon(|| Box::new(reason));
     }
 
-    /// Where it stands.
+    /// How far it has come.
     pub fn state(&self) -> TaskState {
         self.0.head().state()
     }
 
-    /// Has it ended, in whatever way?
+    /// Whether it has ended, in whatever way.
     pub fn is_finished(&self) -> bool {
         self.0.head().is_finished()
     }
 
-    /// Is it the one that runs this?
+    /// Whether it is the current task.
     pub fn is_current(&self) -> bool {
         self.0.head().is_current()
     }
@@ -99,6 +120,33 @@ impl TaskRef {
     /// The name that it was given.
     pub fn name(&self) -> Option<String> {
         self.0.head().name.borrow().as_deref().map(str::to_owned)
+    }
+}
+
+impl<T> From<&JoinHandle<T>> for TaskRef {
+    fn from(task: &JoinHandle<T>) -> TaskRef {
+        task.task()
+    }
+}
+
+impl From<&TaskRef> for TaskRef {
+    fn from(task: &TaskRef) -> TaskRef {
+        task.clone()
+    }
+}
+
+/// The same task?
+impl PartialEq for TaskRef {
+    fn eq(&self, other: &TaskRef) -> bool {
+        std::ptr::eq(self.0.head(), other.0.head())
+    }
+}
+
+impl Eq for TaskRef {}
+
+impl Hash for TaskRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
     }
 }
 

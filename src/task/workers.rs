@@ -1,10 +1,12 @@
 //! One hub per processor: threads that each run the same body, and are ended together.
 #![expect(unsafe_code, reason = "sched_getaffinity(2), sched_setaffinity(2)")]
 
-use super::remote::{RemoteJoin, RemoteJoinError};
+use super::remote::RemoteJoin;
+use super::remote_error::RemoteJoinError;
 use crate::greenlet::run;
 use crate::hub::HubHandle;
 use crate::sync::thread::{Event, OneReceiver, OneSender, one_shot};
+use crate::worker::without_signals;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,11 +14,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Starts `count` threads with a hub each and calls `body` in a task on each of them. The threads
-/// share the processors out that this thread may run on, and stay there. Returns once all of them run.
+/// Starts `count` threads with a hub each and calls `body` in a task on each of them. Waits until all of
+/// them run.
 ///
-/// A worker is done when its `body` has returned; tasks that are left on its hub then are killed. It
-/// should return when [`stop`](Workers::stop) is called: see [`Worker::wait_for_stop`].
+/// Each thread stays on one processor of those that this thread may run on, in turn. A worker is done when
+/// its `body` has returned; tasks that are left on its hub then are killed. The body should return when
+/// [`stop`](Workers::stop) or [`request_stop`](Workers::request_stop) is called: see [`Worker::wait_for_stop`].
 ///
 /// ```
 /// use greenlet::net::{TcpListener, TcpStream};
@@ -45,21 +48,21 @@ use std::time::{Duration, Instant};
 /// #     let _ = TcpStream::connect(address).and_then(|mut s| s.read_to_string(&mut text));
 /// # }
 /// # assert_eq!(text, "hello");
-/// workers.stop();
-/// let done: Vec<usize> = workers.join().into_iter().map(Result::unwrap).collect();
+/// let done = workers.stop(std::time::Duration::from_secs(5));
+/// let done: Vec<usize> = done.into_iter().map(Result::unwrap).collect();
 /// assert_eq!(done, [0, 1]);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
 /// # Errors
-/// Those of making a thread; and when the hub of one cannot be made, which then says why. Those that have
-/// begun are told to stop, and not waited for.
+/// A thread could not be started, or the hub of one could not be made (its panic message says why). Workers
+/// that have begun are told to stop, and not waited for.
 ///
 /// # Panics
-/// When `count` is 0.
+/// If `count` is 0.
 ///
 /// # Cancellation
-/// What arrives inside is raised here; those that have begun are told to stop, and not waited for.
+/// What arrives inside is raised here; workers that have begun are told to stop, and not waited for.
 pub fn workers<T: Send + 'static>(
     count: usize,
     body: impl Fn(Worker) -> T + Send + Sync + 'static,
@@ -117,7 +120,7 @@ fn serve<T: Send + 'static>(
     let _ = ended.recv();
 }
 
-/// A thread of [`workers`], to the body that runs on it.
+/// The argument of the bodies of [`workers`]: which worker it is, and when to stop.
 #[derive(Debug, Clone)]
 pub struct Worker {
     index: usize,
@@ -126,7 +129,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Which of them, from 0.
+    /// Its number, from 0.
     pub fn index(&self) -> usize {
         self.index
     }
@@ -136,12 +139,12 @@ impl Worker {
         self.cpu
     }
 
-    /// Were they told to stop?
+    /// Whether the workers were told to stop.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_set()
     }
 
-    /// Parks until they are told to stop.
+    /// Parks until the workers are told to stop.
     ///
     /// # Cancellation
     /// What arrives inside is raised here, and nothing else happens.
@@ -150,7 +153,7 @@ impl Worker {
     }
 }
 
-/// Threads with a hub each, made by [`workers`]. When it is dropped they go on.
+/// The handle of threads with a hub each, made by [`workers`]. They go on if this is dropped.
 #[must_use = "the workers go on without it, and nobody can stop them"]
 pub struct Workers<T: Send + 'static> {
     members: Vec<Member<T>>,
@@ -178,31 +181,44 @@ impl<T: Send + 'static> Workers<T> {
         self.members.len()
     }
 
-    /// Their hubs, to give them tasks.
+    /// The hubs of all workers, to give them tasks.
     pub fn hubs(&self) -> impl Iterator<Item = &HubHandle> {
         self.members.iter().map(|member| &member.hub)
     }
 
     /// Tells all of them to stop; returns at once.
-    pub fn stop(&self) {
+    pub fn request_stop(&self) {
         self.stop.set();
     }
 
-    /// Waits until all are done, and gives what their bodies have returned, in their order.
+    /// Waits until all are done, and returns what their bodies returned, by number.
     ///
     /// # Cancellation
     /// What arrives inside is raised here; the workers go on.
     pub fn join(self) -> Vec<Result<T, RemoteJoinError>> {
-        self.members.into_iter().map(Member::join).collect()
+        let members = self.members.into_iter().map(Member::finish);
+        let (results, threads): (_, Vec<_>) = members.unzip();
+        // Destructors of their thread-locals may still run, and wait for greenlets of this thread. If the system
+        // gives no thread to wait for them, they are not waited for. A panic was a body's, and is in its result.
+        let (gone, are_gone) = one_shot::<()>();
+        let wait = move || {
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            drop(gone);
+        };
+        if without_signals(|| thread::Builder::new().spawn(wait)).is_ok() {
+            let _ = are_gone.recv();
+        }
+        results
     }
 
-    /// Tells all of them to stop, waits for `grace` at most, kills the bodies that go on, and waits for
-    /// their end; what they have returned, in their order.
+    /// Tells all of them to stop, waits for `grace` at most, kills the bodies that have not returned, and
+    /// waits for their end. Returns what the bodies returned, by number.
     ///
     /// # Cancellation
     /// What arrives inside is raised here; the workers were told to stop.
-    pub fn shutdown(self, grace: Duration) -> Vec<Result<T, RemoteJoinError>> {
-        self.stop();
+    #[doc(alias = "shutdown")]
+    pub fn stop(self, grace: Duration) -> Vec<Result<T, RemoteJoinError>> {
+        self.request_stop();
         let began = Instant::now();
         for member in &self.members {
             if !member.task.wait_timeout(grace.saturating_sub(began.elapsed())) {
@@ -214,12 +230,11 @@ impl<T: Send + 'static> Workers<T> {
 }
 
 impl<T: Send + 'static> Member<T> {
-    fn join(self) -> Result<T, RemoteJoinError> {
+    /// Its result, when nothing is left of its greenlets.
+    fn finish(self) -> (Result<T, RemoteJoinError>, thread::JoinHandle<()>) {
         let result = self.task.join();
         let _ = self.finished.recv();
-        // It has nothing left to do; a panic was its body's, and is in the result.
-        let _ = self.thread.join();
-        result
+        (result, self.thread)
     }
 }
 

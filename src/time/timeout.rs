@@ -11,12 +11,12 @@ use std::time::Duration;
 /// Runs `f` for at most `limit`: when the time is over, [`Elapsed`] is raised in the current
 /// greenlet at its next wait, or at once if it waits.
 ///
-/// Limits nest; each catches its own `Elapsed` and lets that of an outer one pass. A wait that has
-/// brought something (bytes, a connection) when the time is over returns it: nothing is lost. Code
-/// that never waits is not ended, nor is another greenlet that the current one has switched to:
-/// then the limit is noticed once it has come back. `Duration::ZERO` ends `f` at its first wait,
-/// `Duration::MAX` is no limit. A limit that does not pass costs a look at the clock and no
-/// allocation.
+/// - Limits nest; each catches its own `Elapsed` and lets that of an outer one pass.
+/// - A wait that has brought something (bytes, a connection) when the time is over returns it: nothing is lost.
+/// - Code that never waits is not ended. Nor is another greenlet that the current one has switched to: the limit
+///   is raised once that one has switched back.
+/// - `Duration::ZERO` ends `f` at its first wait, `Duration::MAX` is no limit.
+/// - A limit that does not pass costs a look at the clock and no allocation.
 ///
 /// ```
 /// use greenlet::{sleep, timeout};
@@ -26,8 +26,24 @@ use std::time::Duration;
 /// assert_eq!(timeout(short, || 7), Ok(7));
 /// ```
 ///
+/// An [`Elapsed`] becomes a [`std::io::Error`], so that limited input and output needs no more than `??`:
+///
+/// ```
+/// # use greenlet::{net::UnixStream, timeout};
+/// # use std::io::{ErrorKind, Read, Result};
+/// # use std::time::Duration;
+/// fn first_byte(mut stream: &UnixStream) -> Result<u8> {
+///     let mut byte = [0];
+///     timeout(Duration::from_millis(2), || stream.read_exact(&mut byte))??;
+///     Ok(byte[0])
+/// }
+/// let (silent, _other) = UnixStream::pair()?;
+/// assert_eq!(first_byte(&silent).unwrap_err().kind(), ErrorKind::TimedOut);
+/// # Result::Ok(())
+/// ```
+///
 /// # Errors
-/// [`Elapsed`], when `f` was ended. If `f` catches it and returns, its result is returned.
+/// [`Elapsed`], if `f` was ended by this limit. If `f` catches it and returns, its result is returned.
 ///
 /// # Panics
 /// As `f` does.
@@ -51,7 +67,7 @@ pub fn timeout<T>(limit: Duration, f: impl FnOnce() -> T) -> Result<T, Elapsed> 
     }
 }
 
-/// As [`timeout`], with `default` in place of the result when the time is over.
+/// As [`timeout`], but returns `default` when the time is over.
 ///
 /// ```
 /// use greenlet::{sleep, timeout_or};
@@ -70,11 +86,11 @@ pub fn timeout_or<T>(limit: Duration, default: T, f: impl FnOnce() -> T) -> T {
     timeout(limit, f).unwrap_or(default)
 }
 
-/// A time limit as a value: from its start until it is cancelled or dropped, it raises [`Elapsed`]
-/// in the greenlet that started it once its time is over.
+/// A time limit as a value: once its time is over, [`Elapsed`] is raised in the greenlet that started it,
+/// unless it was cancelled or dropped before.
 ///
-/// [`timeout`] is easier where the limited code is a closure. Limits nest, and each knows its own:
-/// [`caught`](Timeout::caught) tells whose a payload is.
+/// [`timeout`] is easier where the limited code is a closure. Limits nest; [`caught`](Timeout::caught) says
+/// whether a payload was raised by this one.
 ///
 /// ```
 /// use greenlet::{Timeout, sleep};
@@ -98,7 +114,7 @@ impl Timeout {
         Timeout::start_for_current(limit, None)
     }
 
-    /// As [`start`](Timeout::start), with a word for reports: what the limit is for.
+    /// As [`start`](Timeout::start), with a label for messages: what the limit is for.
     pub fn labelled(limit: Duration, label: &'static str) -> Timeout {
         Timeout::start_for_current(limit, Some(label))
     }
@@ -116,7 +132,7 @@ impl Timeout {
         unsafe { hub().set_interrupting(&self.interrupting) };
     }
 
-    /// Stops the limit: it will not be raised, even if its time was over but not raised yet.
+    /// Stops the limit: it will not be raised, even if its time is over already.
     #[doc(alias = "close")]
     pub fn cancel(&self) {
         if self.is_pending() {
@@ -124,9 +140,9 @@ impl Timeout {
         }
     }
 
-    /// Starts it again with its whole length, for the current greenlet, whatever it did before.
+    /// Starts it again with its whole length, for the current greenlet.
     ///
-    /// What it raised before is no longer [its own](Timeout::caught).
+    /// For what it raised before, [`caught`](Timeout::caught) now returns false.
     pub fn restart(&mut self) {
         self.cancel();
         let Elapsed { limit, label, .. } = self.interrupting.elapsed();
@@ -134,21 +150,21 @@ impl Timeout {
         self.set();
     }
 
-    /// Is it still to be raised?
+    /// Whether it may still be raised.
     #[doc(alias = "pending")]
     pub fn is_pending(&self) -> bool {
         self.interrupting.is_pending()
     }
 
-    /// Its length.
+    /// The length it was started with.
     #[doc(alias = "seconds")]
     pub fn limit(&self) -> Duration {
         self.interrupting.elapsed().limit
     }
 
-    /// Runs `f`, and catches this limit if it is raised in it; whatever else is raised passes through.
+    /// Runs `f`, and catches this limit if it is raised in there; anything else that is raised passes through.
     ///
-    /// The limit is neither started nor cancelled by this: it may have begun long before, go on
+    /// This neither starts nor cancels the limit: it may have begun long before, go on
     /// afterwards, and cover several such calls.
     ///
     /// ```
@@ -161,7 +177,7 @@ impl Timeout {
     /// ```
     ///
     /// # Errors
-    /// [`Elapsed`], when `f` was ended by this limit.
+    /// [`Elapsed`], if `f` was ended by this limit.
     ///
     /// # Panics
     /// As `f` does.
@@ -176,7 +192,7 @@ impl Timeout {
         }
     }
 
-    /// Was this payload raised by this limit?
+    /// Whether `payload` was raised by this limit.
     #[doc(alias = "is_timeout")]
     pub fn caught(&self, payload: &(dyn Any + Send)) -> bool {
         self.interrupting.has_passed()

@@ -9,24 +9,28 @@
 //!                          │ no job for a while: the thread ends
 //! ```
 //!
-//! Files: `per_process` (what a forked child must not share with its parent), `signals`, `workers`.
+//! Files: `per_process` (what a forked child must not share with its parent), `latest` (what it may), `signals`,
+//! `workers`.
 //!
 //! - **First come, first run**: jobs begin in the order in which they were given.
 //! - **A thread outlives its jobs**: a job that panics ends alone.
 //! - **A child starts anew**: no lock of the parent's is touched in the child of a fork, for the thread
 //!   that held it is not there.
 
+mod latest;
 mod per_process;
 mod signals;
 mod workers;
 
+pub(crate) use latest::Latest;
 pub(crate) use per_process::{PerProcess, forks, watch_forks};
 pub(crate) use signals::without_signals;
 pub(crate) use workers::{Job, Workers};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// How many threads the process has for everybody, if nobody says otherwise: as eventlet's.
+/// How many threads the process has for all its hubs, if nobody says otherwise: as eventlet's. (gevent has 10 for
+/// each hub. One set is shared by several hubs, which then use what is idle.)
 pub(crate) const DEFAULT_MOST: u32 = 20;
 
 /// The most that may be asked for.

@@ -100,7 +100,8 @@ impl Workers {
     pub(crate) fn set_most(&self, most: usize) {
         let mut state = self.0.lock();
         state.most = most.max(1);
-        while state.jobs.len() > state.called && state.count() < state.most {
+        // Threads that were called or made, and have not come yet, take one each.
+        while state.jobs.len() > state.called + state.unknown && state.count() < state.most {
             if self.0.add_thread(&mut state).is_err() {
                 break; // those that are there do it all
             }
@@ -353,6 +354,19 @@ mod tests {
         assert_eq!(workers.threads(), 1);
         workers.set_most(0);
         assert_eq!(workers.most(), 1, "nobody could run anything without a thread");
+    }
+
+    #[test]
+    fn a_larger_limit_makes_one_thread_for_each_job_that_waits() {
+        let workers = Workers::with_idle(1, LONG);
+        let (told, threads) = channel();
+        let gates: Vec<_> = (0..2).map(|_| held(&workers, &told)).collect();
+        for most in [9, 10] {
+            workers.set_most(most);
+            assert_eq!(workers.threads(), 2);
+        }
+        assert_ne!(threads.recv().unwrap(), threads.recv().unwrap());
+        drop(gates);
     }
 
     /// Threads that wait, as many as there may be.

@@ -21,3 +21,4 @@ mod recursion;
 mod signals;
 mod thread_end;
 mod uncaught;
+mod walks_cut_short;

@@ -11,6 +11,7 @@ mod exceptions;
 mod exit;
 mod identity;
 mod orphans;
+mod other_stack;
 mod parent;
 mod patterns;
 mod raised;

@@ -260,3 +260,21 @@ fn a_producer_and_a_consumer_take_turns() {
     });
     assert_eq!(producer.switch::<(), Vec<&str>>(()), ["bread", "milk"]);
 }
+
+/// Its maker is dead, and whoever resumes it stands where that one stood.
+#[test]
+fn a_coroutine_goes_on_in_one_that_has_its_makers_stack() {
+    let maker = Greenlet::new(|()| {
+        Coroutine::<i32, i32, ()>::new(|out, mut x| {
+            loop {
+                x = out.give(x + 1);
+            }
+        })
+    });
+    let mut counter: Coroutine<i32, i32, ()> = maker.switch(());
+    let user = Greenlet::new(move |()| match (counter.resume(1), counter.resume(5)) {
+        (Step::Yielded(two), Step::Yielded(six)) => (two, six),
+        _ => (0, 0),
+    });
+    assert_eq!(user.switch::<(), (i32, i32)>(()), (2, 6));
+}

@@ -179,7 +179,7 @@ fn a_throw_at_a_greenlet_without_a_body_is_refused_with_its_payload() {
     let g = Greenlet::unbound();
     match g.try_throw::<()>(Boom("kept")) {
         Err(SwitchError::Refused { why: Why::NoBody, value }) => {
-            assert_eq!(text(&*value), "boom kept");
+            assert_eq!(text(&*value.into_inner()), "boom kept");
         }
         other => panic!("{other:?}"),
     }

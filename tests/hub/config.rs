@@ -45,7 +45,10 @@ fn values_that_cannot_be_are_refused_by_name() {
         let entries = refused(Config::new().ring_entries(1));
         assert_eq!(entries, "1 ring entries: must be 2 to 32768");
         refused(Config::new().ring_entries(40_000));
-        assert_eq!(refused(Config::new().workers(0)), "0 workers: must be 1 to 4096");
+        assert_eq!(
+            refused(Config::new().offload_threads(0)),
+            "0 offload threads: must be 1 to 4096"
+        );
         refused(Config::new().stack_size(1));
         refused(Config::new().stack_size(usize::MAX));
         let unknown = refused(Config::new().disable("nonsense"));
@@ -82,7 +85,7 @@ fn the_environment_is_obeyed() {
         ("GREENLET_ROUND", "7"),
         ("GREENLET_RING_ENTRIES", "100"),
         ("GREENLET_STACK_SIZE", "262144"),
-        ("GREENLET_WORKERS", "3"),
+        ("GREENLET_OFFLOAD_THREADS", "3"),
     ];
     let outcome = with_environment(this_test!(), &variables, || print!("{}", config()));
     outcome.exited_with(0).says_only(&[]);
@@ -91,7 +94,7 @@ fn the_environment_is_obeyed() {
         "ring entries  128 (set by the environment)",
         "stack         262144 bytes (set by the environment)",
         "round         7 switches (set by the environment)",
-        "workers       3 threads (set by the environment)",
+        "offload       3 threads (set by the environment)",
     ] {
         assert!(outcome.stdout.contains(piece), "{piece}\n{outcome}");
     }
@@ -195,4 +198,28 @@ fn the_best_hub_is_taken_again_after_a_bad_configuration() {
         spawn(|| ()).join().unwrap();
     });
     outcome.exited_with(0);
+}
+
+#[test]
+fn what_one_thread_disables_is_not_refused_to_others() {
+    let environment = [("GREENLET_HUB", "auto"), ("GREENLET_DISABLE", "")];
+    let outcome = with_environment(this_test!(), &environment, || {
+        let kind = |disabled: &'static str| {
+            fresh(move || {
+                Config::new().disable(disabled).apply().unwrap();
+                greenlet::stats().hub
+            })
+        };
+        assert_eq!(kind("uring,epoll"), HubKind::Poll);
+        assert_eq!(kind("uring"), HubKind::Epoll);
+        assert_eq!(kind("uring,epoll,poll"), HubKind::Select);
+        assert_eq!(kind("uring"), HubKind::Epoll);
+        let best = fresh(|| (greenlet::stats().hub, config().to_string()));
+        assert!(matches!(best.0, HubKind::Uring | HubKind::Epoll), "{best:?}");
+        assert!(!best.1.contains("disabled by the settings"), "{best:?}");
+    });
+    outcome.exited_with(0);
+    let said = |line: &&str| line.contains("disabled by the settings");
+    let lines = 2 + usize::from(cfg!(feature = "uring"));
+    assert_eq!(outcome.stderr.lines().filter(said).count(), lines, "each once\n{outcome}");
 }

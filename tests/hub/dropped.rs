@@ -3,8 +3,11 @@
 use crate::in_child::{in_child, tell, this_test};
 use crate::log::{Log, OnDrop};
 use crate::ms;
-use greenlet::{Deadlock, Greenlet, GreenletExit, all, sleep, spawn};
+use greenlet::sync::Event;
+use greenlet::{Deadlock, Greenlet, GreenletExit, all, current, shield, sleep, spawn};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A raw greenlet that sleeps for ever in `body`, and that nobody else holds. The root comes back
@@ -95,6 +98,58 @@ fn its_end_is_not_told_to_a_parent_that_waits_for_another() {
         drop(dropped);
         let seven: Result<i32, _> = other.try_switch(());
         assert_eq!(seven.ok(), Some(7));
+    }
+}
+
+/// It caught its exit, and is held again: its end is that of any other.
+#[test]
+fn one_that_is_held_again_answers_whoever_switches_to_it() {
+    let kept = Rc::new(Cell::new(None));
+    let keeps = kept.clone();
+    let g = Greenlet::new(move |()| {
+        let _ = catch_unwind(|| sleep(Duration::MAX));
+        keeps.set(Some(current()));
+        let sleeper = Greenlet::new(|()| sleep(Duration::MAX));
+        sleeper.switch::<(), ()>(());
+        5_i32
+    });
+    let parked = catch_unwind(AssertUnwindSafe(|| g.switch::<(), ()>(())));
+    assert!(parked.unwrap_err().is::<Deadlock>());
+    drop(g);
+    sleep(ms(1));
+    let g = kept.take().unwrap();
+    assert_eq!(g.switch::<(), i32>(()), 5);
+    assert!(g.is_dead());
+}
+
+/// It was told to exit, and went on without a handle: suspended by a switch, nobody would find it again.
+#[test]
+fn one_that_goes_on_after_its_exit_is_killed_when_it_switches_away() {
+    for how in ["catches it", "waits again", "holds it back", "has what it waits for"] {
+        let (log, set) = (Log::default(), Rc::new(Event::new()));
+        let (inner, event) = (log.clone(), set.clone());
+        let g = parked(move || {
+            match how {
+                "holds it back" => shield(|| event.wait()),
+                "has what it waits for" => event.wait(),
+                _ => drop(catch_unwind(|| sleep(Duration::MAX))),
+            }
+            if how == "waits again" {
+                sleep(ms(1));
+            }
+            let other = inner.clone();
+            let next = Greenlet::new(move |()| other.say("next"));
+            let _end = inner.at_end("killed");
+            next.switch::<(), ()>(());
+        });
+        drop(g);
+        set.set();
+        let mut lines = log.lines();
+        while lines.len() < 2 {
+            sleep(ms(1));
+            lines.extend(log.lines());
+        }
+        assert_eq!(lines, ["killed", "next"], "{how}");
     }
 }
 

@@ -1,8 +1,11 @@
 //! Nobody starves: the kernel and the clock are looked at however busy the ready list is.
 
+use crate::in_child::{in_child_with, this_test};
 use crate::ms;
-use greenlet::{Config, idle, sleep, spawn, spawn_detached, yield_now};
+use greenlet::net::UnixStream;
+use greenlet::{Config, idle, sleep, spawn, spawn_detached, stats, yield_now};
 use std::cell::Cell;
+use std::io::{Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -144,4 +147,21 @@ fn idle_returns_when_everybody_waits() {
     idle();
     assert_eq!(turns.get(), 500);
     task.join().unwrap();
+}
+
+/// On a readiness hub operations end at once as long as there are bytes; nobody else is ready meanwhile.
+#[test]
+fn operations_that_end_at_once_do_not_hold_up_the_clock() {
+    const READS: u64 = 6400;
+    let outcome = in_child_with(this_test!(), &[("GREENLET_HUB", "epoll")], || {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(&[0; READS as usize]).unwrap();
+        let before = stats().rounds;
+        for _ in 0..READS {
+            near.read_exact(&mut [0]).unwrap();
+        }
+        let looks = stats().rounds - before;
+        assert!(looks >= READS / 64 - 2, "{looks} looks at the kernel in {READS} reads");
+    });
+    outcome.exited_with(0);
 }

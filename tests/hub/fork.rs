@@ -1,9 +1,9 @@
 //! A child of fork has no hub until it says that it wants a new one.
 
-use crate::in_child::{in_child, tell, this_test};
+use crate::in_child::{cases_in_children, in_child, tell, this_test};
 use crate::ms;
 use greenlet::net::{TcpStream, UnixStream};
-use greenlet::pool::ObjectPoolBuilder;
+use greenlet::pool::ObjectPool;
 use greenlet::server::{DatagramServer, StreamServer};
 use greenlet::sync::Event;
 use greenlet::{Greenlet, Timeout, reinit, sleep, spawn, spawn_detached};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Forks; the child runs `f` and exits with what it returns. Returns its exit status.
-fn forked(f: impl FnOnce() -> i32) -> i32 {
+pub(crate) fn forked(f: impl FnOnce() -> i32) -> i32 {
     // SAFETY: the process has one thread that matters, and the child ends by `_exit`.
     match unsafe { libc::fork() } {
         0 => {
@@ -147,7 +147,7 @@ fn time_limits_of_the_parent_are_none_in_the_child() {
 #[test]
 fn guards_may_be_dropped_in_the_child() {
     let outcome = in_child(this_test!(), || {
-        let pool = ObjectPoolBuilder::new(1).max_age(ms(60_000)).build(|| ());
+        let pool = ObjectPool::builder(1).max_age(ms(60_000)).build(|| ());
         let (object, limit) = (pool.get(), Timeout::start(ms(60_000)));
         let server = StreamServer::bind("127.0.0.1:0", |_: TcpStream, _| ()).unwrap();
         server.start().unwrap();
@@ -319,4 +319,85 @@ fn the_child_reads_and_drops_bytes_of_the_pool() {
     });
     outcome.exited_with(0);
     assert_eq!(outcome.numbers("code"), [1]);
+}
+
+/// Who reads or writes there does so in the parent.
+#[test]
+fn a_stream_that_the_parent_uses_may_be_used_in_the_child() {
+    let outcome = in_child(this_test!(), || {
+        let (near, far) = UnixStream::pair().unwrap();
+        let near = Rc::new(near);
+        let own = near.clone();
+        let reads = spawn(move || (&*own).read(&mut [0]));
+        greenlet::idle();
+        let code = forked(|| {
+            reinit();
+            near.set_read_timeout(Some(ms(1))).unwrap();
+            let error = (&*near).read(&mut [0]).unwrap_err();
+            i32::from(error.kind() == ErrorKind::TimedOut)
+        });
+        assert_eq!(code, 1);
+        (&far).write_all(b"x").unwrap();
+        assert_eq!(reads.join().unwrap().unwrap(), 1);
+    });
+    outcome.exited_with(0);
+}
+
+thread_local! {
+    static STREAM: RefCell<Option<UnixStream>> = const { RefCell::new(None) };
+}
+
+fn reads_for_ever(is_older_than_the_hub: bool) {
+    if is_older_than_the_hub {
+        STREAM.with(|_| ());
+    }
+    let (near, far) = UnixStream::pair().unwrap();
+    std::mem::forget(far);
+    STREAM.set(Some(near));
+    spawn_detached(|| {
+        STREAM.with_borrow(|stream| drop(stream.as_ref().unwrap().read_pooled()));
+    });
+    greenlet::idle();
+}
+
+/// The destructor of the thread-local runs although a frame borrows what is in it; that frame never goes on.
+#[test]
+fn a_stream_in_a_thread_local_that_somebody_waits_for_is_dropped() {
+    let outcome = in_child(this_test!(), || {
+        for is_older in [false, true] {
+            std::thread::spawn(move || reads_for_ever(is_older)).join().unwrap();
+            let forks = move || {
+                reads_for_ever(is_older);
+                // SAFETY: the process has one other thread, which waits for this one.
+                let child = unsafe { libc::fork() };
+                if child == 0 {
+                    return; // the end of the thread, and of the process
+                }
+                let mut status = 0;
+                // SAFETY: our own child.
+                unsafe { libc::waitpid(child, &raw mut status, 0) };
+                assert_eq!(status, 0);
+            };
+            std::thread::spawn(forks).join().unwrap();
+        }
+    });
+    outcome.exited_with(0);
+}
+
+/// As above; what `exit` interrupts is the thread itself, or a task.
+#[test]
+fn a_stream_in_a_thread_local_is_dropped_by_an_exit_in_the_middle() {
+    let exits = |case: &str| {
+        reads_for_ever(case.contains("older"));
+        match case.contains("task") {
+            false => std::process::exit(7),
+            true => spawn_detached(|| std::process::exit(7)),
+        }
+        greenlet::idle();
+    };
+    let cases = ["older", "younger", "older, in a task", "younger, in a task"];
+    let cases = cases.map(|name| (name, exits as fn(&str)));
+    cases_in_children(this_test!(), &cases, |_, outcome| {
+        outcome.exited_with(7);
+    });
 }

@@ -3,8 +3,8 @@
 use crate::log::Log;
 use crate::ms;
 use greenlet::{
-    GreenletExit, JoinHandle, TaskState, Timeout, is_interrupted, shield, sleep, spawn, timeout,
-    yield_now,
+    Greenlet, GreenletExit, JoinHandle, TaskState, Timeout, is_interrupted, shield, sleep, spawn,
+    timeout, yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -46,8 +46,8 @@ fn an_interrupt_ends_a_sleep_at_once() {
     yield_now();
     task.kill_soon_with(5_i32);
     assert!(!task.is_finished());
-    let error = task.join().unwrap_err();
-    assert_eq!(word(error.payload()), "5");
+    let mut error = task.join().unwrap_err();
+    assert_eq!(word(error.payload_mut()), "5");
     assert!(!error.is_killed());
     assert!(began.elapsed() < Duration::from_secs(30));
 }
@@ -221,6 +221,46 @@ fn what_arrives_while_a_task_is_cleaned_up_is_dropped_too() {
     }
 }
 
+/// The same for one that is no task: the tree drops what is left, and knows nothing of marks.
+#[test]
+fn destructors_wait_when_what_was_left_in_a_raw_greenlet_was_dropped() {
+    struct Says(Log, &'static str);
+    impl Drop for Says {
+        fn drop(&mut self) {
+            assert!(!is_interrupted());
+            sleep(ms(1));
+            self.0.say(self.1);
+        }
+    }
+    struct Slow(std::sync::mpsc::Sender<()>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            sleep(ms(1));
+            self.0.send(()).unwrap();
+        }
+    }
+    greenlet::greenlet_local! {
+        static LOCALS: RefCell<Vec<Says>> = RefCell::new(Vec::new());
+    }
+    let log = Log::default();
+    let inner = log.clone();
+    let (slow, heard) = std::sync::mpsc::channel();
+    let g = Greenlet::new(move |()| {
+        let both = ["one", "another"].map(|line| Says(inner.clone(), line));
+        LOCALS.with(|locals| locals.borrow_mut().extend(both));
+        shield(yield_now);
+    });
+    let thrown = g.clone();
+    let throwing = spawn(move || {
+        let () = thrown.throw(GreenletExit);
+        let () = thrown.throw(Slow(slow));
+    });
+    let () = g.switch(());
+    assert_eq!(log.lines(), ["one", "another"]);
+    heard.recv().unwrap();
+    throwing.join().unwrap();
+}
+
 #[test]
 fn a_shield_holds_back_and_then_lets_through() {
     let log = Log::default();
@@ -300,8 +340,8 @@ fn a_limit_that_is_given_away_stays_with_who_started_it() {
     });
     yield_now();
     let limit = slot.take().unwrap();
-    let error = task.join().unwrap_err();
-    assert!(limit.caught(error.payload()));
+    let mut error = task.join().unwrap_err();
+    assert!(limit.caught(error.payload_mut()));
     // Its greenlet is dead when it passes.
     let inner = slot.clone();
     let task = spawn(move || inner.set(Some(Timeout::start(ms(2)))));

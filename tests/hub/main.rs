@@ -6,6 +6,8 @@
 #![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "errno, fork, and what children do")]
 
+#[path = "../../src/driver/filter.rs"]
+mod filter;
 #[path = "../support/in_child.rs"]
 mod in_child;
 #[path = "../lifetime/log.rs"]
@@ -15,10 +17,13 @@ mod random;
 
 mod config;
 mod deadlock;
+mod destructors;
 mod dropped;
+mod ends;
 mod errno;
 mod fairness;
 mod fork;
+mod fork_waiters;
 mod hub_greenlet;
 mod interrupts;
 mod lazy;

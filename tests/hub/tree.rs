@@ -19,7 +19,7 @@ fn a_throw_at_a_parked_task_is_raised_in_its_wait() {
     let () = g.throw(5_i32);
     assert!(!task.is_finished(), "only given");
     let error = task.join().unwrap_err();
-    assert_eq!(error.payload().downcast_ref(), Some(&5));
+    assert_eq!(error.downcast_ref(), Some(&5));
     assert!(g.is_dead());
 }
 
@@ -108,7 +108,7 @@ fn a_throw_at_what_never_ran_reaches_a_parked_parent() {
     let () = third.throw(7_i32);
     assert!(third.is_dead() && second.is_dead());
     let error = task.join().unwrap_err();
-    assert_eq!(error.payload().downcast_ref(), Some(&6));
+    assert_eq!(error.downcast_ref(), Some(&6));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn the_death_of_a_child_of_a_task_that_has_not_begun() {
     let dies = Greenlet::builder().parent(&parent).create(|()| resume_unwind(Box::new(2_i32)));
     *child.borrow_mut() = Some(dies.unwrap());
     let error = task.join().unwrap_err();
-    assert_eq!(error.payload().downcast_ref(), Some(&2));
+    assert_eq!(error.downcast_ref(), Some(&2));
     assert_eq!(log.lines(), ["runner"]);
     drop(runner); // it waits for a switch
 }
@@ -266,7 +266,7 @@ fn a_value_that_dies_under_a_parked_parent_is_dropped() {
     // A throw ends it; the thrower would wait for a switch itself, so it is a task.
     let g = task.greenlet().unwrap();
     let thrower = spawn(move || g.throw_any(3_i32));
-    assert_eq!(task.join().unwrap_err().payload().downcast_ref(), Some(&3));
+    assert_eq!(task.join().unwrap_err().downcast_ref(), Some(&3));
     drop(thrower);
 }
 

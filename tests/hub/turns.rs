@@ -105,6 +105,27 @@ fn a_turn_waits_no_longer_than_it_may() {
 }
 
 #[test]
+fn a_turn_of_any_length_waits_in_the_kernel() {
+    on_each(|| {
+        let (stream, mut other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut stream = greenlet::net::UnixStream::from(stream);
+        let reading = spawn(move || stream.read(&mut [0]).unwrap());
+        assert!(turn(Duration::MAX));
+        let writing = std::thread::spawn(move || {
+            std::thread::sleep(ms(20)); // the hub waits by then, as a rule
+            other.write_all(b"x").unwrap();
+        });
+        let before = greenlet::stats().enters;
+        while !reading.is_finished() {
+            assert!(turn(Duration::MAX));
+        }
+        let enters = greenlet::stats().enters - before;
+        assert!(enters < 20, "the kernel was entered {enters} times");
+        writing.join().unwrap();
+    });
+}
+
+#[test]
 fn the_descriptor_tells_of_sockets_moments_and_other_threads() {
     on_each(|| {
         let (stream, mut other) = greenlet::net::UnixStream::pair().unwrap();

@@ -108,7 +108,7 @@ fn no_interrupt_is_raised_in_a_destructor_that_waits_while_another_unwinds() {
             let _slow = OnDrop(|| sleep(ms(10)));
             resume_unwind(Box::new(4_i32));
         });
-        assert_eq!(task.join().unwrap_err().payload().downcast_ref(), Some(&4));
+        assert_eq!(task.join().unwrap_err().downcast_ref(), Some(&4));
         let outer = timeout(ms(1), || {
             let _slow = OnDrop(|| sleep(ms(10)));
             let _slower = OnDrop(|| sleep(ms(10)));

@@ -169,3 +169,27 @@ fn values_of_the_root_end_with_the_thread() {
     thread.join().unwrap();
     assert_eq!(receive.try_recv(), Ok(1));
 }
+
+#[test]
+fn cells_are_used_as_those_of_threads() {
+    greenlet_local! {
+        static MADE: Cell<u8> = unreachable!("set before it is asked for");
+        static LIST: RefCell<Vec<u8>> = unreachable!("likewise");
+    }
+    let uses = |first: u8| {
+        MADE.set(first);
+        assert_eq!((MADE.get(), MADE.replace(5), MADE.take(), MADE.get()), (first, first, 5, 0));
+        MADE.set(6);
+        LIST.set(vec![first]);
+        LIST.with_borrow_mut(|list| list.push(2));
+        assert_eq!(LIST.with_borrow(Vec::len), 2);
+        assert_eq!(
+            (LIST.replace(vec![9]), LIST.take(), LIST.take()),
+            (vec![first, 2], vec![9], vec![])
+        );
+        LIST.set(vec![4]);
+    };
+    uses(1);
+    let () = Greenlet::new(uses).switch(3_u8);
+    assert_eq!((MADE.get(), LIST.take()), (6, vec![4]));
+}

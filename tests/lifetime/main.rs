@@ -4,6 +4,7 @@ mod child;
 mod dropping;
 mod killing;
 mod leaks;
+mod left_behind;
 mod locals;
 mod log;
 mod machine;

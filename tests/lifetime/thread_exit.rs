@@ -2,7 +2,7 @@
 
 use crate::child::in_child;
 use crate::log::OnDrop;
-use greenlet::{Greenlet, GreenletExit, State, suspend, try_suspend};
+use greenlet::{Greenlet, GreenletExit, State, SwitchError, Why, suspend, try_suspend};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -301,4 +301,127 @@ fn many_threads_leave_nothing_behind_with_run() {
         });
     }
     assert_eq!(ends.load(Ordering::Relaxed), THREADS * 100);
+}
+
+/// A destructor has a handle of one that borrows what is gone: nothing resumes that one any more.
+#[test]
+fn nothing_resumes_a_frame_after_a_thread_local_that_it_borrows_was_destroyed() {
+    struct Watched(Cell<bool>);
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    struct Tries(RefCell<Vec<Greenlet>>);
+    impl Drop for Tries {
+        fn drop(&mut self) {
+            for g in self.0.take() {
+                let why = Why::ThreadEnds;
+                let refused = g.try_throw::<()>(1_i32);
+                assert!(matches!(refused, Err(SwitchError::Refused { why: w, .. }) if w == why));
+                let refused = g.try_switch::<(), ()>(());
+                assert!(matches!(refused, Err(SwitchError::Refused { why: w, .. }) if w == why));
+                // The end of a new one does not go to an old one, but to whoever runs.
+                let child = Greenlet::builder().parent(&g).create(|()| 7_u8).unwrap();
+                assert_eq!(child.switch::<(), u8>(()), 7);
+                let child = Greenlet::builder().parent(&g);
+                let child = child.create(|()| try_suspend::<(), ()>(()).is_err()).unwrap();
+                assert!(child.switch::<(), bool>(()), "it cannot go there before, either");
+            }
+            // Whoever begins now goes on, and is unwound.
+            let new = suspended(&Arc::default());
+            new.switch::<(), ()>(());
+            drop(suspended(&Arc::default()));
+        }
+    }
+    thread_local! {
+        static TRIES: Tries = const { Tries(RefCell::new(Vec::new())) };
+        static BORROWED: Watched = const { Watched(Cell::new(false)) };
+    }
+    let case = || {
+        for first in [false, true] {
+            in_thread(move || {
+                if first {
+                    drop(greenlet::current()); // older than the destructor that tries
+                }
+                TRIES.with(|tries| tries.0.borrow_mut().reserve(1));
+                let g = Greenlet::new(|()| {
+                    BORROWED.with(|borrowed| {
+                        suspend::<(), ()>(());
+                        assert!(!borrowed.0.get(), "read after it was destroyed");
+                    });
+                });
+                g.switch::<(), ()>(());
+                TRIES.with(|tries| tries.0.borrow_mut().push(g));
+            });
+        }
+    };
+    let name =
+        "thread_exit::nothing_resumes_a_frame_after_a_thread_local_that_it_borrows_was_destroyed";
+    let report = in_child(name, case).done();
+    assert!(!report.contains("panicked"), "{report}");
+}
+
+/// Calls what it holds when the thread's locals are destroyed.
+struct Late(RefCell<Option<Box<dyn FnOnce()>>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|f| f());
+    }
+}
+
+thread_local!(static LATE: Late = const { Late(RefCell::new(None)) });
+
+/// Makes a thread whose `LATE` is older than its first greenlet, and one whose is younger.
+fn late_in_both(make: fn() -> Box<dyn FnOnce()>) {
+    for first in [false, true] {
+        in_thread(move || {
+            if first {
+                drop(greenlet::current());
+            }
+            LATE.with(|late| late.0.replace(Some(Box::new(|| ()))));
+            let f = make();
+            LATE.with(|late| late.0.replace(Some(f)));
+        });
+    }
+}
+
+/// It borrows nothing, and is let run on because nobody has seen the end before; it is who sees it.
+#[test]
+fn who_sees_the_end_first_ends_in_order() {
+    let case = || {
+        in_thread(|| {
+            drop(greenlet::current());
+            let g = Greenlet::new(|()| {
+                suspend::<i32, ()>(1);
+                drop(Greenlet::new(|()| ()));
+                2_i32
+            });
+            assert_eq!(g.switch::<(), i32>(()), 1);
+            let late = move || assert_eq!(g.switch::<(), i32>(()), 2);
+            LATE.with(|late_one| late_one.0.replace(Some(Box::new(late))));
+        });
+    };
+    in_child("thread_exit::who_sees_the_end_first_ends_in_order", case).done();
+}
+
+#[test]
+fn what_was_made_before_the_end_and_begins_after_it_goes_on() {
+    let case = || {
+        late_in_both(|| {
+            let mut items = greenlet::generator(|out| (0..4).for_each(|n| out.give(n)));
+            Box::new(move || {
+                assert_eq!(items.next(), Some(0));
+                drop(Greenlet::new(|()| ()));
+                drop(suspended(&Arc::default()));
+                items.next();
+            })
+        });
+        late_in_both(|| {
+            let items = greenlet::generator(|out| (0..4).for_each(|n| out.give(n)));
+            Box::new(move || assert_eq!(items.collect::<Vec<_>>(), [0, 1, 2, 3]))
+        });
+    };
+    in_child("thread_exit::what_was_made_before_the_end_and_begins_after_it_goes_on", case).done();
 }

@@ -401,7 +401,7 @@ impl Walker {
     fn got<A>(&self, result: Result<Value, SwitchError<A>>) {
         match result {
             Ok(value) => self.world.log(Event::Got(self.id, value)),
-            Err(SwitchError::Thrown(payload)) => resume_unwind(payload),
+            Err(SwitchError::Thrown(payload)) => payload.resume(),
             Err(SwitchError::Refused { why: Why::Dying | Why::Unwinding, .. }) => {
                 self.world.log(Event::Refused(self.id));
             }

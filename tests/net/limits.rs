@@ -3,7 +3,8 @@
 use crate::pair::{self, Filled};
 use crate::raw;
 use greenlet::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
-use greenlet::{spawn, timeout};
+use greenlet::{JoinHandle, Timeout, sleep, spawn, timeout, yield_now};
+use std::cell::OnceCell;
 use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -129,4 +130,64 @@ fn the_second_address_is_tried_when_the_first_refuses() {
     let address = listener.local_addr().unwrap();
     let stream = TcpStream::connect(&[free, address][..]).unwrap();
     assert_eq!(stream.peer_addr().unwrap(), address);
+}
+
+/// Lets `call` wait until a limit of its own passes, and the limit be cancelled in the same round: then it is
+/// not raised, and the call has to go on as if there had been none.
+fn go_on_without_a_limit<T: 'static>(call: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+    let limit = Rc::new(OnceCell::new());
+    let same = limit.clone();
+    let caller = spawn(move || {
+        assert!(same.set(Timeout::start(Duration::from_millis(5))).is_ok());
+        call()
+    });
+    let canceller = spawn(move || {
+        sleep(Duration::from_millis(6));
+        limit.get().unwrap().cancel();
+    });
+    yield_now();
+    // Both times are over when the hub looks again; the canceller runs behind the caller.
+    std::thread::sleep(Duration::from_millis(20));
+    canceller.join().unwrap();
+    pair::settle();
+    caller
+}
+
+#[test]
+fn a_call_goes_on_whose_limit_is_cancelled_in_time() {
+    let (mut a, mut b) = pair::tcp();
+    let reader = go_on_without_a_limit(move || a.read(&mut [0; 1]));
+    assert!(!reader.is_finished(), "{:?}", reader.join());
+    b.write_all(b"x").unwrap();
+    assert_eq!(reader.join().unwrap().unwrap(), 1);
+    // What the socket itself allows is counted from the beginning.
+    let (mut a, _b) = pair::tcp();
+    a.set_read_timeout(Some(Duration::from_millis(40))).unwrap();
+    let began = Instant::now();
+    let reader = go_on_without_a_limit(move || {
+        let result = a.read(&mut [0; 1]);
+        (result, began.elapsed())
+    });
+    let (result, took) = reader.join().unwrap();
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert!(took >= Duration::from_millis(40));
+}
+
+#[test]
+fn a_connection_comes_about_whose_limit_is_cancelled_in_time() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    raw::set_backlog(&listener, 0);
+    let address = listener.local_addr().unwrap();
+    let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(20));
+    let taken: Vec<_> = std::iter::from_fn(|| fill().ok()).take(10).collect();
+    assert!(taken.len() < 10);
+    let connecting = go_on_without_a_limit(move || TcpStream::connect(address));
+    assert!(!connecting.is_finished(), "{:?}", connecting.join());
+    // The kernel asks again after a second, for as long as nobody answers.
+    for _ in &taken {
+        listener.accept().unwrap();
+    }
+    let stream = connecting.join().unwrap().unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), address);
+    assert!(stream.take_error().unwrap().is_none());
 }

@@ -10,6 +10,7 @@ mod elsewhere;
 mod incoming;
 mod interrupts;
 mod limits;
+mod looking;
 mod masked;
 mod pair;
 mod parity;

@@ -271,6 +271,31 @@ fn a_socket_of_stds_comes_in_blocking_or_not_and_goes_out_blocking() {
 }
 
 #[test]
+fn limits_that_were_taken_away_do_not_come_back() {
+    macro_rules! there_and_back {
+        ($ours:ty, $std:ty, $socket:expr) => {
+            let long = Some(Duration::from_secs(9));
+            let mut std: $std = $socket;
+            for (reading, writing) in [(None, long), (long, None), (None, None)] {
+                std.set_read_timeout(long).unwrap();
+                std.set_write_timeout(long).unwrap();
+                let ours = <$ours>::from(std);
+                ours.set_read_timeout(reading).unwrap();
+                ours.set_write_timeout(writing).unwrap();
+                std = <$std>::from(ours);
+                let limits = (std.read_timeout().unwrap(), std.write_timeout().unwrap());
+                assert_eq!(limits, (reading, writing), stringify!($ours));
+            }
+        };
+    }
+    use std::os::unix::net;
+    there_and_back!(TcpStream, std::net::TcpStream, pair::tcp().0.into());
+    there_and_back!(UdpSocket, std::net::UdpSocket, std::net::UdpSocket::bind(LOOPBACK).unwrap());
+    there_and_back!(UnixStream, net::UnixStream, net::UnixStream::pair().unwrap().0);
+    there_and_back!(UnixDatagram, net::UnixDatagram, net::UnixDatagram::unbound().unwrap());
+}
+
+#[test]
 fn descriptors_come_in_and_go_out() {
     let (a, mut b) = pair::tcp();
     assert_eq!(a.as_fd().as_raw_fd(), a.as_raw_fd());

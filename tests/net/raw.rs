@@ -3,6 +3,10 @@
 
 use greenlet::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 
 /// Sets how many connections may wait at a listener; one more than that.
 pub(crate) fn set_backlog(listener: &(impl AsRawFd + ?Sized), length: i32) {
@@ -105,4 +109,30 @@ pub(crate) fn copy_from(socket: &impl AsRawFd, lowest: i32) -> Option<OwnedFd> {
     let number = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) };
     // SAFETY: just made.
     (number >= 0).then(|| unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Calls `meanwhile` while another thread sends signals to this one, which nobody minds.
+pub(crate) fn under_signals<R>(meanwhile: impl FnOnce() -> R) -> R {
+    extern "C" fn ignore(_: libc::c_int) {}
+    let signal = libc::SIGRTMIN() + 5;
+    // SAFETY: a handler that does nothing; the rest of the record may be zero.
+    let this = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore as *const () as usize;
+        assert_eq!(libc::sigaction(signal, &raw const action, null_mut()), 0);
+        libc::pthread_self()
+    };
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(SeqCst) {
+                // SAFETY: the thread waits for this one to end.
+                unsafe { libc::pthread_kill(this, signal) };
+                thread::yield_now();
+            }
+        });
+        let result = catch_unwind(AssertUnwindSafe(meanwhile));
+        done.store(true, SeqCst);
+        result.unwrap_or_else(|payload| resume_unwind(payload))
+    })
 }

@@ -1,5 +1,6 @@
 //! Waiting until one of several descriptors is ready.
 
+use crate::raw;
 use greenlet::net::{Selected, TcpListener, TcpStream, UnixStream, readable, select};
 use greenlet::{run_until_idle, sleep, spawn, spawn_detached, timeout, yield_now};
 use std::io::{ErrorKind, Read, Write};
@@ -112,4 +113,32 @@ fn a_limit_or_a_kill_ends_it_and_leaves_nobody_behind() {
     task.kill();
     assert!(task.join().unwrap_err().is_killed());
     run_until_idle();
+}
+
+#[test]
+fn a_signal_does_not_end_a_look() {
+    let [a] = pairs();
+    raw::under_signals(|| {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(300) {
+            assert!(select(&[a.0.as_fd()], &[], Some(Duration::ZERO)).unwrap().is_empty());
+        }
+    });
+}
+
+/// What is ready at once keeps nobody else from running, and can be limited and killed.
+#[test]
+fn a_loop_over_what_is_always_ready_is_no_prison() {
+    let (left, right) = UnixStream::pair().unwrap();
+    (&right).write_all(b"x").unwrap();
+    let forever = |left: &UnixStream| {
+        loop {
+            assert_eq!(select(&[left.as_fd()], &[], LONG).unwrap().readable, [0]);
+        }
+    };
+    let limited: Result<(), _> = timeout(SHORT, || forever(&left));
+    assert!(limited.is_err());
+    let task = spawn(move || forever(&left));
+    yield_now(); // it loops, and comes back here
+    task.kill();
 }

@@ -2,10 +2,11 @@
 
 use crate::{pair, raw};
 use greenlet::net::{TcpStream, UnixStream};
-use greenlet::{spawn, spawn_detached};
-use std::io::{self, ErrorKind, Read, Write};
+use greenlet::{spawn, spawn_detached, timeout};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::time::Duration;
 
 #[test]
 fn idle_returns_while_others_wait_for_the_kernel() {
@@ -165,6 +166,38 @@ fn writing_to_a_closed_peer_is_an_error_and_no_signal() {
         assert_eq!(vectored.kind(), ErrorKind::BrokenPipe);
     });
     child.exited_with(0);
+}
+
+/// As std has it, which asks readv(2) and writev(2).
+#[test]
+fn vectored_calls_without_room_return_at_once() {
+    fn check<T>((stream, peer): (T, T), close: fn(&T) -> io::Result<()>)
+    where
+        for<'a> &'a T: Read + Write,
+    {
+        let nothing = |mut it: &T| {
+            timeout(Duration::from_secs(5), || {
+                assert_eq!(it.read_vectored(&mut []).unwrap(), 0);
+                let (mut a, mut b) = ([], []);
+                let mut empty = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
+                assert_eq!(it.read_vectored(&mut empty).unwrap(), 0);
+                assert_eq!(it.write_vectored(&[]).unwrap(), 0);
+                assert_eq!(it.write_vectored(&[IoSlice::new(b""); 3]).unwrap(), 0);
+            })
+        };
+        nothing(&stream).expect("it waits for bytes that it has no room for");
+        (&peer).write_all(b"x").unwrap();
+        nothing(&stream).unwrap();
+        assert_eq!((&stream).read(&mut [0; 2]).unwrap(), 1, "it is still there");
+        drop(peer);
+        write_until_it_fails(&stream);
+        nothing(&stream).unwrap();
+        close(&stream).unwrap();
+        assert_eq!((&stream).read_vectored(&mut []).unwrap_err().kind(), ErrorKind::NotConnected);
+        assert_eq!((&stream).write_vectored(&[]).unwrap_err().kind(), ErrorKind::NotConnected);
+    }
+    check(pair::tcp(), TcpStream::close);
+    check(pair::unix(), UnixStream::close);
 }
 
 #[test]

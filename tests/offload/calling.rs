@@ -57,7 +57,7 @@ fn what_is_owned_goes_along_and_comes_back() {
 #[test]
 fn a_panic_is_raised_in_the_caller_with_its_payload() {
     let caught = spawn(|| offload(|| resume_unwind(Box::new(7_i32)))).join();
-    assert_eq!(caught.unwrap_err().payload().downcast_ref(), Some(&7));
+    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&7));
     let caught = catch_unwind(|| offload(|| -> i32 { panic!("so it is") })).unwrap_err();
     assert_eq!(caught.downcast_ref(), Some(&"so it is"));
     assert_eq!(offload(|| 1), 1, "the thread is as good as before");

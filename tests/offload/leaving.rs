@@ -3,6 +3,7 @@
 use crate::in_child::{in_child_with, this_test};
 use crate::{dropped, ms};
 use greenlet::{offload, sleep, spawn, timeout, yield_now};
+use std::panic::catch_unwind;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ fn what_waits_to_be_raised_is_raised_before_anything_is_given_away() {
 
 #[test]
 fn what_nobody_has_begun_with_is_dropped_by_who_leaves() {
-    let outcome = in_child_with(this_test!(), &[("GREENLET_WORKERS", "1")], || {
+    let outcome = in_child_with(this_test!(), &[("GREENLET_OFFLOAD_THREADS", "1")], || {
         let (gate, wait) = channel::<()>();
         let first = spawn(move || offload(move || assert!(wait.recv().is_err())));
         yield_now();
@@ -86,6 +87,30 @@ fn what_nobody_has_begun_with_is_dropped_by_who_leaves() {
         drop(gate);
         first.join().unwrap();
         assert_eq!(offload(|| 3), 3, "the queue goes on");
+    });
+    outcome.exited_with(0);
+}
+
+/// The drop of what was to be called waits, and lets nothing through that arrives in it.
+#[test]
+fn a_kill_is_raised_whatever_the_drop_of_the_closure_does() {
+    struct Swallows;
+    impl Drop for Swallows {
+        fn drop(&mut self) {
+            let _ = catch_unwind(|| sleep(ms(1)));
+        }
+    }
+    let outcome = in_child_with(this_test!(), &[("GREENLET_OFFLOAD_THREADS", "1")], || {
+        let (gate, wait) = channel::<()>();
+        let first = spawn(move || offload(move || assert!(wait.recv().is_err())));
+        yield_now();
+        let owned = Swallows;
+        let killed = spawn(move || offload(move || drop(owned)));
+        yield_now();
+        killed.kill();
+        assert!(killed.join().unwrap_err().is_killed());
+        drop(gate);
+        first.join().unwrap();
     });
     outcome.exited_with(0);
 }

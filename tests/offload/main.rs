@@ -1,7 +1,7 @@
 //! What can only block, on threads that may: results, panics, limits, kills, queues, forks. One file per
 //! concept.
 //!
-//! Each test runs on a thread of its own, with a hub of its own; the worker threads are shared, so
+//! Each test runs on a thread of its own, with a hub of its own; the offload threads are shared, so
 //! tests that count them run in a child.
 #![cfg(feature = "hub")]
 #![expect(unsafe_code, reason = "fork, signal masks, and what children do")]

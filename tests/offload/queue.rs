@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[test]
 fn calls_beyond_the_threads_wait_in_their_order() {
-    let outcome = in_child_with(this_test!(), &[("GREENLET_WORKERS", "1")], || {
+    let outcome = in_child_with(this_test!(), &[("GREENLET_OFFLOAD_THREADS", "1")], || {
         let (gate, wait) = channel::<()>();
         let order = Arc::new(std::sync::Mutex::new(Vec::new()));
         let mut tasks = vec![spawn(move || offload(move || assert!(wait.recv().is_err())))];
@@ -21,7 +21,7 @@ fn calls_beyond_the_threads_wait_in_their_order() {
         }
         yield_now();
         let busy = try_offload(|| 1).unwrap_err();
-        assert_eq!(busy.to_string(), "all worker threads are busy");
+        assert_eq!(busy.to_string(), "all threads for offloaded calls are busy");
         assert_eq!((busy.0)(), 1, "the closure comes back");
         drop(gate);
         greenlet::join_all(tasks).join();
@@ -35,7 +35,7 @@ fn calls_beyond_the_threads_wait_in_their_order() {
 #[test]
 fn never_more_threads_than_were_asked_for() {
     let outcome = in_child(this_test!(), || {
-        Config::new().workers(3).apply().unwrap();
+        Config::new().offload_threads(3).apply().unwrap();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let seen = Rc::new(RefCell::new(std::collections::HashSet::new()));
         let all = |count: usize| {
@@ -56,7 +56,9 @@ fn never_more_threads_than_were_asked_for() {
         all(50);
         tell("three", &[most.swap(0, Ordering::SeqCst), seen.take().len()]);
         // Later, from any thread, for all.
-        std::thread::spawn(|| Config::new().workers(5).apply_to_all().unwrap()).join().unwrap();
+        std::thread::spawn(|| Config::new().offload_threads(5).apply_to_all().unwrap())
+            .join()
+            .unwrap();
         assert!(greenlet::config().to_string().contains("5 threads (set by the program)"));
         all(50);
         tell("five", &[most.load(Ordering::SeqCst)]);

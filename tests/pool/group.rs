@@ -5,6 +5,7 @@ use crate::trace::Trace;
 use greenlet::pool::{Group, Pool};
 use greenlet::sync::Event;
 use greenlet::{idle, sleep, spawn, yield_now};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -127,6 +128,94 @@ fn one_that_does_not_die_is_waited_for_until_the_limit() {
     assert_eq!(group.len(), 1);
     group.join();
     assert!(stubborn.is_finished());
+}
+
+/// A member from elsewhere that ends at once, and is one until its link has seen the event.
+fn member_with_a_link(group: &Group, go: &Rc<Event>, trace: &Trace) {
+    let (task, go, log) = (spawn(|| ()), go.clone(), trace.clone());
+    task.on_done_inline(move |_| {
+        go.wait();
+        log.add("link");
+    });
+    group.add(&task);
+}
+
+#[test]
+fn kill_parks_until_the_links_of_those_who_have_ended_have_run() {
+    let (group, go, trace) = (Group::new(), Rc::new(Event::new()), Trace::default());
+    member_with_a_link(&group, &go, &trace);
+    let task = spawn(|| sleep(LONG));
+    task.on_done_inline(move |_| {
+        sleep(ms(2));
+        go.set();
+    });
+    group.add(&task);
+    group.kill();
+    assert_eq!((trace.take().as_str(), group.len()), ("link", 0));
+}
+
+#[test]
+fn a_link_that_does_not_end_is_waited_for_until_the_limit() {
+    let (group, go, trace) = (Group::new(), Rc::new(Event::new()), Trace::default());
+    member_with_a_link(&group, &go, &trace);
+    assert!(!group.kill_timeout(ms(2)));
+    go.set();
+    assert!(group.kill_timeout(LONG));
+    assert_eq!(trace.take(), "link");
+}
+
+#[test]
+fn a_member_that_kills_its_group_waits_for_links_and_goes_last() {
+    let (group, go, trace) = (Group::new(), Rc::new(Event::new()), Trace::default());
+    member_with_a_link(&group, &go, &trace);
+    let (inner, log) = (group.clone(), trace.clone());
+    let killer = group.spawn(move || {
+        let killed = catch_unwind(AssertUnwindSafe(|| inner.kill()));
+        log.add(format!("killed {}", killed.is_err()));
+    });
+    idle();
+    go.set();
+    killer.join().unwrap();
+    assert_eq!((trace.take().as_str(), group.len()), ("link, killed true", 0));
+}
+
+/// Its own end is not waited for, nor that of another one that does the same.
+#[test]
+fn links_of_members_may_kill_their_group() {
+    let (group, trace) = (Group::new(), Trace::default());
+    let other = group.spawn(|| sleep(LONG));
+    for name in 0..2 {
+        let (task, inner, log) = (spawn(|| ()), group.clone(), trace.clone());
+        task.on_done_inline(move |_| {
+            log.add(format!("{name} begins"));
+            let are_gone = inner.kill_timeout(LONG);
+            log.add(format!("{name} {are_gone}"));
+        });
+        group.add(&task);
+    }
+    group.join();
+    assert!(other.join().unwrap_err().is_killed());
+    assert_eq!(trace.take(), "0 begins, 1 begins, 0 false, 1 false");
+}
+
+/// Each that is killed is replaced by one that is killed at once.
+#[test]
+fn the_limit_of_a_kill_is_one_for_all_that_come_meanwhile() {
+    fn replaced(group: &Group, ends: &Rc<Cell<bool>>) {
+        let task = group.spawn(|| sleep(LONG));
+        let (group, ends) = (group.clone(), ends.clone());
+        task.on_done_inline(move |_| {
+            if !ends.get() {
+                replaced(&group, &ends);
+            }
+        });
+    }
+    let (group, ends) = (Group::new(), Rc::new(Cell::new(false)));
+    replaced(&group, &ends);
+    assert!(!group.kill_timeout(ms(2)));
+    ends.set(true);
+    group.kill();
+    assert!(group.is_empty());
 }
 
 #[test]

@@ -11,10 +11,7 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 
 fn text<T: std::fmt::Display>(result: Result<T, JoinError>) -> String {
-    result.map_or_else(
-        |error| error.payload().downcast_ref::<&str>().unwrap().to_string(),
-        |v| v.to_string(),
-    )
+    result.map_or_else(|error| error.downcast_ref::<&str>().unwrap().to_string(), |v| v.to_string())
 }
 
 #[test]

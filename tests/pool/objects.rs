@@ -2,7 +2,7 @@
 
 use super::{LONG, ms};
 use crate::trace::Trace;
-use greenlet::pool::{ObjectPool, ObjectPoolBuilder, Pooled};
+use greenlet::pool::{ObjectPool, Pooled};
 use greenlet::{idle, sleep, spawn, wait};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -33,7 +33,7 @@ fn objects_are_made_when_needed_and_used_again() {
 
 #[test]
 fn the_oldest_or_the_newest_is_used_first() {
-    let (fifo, lifo) = (ObjectPoolBuilder::new(3), ObjectPoolBuilder::new(3).newest_first());
+    let (fifo, lifo) = (ObjectPool::builder(3), ObjectPool::builder(3).newest_first());
     for (builder, expected) in [(fifo, [1, 2, 3]), (lifo, [3, 2, 1])] {
         let pool = builder.min(3).build(counter());
         let objects = [pool.get(), pool.get(), pool.get()];
@@ -134,13 +134,13 @@ fn objects_can_be_discarded_and_detached() {
 
 #[test]
 fn idle_and_old_objects_are_dropped() {
-    let pool = ObjectPoolBuilder::new(3).min(1).max_idle(ms(2)).build(counter());
+    let pool = ObjectPool::builder(3).min(1).max_idle(ms(2)).build(counter());
     drop((pool.get(), pool.get(), pool.get()));
     assert_eq!(pool.len(), 3);
     sleep(ms(3));
     pool.trim();
     assert_eq!(pool.len(), 1, "as many as wanted stay");
-    let pool = ObjectPoolBuilder::new(3).max_age(ms(3)).build(counter());
+    let pool = ObjectPool::builder(3).max_age(ms(3)).build(counter());
     for _ in 0..2 {
         assert_eq!(*pool.get(), 1);
     }
@@ -154,6 +154,64 @@ fn idle_and_old_objects_are_dropped() {
     drop((pool.get(), pool.get()));
     pool.clear();
     assert_eq!((pool.len(), pool.is_empty(), pool.free()), (0, true, 2));
+}
+
+/// Its drop raises, or waits.
+struct Last(Box<dyn FnMut()>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+fn raises() {
+    resume_unwind(Box::new("in a drop"));
+}
+
+/// A pool with one place and an object in it, whose time is over.
+fn with_an_old_one(drops: fn()) -> ObjectPool<Last> {
+    let made = Cell::new(0);
+    let pool = ObjectPool::builder(1).max_idle(ms(1)).build(move || {
+        made.set(made.get() + 1);
+        Last(Box::new(if made.get() == 1 { drops } else { || () }))
+    });
+    drop(pool.get());
+    sleep(ms(2));
+    pool
+}
+
+#[test]
+fn an_old_object_whose_drop_raises_takes_no_place_with_it() {
+    let pool = with_an_old_one(raises);
+    assert!(catch_unwind(AssertUnwindSafe(|| pool.get())).is_err());
+    assert_eq!((pool.len(), pool.free()), (1, 1), "the new one is there");
+    drop(pool.try_get().unwrap());
+}
+
+#[test]
+fn one_that_is_killed_while_an_old_object_is_dropped_leaves_its_place() {
+    let pool = with_an_old_one(|| sleep(LONG));
+    let other = pool.clone();
+    let task = spawn(move || drop(other.get()));
+    idle();
+    assert_eq!((pool.len(), pool.free()), (1, 0));
+    task.kill();
+    assert_eq!((pool.len(), pool.free()), (1, 1));
+}
+
+#[test]
+fn what_would_have_made_an_object_may_raise_in_its_drop() {
+    let pool = ObjectPool::new(1, counter());
+    drop(pool.get());
+    let unused = Last(Box::new(raises));
+    let make = move || {
+        let _used = unused;
+        Ok::<_, ()>(2)
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| pool.get_or_try(make))).is_err());
+    assert_eq!((pool.len(), pool.free()), (1, 1));
+    assert_eq!(*pool.get(), 1);
 }
 
 #[test]

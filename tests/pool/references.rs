@@ -1,6 +1,7 @@
 //! References to tasks of any kind.
 
 use super::{LONG, ms};
+use greenlet::pool::Group;
 use greenlet::{TaskState, idle, sleep, spawn, wait};
 use std::rc::Rc;
 
@@ -45,4 +46,29 @@ fn a_reference_can_outlive_every_handle_and_kill() {
     reference.kill_soon_with("enough");
     reference.wait();
     assert_eq!(reference.state(), TaskState::Failed);
+}
+
+#[test]
+fn a_reference_kills_with_a_reason_and_in_a_limit() {
+    let task = spawn(|| {
+        let _ = std::panic::catch_unwind(|| sleep(LONG)); // swallows the first
+        sleep(LONG);
+    });
+    idle();
+    assert!(!task.task().kill_timeout(ms(1)));
+    task.task().kill_with("enough");
+    assert_eq!(task.payload_as_str(), Some("enough"));
+    assert!(task.task().kill_timeout(LONG));
+    drop(task.join());
+}
+
+#[test]
+fn a_pool_knows_its_tasks_by_reference() {
+    let group = Group::new();
+    let (task, other) = (group.spawn(|| sleep(LONG)), spawn(|| ()));
+    assert!(group.contains(&task) && !group.contains(&other));
+    let [reference] = &group.tasks()[..] else { panic!("one member") };
+    assert!(group.contains(reference) && *reference == task.task());
+    assert!(group.discard(reference) && !group.discard(&task) && group.is_empty());
+    task.kill();
 }

@@ -44,7 +44,7 @@ fn an_error_stands_at_its_position() {
     });
     let texts = tenths.map(|result| match result {
         Ok(n) => n.to_string(),
-        Err(error) => error.payload().downcast_ref::<&str>().unwrap().to_string(),
+        Err(error) => error.downcast_ref::<&str>().unwrap().to_string(),
     });
     assert_eq!(Vec::from_iter(texts), ["10", "Z", "2"]);
     assert!(pool.map([0], |_| std::panic::resume_unwind(Box::new(1))).is_err());
@@ -135,6 +135,26 @@ fn a_kill_leaves_what_has_begun_and_keeps_the_rest_from_beginning() {
     drop(gate);
     assert_eq!(next.join().unwrap(), 8);
     assert!(heard.recv().is_err(), "it was dropped uncalled");
+}
+
+#[test]
+fn a_kill_waits_no_longer_than_it_is_told_and_what_is_discarded_goes_on() {
+    let pool = ThreadPool::new(1);
+    let (task, gate) = occupy(&pool);
+    let stubborn = pool.apply_async(|| ());
+    assert_eq!((pool.running(), pool.waiting(), pool.contains(&task)), (1, 0, true));
+    sleep(ms(1));
+    assert_eq!(pool.waiting(), 1, "it has begun to wait for its place");
+    assert!(!pool.wait_available_timeout(ms(1)));
+    assert!(pool.discard(&task) && !pool.contains(&task) && !task.is_finished());
+    assert!(pool.kill_timeout(LONG) && stubborn.is_finished());
+    drop(gate);
+    assert_eq!(task.join().unwrap(), 7);
+    let (said, heard) = channel();
+    pool.spawn_detached(move || said.send(()).unwrap());
+    pool.join();
+    assert_eq!(heard.try_recv(), Ok(()));
+    assert!(pool.wait_available_timeout(LONG));
 }
 
 #[test]

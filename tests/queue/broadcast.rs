@@ -2,17 +2,17 @@
 
 use super::{LONG, ms};
 use crate::trace::Trace;
-use greenlet::sync::queue::{Broadcast, Closed, Missed};
+use greenlet::sync::queue::{Broadcast, BroadcastError, Closed};
 use greenlet::{idle, spawn};
 use std::rc::Rc;
 
 #[test]
-fn each_receiver_gets_each_item_in_the_order_of_waiting() {
+fn each_subscriber_gets_each_item_in_the_order_of_waiting() {
     let (news, trace) = (Broadcast::unbounded(), Trace::default());
     for name in ["a", "b"] {
-        let (receiver, log) = (news.subscribe(), trace.clone());
+        let (subscriber, log) = (news.subscribe(), trace.clone());
         greenlet::spawn_detached(move || {
-            receiver.for_each(|item| log.add(format!("{name}{item}")))
+            subscriber.for_each(|item| log.add(format!("{name}{item}")))
         });
     }
     idle();
@@ -24,7 +24,7 @@ fn each_receiver_gets_each_item_in_the_order_of_waiting() {
     idle();
     assert_eq!(trace.take(), "put, a1, a2, b1, b2");
     assert_eq!(news.put(3), Err(Closed(3)));
-    assert_eq!(news.receivers(), 0);
+    assert_eq!(news.subscribers(), 0);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn who_comes_later_gets_what_comes_later() {
     news.put(2).unwrap();
     news.close();
     assert_eq!(early.collect::<Vec<_>>(), [1, 2]);
-    assert_eq!((late.try_get(), late.try_get()), (Ok(2), Err(Missed::Closed)));
+    assert_eq!((late.try_get(), late.try_get()), (Ok(2), Err(BroadcastError::Closed)));
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn one_that_lags_is_told_how_much_it_missed() {
         assert_eq!(fast.try_get(), Ok(item));
     }
     assert_eq!(news.len(), 2);
-    assert_eq!(slow.get(), Err(Missed::Lagged(3)));
+    assert_eq!(slow.get(), Err(BroadcastError::Lagged(3)));
     assert_eq!((slow.get(), slow.get()), (Ok(3), Ok(4)));
-    assert_eq!(slow.get_timeout(ms(1)), Err(Missed::Empty));
+    assert_eq!(slow.get_timeout(ms(1)), Err(BroadcastError::Empty));
 }
 
 #[test]
@@ -73,13 +73,13 @@ fn an_item_is_kept_until_all_have_got_it() {
 }
 
 #[test]
-fn a_killed_receiver_leaves_its_items() {
+fn a_killed_subscriber_leaves_its_items() {
     let news = Broadcast::unbounded();
-    let receiver = Rc::new(news.subscribe());
-    let other = receiver.clone();
+    let subscriber = Rc::new(news.subscribe());
+    let other = subscriber.clone();
     let task = spawn(move || other.get());
     idle();
     news.put(1).unwrap();
     task.kill();
-    assert_eq!(receiver.get_timeout(LONG), Ok(1));
+    assert_eq!(subscriber.get_timeout(LONG), Ok(1));
 }

@@ -2,7 +2,7 @@
 
 use super::{LONG, ms};
 use crate::trace::Trace;
-use greenlet::sync::queue::{Channel, GetError, PutError, Queue};
+use greenlet::sync::queue::{Channel, Closed, GetError, PutError, Queue};
 use greenlet::{idle, join_all, spawn};
 
 #[test]
@@ -152,4 +152,53 @@ fn an_item_put_without_waiting_outlives_its_getter() {
     assert!(!task.is_finished(), "the item that was taken is not the one that it waits for");
     assert_eq!(channel.get(), Ok(2));
     task.join().unwrap().unwrap();
+}
+
+#[test]
+fn close_now_returns_what_nobody_waits_for() {
+    let channel = Channel::new();
+    let getter = channel.clone();
+    let killed = spawn(move || getter.get());
+    idle();
+    assert_eq!(channel.try_put(1), Ok(()));
+    killed.kill_soon(); // before it gets what it was promised
+    idle();
+    assert_eq!(channel.close_now(), [1]);
+    assert_eq!(channel.get(), Err(Closed(())));
+}
+
+/// Two getters wait, in order; two putters whose end is decided promise them nothing.
+#[test]
+fn a_put_that_is_to_be_killed_changes_no_order() {
+    let (channel, trace) = (Channel::new(), Trace::default());
+    let getters = [1, 2].map(|number| {
+        let (channel, trace) = (channel.clone(), trace.clone());
+        spawn(move || {
+            if let Ok(item) = channel.get() {
+                trace.add(format!("{number} got {item}"));
+            }
+        })
+    });
+    idle();
+    let killed = [1, 2].map(|_| {
+        let (before, channel) = (Channel::new(), channel.clone());
+        let putter = before.clone();
+        let task = spawn(move || {
+            putter.put("taken").unwrap();
+            channel.put("nothing")
+        });
+        (task, before)
+    });
+    idle();
+    let killed = killed.map(|(task, before)| {
+        assert_eq!(before.try_get(), Ok("taken"));
+        task.kill_soon(); // its first put has succeeded, so that this is raised in the second
+        task
+    });
+    idle();
+    assert!(killed.into_iter().all(|task| task.join().is_err_and(|end| end.is_killed())));
+    assert_eq!(channel.try_put("first"), Ok(()));
+    assert_eq!(channel.try_put("second"), Ok(()));
+    join_all(getters).join();
+    assert_eq!(trace.take(), "1 got first, 2 got second");
 }

@@ -78,10 +78,10 @@ fn each_becomes_ready_once() {
 #[test]
 fn a_broadcast_can_be_waited_for() {
     let news = Broadcast::unbounded();
-    let (receiver, queue) = (news.subscribe(), Queue::<u32>::unbounded());
+    let (subscriber, queue) = (news.subscribe(), Queue::<u32>::unbounded());
     let task = spawn(move || news.put("news"));
-    assert_eq!(wait(&[&queue, &receiver]).first(), Some(1));
-    assert_eq!(receiver.try_get(), Ok("news"));
+    assert_eq!(wait(&[&queue, &subscriber]).first(), Some(1));
+    assert_eq!(subscriber.try_get(), Ok("news"));
     task.join().unwrap().unwrap();
 }
 

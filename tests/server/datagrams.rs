@@ -2,6 +2,7 @@
 
 use crate::{LONG, SHORT, settle, until};
 use greenlet::net::{UdpSocket, UnixDatagram};
+use greenlet::pool::Pool;
 use greenlet::server::{DatagramServer, StopServe};
 use greenlet::spawn;
 use greenlet::sync::Event;
@@ -91,6 +92,38 @@ fn no_more_are_received_than_there_are_places() {
         .collect();
     seen.sort_unstable();
     assert_eq!((seen, most.get()), ((0..10).collect(), 2));
+}
+
+#[test]
+fn a_pool_that_becomes_full_while_a_datagram_is_awaited_has_no_more_members_than_places() {
+    let (pool, free, begun) = (Pool::new(1), Rc::new(Event::new()), Rc::new(Cell::new(0)));
+    let server = DatagramServer::builder().pool(&pool).bind("127.0.0.1:0", {
+        let begun = begun.clone();
+        move |bytes, from, socket| {
+            begun.set(begun.get() + 1);
+            socket.send_to(bytes, from).map(drop)
+        }
+    });
+    let server = server.unwrap();
+    server.start().unwrap();
+    settle(); // it waits for a datagram
+    pool.spawn_detached({
+        let free = free.clone();
+        move || free.wait()
+    });
+    let socket = client();
+    for number in 0..3 {
+        socket.send_to(&[number], server.local_addr()).unwrap();
+    }
+    until(|| pool.waiting() == 1);
+    settle();
+    assert_eq!((begun.get(), pool.running()), (0, 1));
+    free.set();
+    for number in 0..3 {
+        let mut byte = [9];
+        socket.recv_from(&mut byte).unwrap();
+        assert_eq!(byte, [number]);
+    }
 }
 
 #[test]

@@ -107,6 +107,88 @@ fn a_pool_that_is_shared_counts_what_else_is_in_it() {
     pool.join();
 }
 
+/// A server in a pool with one place, which was taken while the server waited for a connection; the one who
+/// has the place until the event is set; and a client whose connection was accepted all the same.
+fn one_too_many(free: &Rc<Event>, trace: &Trace) -> (StreamServer, Pool, TcpStream) {
+    let pool = Pool::new(1);
+    let server = StreamServer::builder().pool(&pool).bind("127.0.0.1:0", {
+        let trace = trace.clone();
+        move |mut stream: TcpStream, _| {
+            trace.note("begins");
+            stream.write_all(b"h").unwrap();
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    let server = server.unwrap();
+    server.start().unwrap();
+    settle(); // it waits for a connection
+    pool.spawn_detached({
+        let (free, trace) = (free.clone(), trace.clone());
+        move || {
+            free.wait();
+            trace.note("leaves");
+        }
+    });
+    let stream = client(&server);
+    until(|| pool.waiting() == 1);
+    settle();
+    (server, pool, stream)
+}
+
+#[test]
+fn a_pool_that_becomes_full_while_a_connection_is_awaited_has_no_more_members_than_places() {
+    let (free, trace) = (Rc::new(Event::new()), Trace::default());
+    let (server, pool, mut stream) = one_too_many(&free, &trace);
+    let next = client(&server);
+    assert_eq!((trace.take().is_empty(), pool.running(), pool.waiting()), (true, 1, 1));
+    free.set();
+    stream.read_exact(&mut [0]).unwrap();
+    assert_eq!((trace.take().join(" ").as_str(), pool.running()), ("leaves begins", 1));
+    drop(stream);
+    (&next).read_exact(&mut [0]).unwrap();
+    assert_eq!((trace.take().join(" ").as_str(), pool.running()), ("begins", 1));
+}
+
+/// What was accepted before its place was taken is not lost, whatever becomes of the server.
+#[test]
+fn who_waits_for_a_place_is_handled_also_when_nothing_more_is_accepted() {
+    let ends: [fn(StreamServer) -> Option<StreamServer>; 3] = [
+        |server| {
+            server.stop_accepting();
+            Some(server)
+        },
+        |server| {
+            server.close();
+            Some(server)
+        },
+        |_| None,
+    ];
+    for end in ends {
+        let (free, trace) = (Rc::new(Event::new()), Trace::default());
+        let (server, pool, mut stream) = one_too_many(&free, &trace);
+        let _server = end(server);
+        settle();
+        assert_eq!((trace.take().is_empty(), pool.running()), (true, 1));
+        free.set();
+        stream.read_exact(&mut [0]).unwrap();
+        assert_eq!((trace.take().join(" ").as_str(), pool.running()), ("leaves begins", 1));
+        drop(stream);
+        pool.join();
+    }
+}
+
+#[test]
+fn who_waits_for_a_place_has_the_grace_of_a_stop() {
+    let (free, trace) = (Rc::new(Event::new()), Trace::default());
+    let (server, pool, mut stream) = one_too_many(&free, &trace);
+    assert_eq!((server.stop(crate::SHORT), server.running()), (1, 0));
+    assert_eq!((pool.running(), pool.waiting()), (1, 0));
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    free.set();
+    pool.join();
+    assert_eq!(trace.take(), ["leaves"]);
+}
+
 /// Clients come while no descriptor is free: they wait, and the processor does not.
 #[test]
 fn it_waits_while_there_are_no_descriptors() {
@@ -163,4 +245,27 @@ fn many_come_and_go() {
     }
     clients.join();
     until(|| server.running() == 0);
+}
+
+#[test]
+fn a_limit_replaces_the_pool_that_was_named_before() {
+    let pool = Pool::new(10);
+    let (now, open) = (Rc::new(Cell::new(0)), Rc::new(Event::new()));
+    let handler = {
+        let (now, open) = (now.clone(), open.clone());
+        move |_, _| {
+            now.set(now.get() + 1);
+            open.wait();
+        }
+    };
+    let builder = StreamServer::builder().pool(&pool).concurrency(1);
+    let server = builder.bind("127.0.0.1:0", handler).unwrap();
+    server.start().unwrap();
+    let _clients = [client(&server), client(&server)];
+    until(|| now.get() == 1);
+    settle();
+    assert_eq!((now.get(), server.running(), pool.running()), (1, 1, 0));
+    open.set();
+    server.stop(crate::LONG);
+    assert_eq!(server.running(), 0);
 }

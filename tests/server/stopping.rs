@@ -4,7 +4,7 @@ use crate::{LONG, SHORT, Trace, asks, client, echo_server, settle, until};
 use greenlet::net::TcpStream;
 use greenlet::server::StreamServer;
 use greenlet::sync::Event;
-use greenlet::{GreenletExit, sleep, spawn};
+use greenlet::{GreenletExit, JoinHandle, sleep, spawn};
 use std::cell::{Cell, OnceCell};
 use std::io::{ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,6 +179,94 @@ fn serving_for_ever_ends_when_it_is_stopped() {
     assert_eq!(stopping.join().unwrap(), 0);
     serving.join().unwrap();
     assert_eq!(trace.take(), ["ended", "served"]);
+}
+
+/// An echo server that another greenlet serves for ever.
+fn served(reuse_port: bool) -> (Rc<StreamServer>, JoinHandle<()>) {
+    let server = StreamServer::builder()
+        .reuse_port(reuse_port)
+        .bind("127.0.0.1:0", |stream: TcpStream, _| crate::echo(stream));
+    let server = Rc::new(server.unwrap());
+    let serving = spawn({
+        let server = server.clone();
+        move || server.serve_forever().unwrap()
+    });
+    until(|| server.is_accepting());
+    settle();
+    (server, serving)
+}
+
+#[test]
+fn serving_for_ever_goes_on_when_the_server_is_started_again() {
+    let (server, serving) = served(false);
+    let ends: [fn(&StreamServer) -> usize; 3] = [
+        |server| {
+            server.close();
+            0
+        },
+        |server| server.stop(LONG),
+        |server| server.stop(SHORT) - 1,
+    ];
+    for (round, end) in ends.iter().enumerate() {
+        let stays = (round == 2).then(|| client(&server));
+        stays.iter().for_each(|stream| asks(stream, b"killed after the grace"));
+        assert_eq!(end(&server), 0);
+        server.start().unwrap();
+        settle();
+        asks(&client(&server), b"again");
+        assert!(!serving.is_finished() && server.is_accepting());
+    }
+    server.stop(SHORT);
+    serving.join().unwrap();
+}
+
+/// The grace of those who were served before is over when it has long been started again.
+#[test]
+fn the_grace_of_a_close_is_not_that_of_those_who_come_after_it() {
+    let server = StreamServer::builder()
+        .stop_timeout(10 * SHORT)
+        .bind("127.0.0.1:0", |stream: TcpStream, _| crate::echo(stream));
+    let server = Rc::new(server.unwrap());
+    let serving = spawn({
+        let server = server.clone();
+        move || server.serve_forever()
+    });
+    until(|| server.is_accepting());
+    settle();
+    let old = client(&server);
+    asks(&old, b"served until the grace is over");
+    server.close();
+    settle(); // the grace has begun
+    server.start().unwrap();
+    let new = client(&server);
+    asks(&new, b"new");
+    until(|| server.running() == 1);
+    sleep(20 * SHORT);
+    asks(&new, b"still here");
+    server.stop(SHORT);
+    serving.join().unwrap().unwrap();
+}
+
+/// It is started while who closes it waits for the one that accepts.
+#[test]
+fn a_server_that_is_started_while_it_is_being_closed_is_not_stopped() {
+    let (server, serving) = served(true);
+    let closed = spawn({
+        let server = server.clone();
+        move || server.close()
+    });
+    let started = spawn({
+        let server = server.clone();
+        move || server.start().unwrap()
+    });
+    server.close();
+    closed.join().unwrap();
+    started.join().unwrap();
+    settle();
+    asks(&client(&server), b"again");
+    assert!(!serving.is_finished() && server.is_started());
+    server.stop(SHORT);
+    serving.join().unwrap();
 }
 
 #[test]

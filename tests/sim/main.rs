@@ -32,6 +32,7 @@ mod seeds;
 mod serve;
 mod servers;
 mod talk;
+mod ticks;
 mod traces;
 mod users;
 mod worlds;

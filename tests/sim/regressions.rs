@@ -2,8 +2,9 @@
 
 use greenlet::net::UnixStream;
 use greenlet::sim::{self, Faults, Sim};
-use greenlet::{Config, sleep, spawn, yield_now};
+use greenlet::{Config, sleep, spawn, spawn_detached, yield_now};
 use std::io::{ErrorKind, Read, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The operation was begun anew, and its greenlet parked without a look at what was to be raised.
@@ -77,4 +78,29 @@ fn those_who_wake_together_share_a_look_at_the_kernel() {
     };
     let (rounds, _) = sim::run(1, rounds);
     assert!(rounds < 320 / 16 + 20, "{rounds} rounds");
+}
+
+/// Whoever was ended by a signal at once, as the 64th in a row, let others run before it began again.
+#[test]
+fn no_two_read_from_a_stream_when_a_signal_ends_the_operation() {
+    for seed in 0..100 {
+        let faults = Faults::ENTER.with(Faults::INLINE);
+        Sim::new(seed).faults(faults).config(Config::new().round(65536)).run(|| {
+            let readers: Vec<_> = (0..150)
+                .map(|_| {
+                    let (mut filled, other) = UnixStream::pair().unwrap();
+                    spawn_detached(move || filled.write_all(b"x").unwrap());
+                    let (stream, peer) = UnixStream::pair().unwrap();
+                    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+                    let stream = Rc::new((stream, peer, other));
+                    [stream.clone(), stream]
+                        .map(|stream| spawn(move || (&stream.0).read(&mut [0]).unwrap_err().kind()))
+                })
+                .collect();
+            for both in readers {
+                let kinds = both.map(|reader| reader.join().unwrap());
+                assert!(kinds.contains(&ErrorKind::ResourceBusy), "seed {seed}: {kinds:?}");
+            }
+        });
+    }
 }

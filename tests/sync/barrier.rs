@@ -20,9 +20,9 @@ fn uncontended_without_hub() {
             let barrier = Barrier::new(size);
             assert!(barrier.wait().is_leader());
             assert!(barrier.wait_timeout(Duration::ZERO).unwrap().is_leader());
-            assert_eq!((barrier.size(), barrier.waiters()), (size, 0));
+            assert_eq!((barrier.size(), barrier.waiting()), (size, 0));
         }
-        assert_eq!(format!("{:?}", Barrier::new(2)), "Barrier { size: 2, waiters: 0 }");
+        assert_eq!(format!("{:?}", Barrier::new(2)), "Barrier { size: 2, waiting: 0 }");
     });
 }
 
@@ -50,7 +50,7 @@ fn whoever_is_killed_thrown_at_or_late_has_not_come() {
     yield_now();
     thrown_at.kill_with("a stone");
     assert_eq!(barrier.wait_timeout(Duration::from_millis(1)), None);
-    assert_eq!(barrier.waiters(), 0);
+    assert_eq!(barrier.waiting(), 0);
     let _ = comer(&trace, &barrier, "comes");
     yield_now();
     assert!(barrier.wait().is_leader());
@@ -82,7 +82,7 @@ fn shielded() {
     yield_now();
     a.kill_soon();
     yield_now();
-    assert_eq!(barrier.waiters(), 1);
+    assert_eq!(barrier.waiting(), 1);
     barrier.wait();
     a.wait();
     trace.is(&["a: killed"]);
@@ -116,7 +116,7 @@ fn refused_while_unwinding() {
         panic!("the first");
     }));
     assert_eq!(raised(&*failed.unwrap_err()), "raised the first");
-    assert_eq!(barrier.waiters(), 0);
+    assert_eq!(barrier.waiting(), 0);
 }
 
 #[test]
@@ -167,9 +167,9 @@ fn at_random() {
         sleep(Duration::from_millis(1));
         assert_eq!(passed.get(), led.get() * size);
         let waiting = tasks.iter().filter(|task| !task.is_finished()).count();
-        assert_eq!(waiting, barrier.waiters());
+        assert_eq!(waiting, barrier.waiting());
         assert!(waiting < size);
         tasks.iter().for_each(JoinHandle::kill);
-        assert_eq!(barrier.waiters(), 0);
+        assert_eq!(barrier.waiting(), 0);
     });
 }

@@ -17,7 +17,7 @@ fn uncontended() {
     assert!(semaphore.wait_timeout(Duration::ZERO));
     let numbers = (semaphore.available(), semaphore.bound(), semaphore.balance());
     assert_eq!(numbers, (1, 1, 1));
-    let text = "BoundedSemaphore { available: 1, bound: 1, waiters: 0 }";
+    let text = "BoundedSemaphore { available: 1, bound: 1, waiting: 0 }";
     assert_eq!(format!("{semaphore:?}"), text);
 }
 
@@ -30,7 +30,7 @@ fn one_of_none_serves_nobody() {
     let waiter = spawn(move || one.acquire().forget());
     yield_now();
     assert_eq!(semaphore.release(), Err(TooManyReleases));
-    assert_eq!(semaphore.waiters(), 1);
+    assert_eq!(semaphore.waiting(), 1);
     waiter.kill();
 }
 

@@ -1,7 +1,7 @@
 use crate::cases::{Subject, cases};
 use crate::trace::Trace;
 use greenlet::sync::CappedSemaphore;
-use greenlet::yield_now;
+use greenlet::{spawn, yield_now};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -82,6 +82,17 @@ fn both_sides_are_served_in_order() {
     capped.release();
     yield_now();
     trace.is(&["a4: 1"]);
+}
+
+#[test]
+fn a_balance_of_more_than_it_can_say_is_the_most() {
+    assert_eq!(CappedSemaphore::new(usize::MAX, usize::MAX).balance(), isize::MAX);
+    let capped = Rc::new(CappedSemaphore::new(isize::MAX as usize, isize::MAX as usize));
+    let one = capped.clone();
+    let releases = spawn(move || one.release());
+    yield_now();
+    assert!(!releases.is_finished());
+    assert_eq!(capped.balance(), isize::MAX);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use crate::cases::{Subject, cases};
 use crate::random::{Random, seeds};
 use crate::trace::{Trace, turns};
-use greenlet::sync::{Condvar, Mutex};
-use greenlet::{JoinHandle, sleep, spawn, yield_now};
+use greenlet::sync::{Condvar, Mutex, MutexGuard};
+use greenlet::{JoinHandle, Timeout, sleep, spawn, yield_now};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn uncontended() {
     assert!(!condvar.notify_one());
     condvar.notify_all();
     condvar.wait_while(&mut mutex.lock(), |value| *value == 0);
-    assert_eq!(format!("{condvar:?}"), "Condvar { waiters: 0 }");
+    assert_eq!(format!("{condvar:?}"), "Condvar { waiting: 0 }");
 }
 
 cases!(quiet, uncontended);
@@ -151,6 +151,60 @@ fn limits_count_from_the_first_wait() {
     assert!(!shared.1.wait_timeout_while(&mut guard, limit, |value| *value == 0));
     assert!(shared.1.wait_timeout_while(&mut guard, limit, |value| *value != 0));
     restless.kill();
+}
+
+/// A task whose wait a limit has ended, before the limit is raised: that has to wait for the mutex.
+fn held_up<'a>(
+    trace: &Trace,
+    shared: &'a Shared,
+    until: Option<Duration>,
+) -> (JoinHandle<()>, Timeout, MutexGuard<'a, i32>) {
+    let (one, given) = (shared.clone(), Rc::new(Cell::new(None)));
+    let slot = given.clone();
+    let task = trace.task("task", move || {
+        let mut guard = one.0.lock();
+        yield_now(); // now somebody waits for the mutex
+        slot.set(Some(Timeout::start(Duration::ZERO)));
+        match until {
+            None => [one.1.wait(&mut guard)].len() == 1,
+            Some(limit) => one.1.wait_timeout(&mut guard, limit),
+        }
+    });
+    yield_now();
+    let guard = shared.0.lock();
+    (task, given.take().unwrap(), guard)
+}
+
+#[test]
+fn a_wait_goes_on_if_the_limit_that_has_ended_it_is_cancelled() {
+    let (trace, shared) = (Trace::default(), shared());
+    let (task, limit, guard) = held_up(&trace, &shared, None);
+    limit.cancel();
+    drop(guard);
+    turns(3);
+    trace.is(&[]);
+    assert!(!shared.0.is_locked() && shared.1.notify_one());
+    task.join().unwrap();
+    trace.is(&["task: true"]);
+    let (task, limit, guard) = held_up(&trace, &shared, Some(Duration::from_millis(1)));
+    limit.cancel();
+    drop(guard);
+    task.join().unwrap();
+    trace.is(&["task: false"]);
+}
+
+/// Notifications that came while it had to wait for the mutex, and nobody else waited.
+#[test]
+fn a_wait_whose_limit_is_cancelled_misses_nothing() {
+    let (trace, shared) = (Trace::default(), shared());
+    for notify in [|condvar: &Condvar| _ = condvar.notify_one(), Condvar::notify_all] {
+        let (task, limit, guard) = held_up(&trace, &shared, None);
+        notify(&shared.1);
+        limit.cancel();
+        drop(guard);
+        task.join().unwrap();
+        trace.is(&["task: true"]);
+    }
 }
 
 /// Producers and consumers, some of which are killed: each item wakes somebody.

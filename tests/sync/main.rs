@@ -28,4 +28,5 @@ mod reentrant_mutex;
 mod rwlock;
 mod semaphore;
 mod trace;
+mod traits;
 mod wait_group;

@@ -4,6 +4,7 @@ use crate::trace::Trace;
 use greenlet::sync::ReentrantMutex;
 use greenlet::{current, spawn, yield_now};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -104,4 +105,14 @@ fn it_is_handed_over_when_the_last_guard_goes() {
     assert!(mutex.try_lock().is_none());
     yield_now();
     trace.is(&["waiter: 1"]);
+}
+
+#[test]
+fn a_guard_of_what_was_released_already_panics_and_the_mutex_goes_on() {
+    let mutex = ReentrantMutex::new(());
+    let guard = mutex.lock();
+    assert_eq!(mutex.release(), Ok(()));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err());
+    drop(mutex.lock());
+    assert!(!mutex.is_locked());
 }

@@ -6,6 +6,8 @@ use greenlet::{
     TaskBuilder, TaskState, current, idle, sleep, spawn, spawn_detached, spawn_later,
     stack_remaining, yield_now,
 };
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -87,7 +89,7 @@ fn a_later_one_that_is_killed_before_its_moment_never_runs() {
     assert!(task.join().unwrap_err().is_killed());
     let thrown_at = spawn_later(LONG, || unreachable!());
     thrown_at.greenlet().unwrap().throw::<()>(7_i32);
-    assert_eq!(thrown_at.join().unwrap_err().payload().downcast_ref(), Some(&7_i32));
+    assert_eq!(thrown_at.join().unwrap_err().downcast_ref(), Some(&7_i32));
     // Before its first turn, and with its handle dropped.
     let task = spawn_later(LONG, || unreachable!());
     assert!(task.cancel());
@@ -114,4 +116,14 @@ fn a_large_closure_and_a_large_result_are_moved_whole() {
     struct Aligned(u8);
     let aligned = Aligned(3);
     assert_eq!(spawn(move || aligned).join().unwrap().0, 3);
+}
+
+#[test]
+fn a_builder_spawns_what_nobody_waits_for() {
+    let name = Rc::new(RefCell::new(None));
+    let told = name.clone();
+    let builder = TaskBuilder::new().name("alone");
+    builder.spawn_detached(move || *told.borrow_mut() = current().name()).unwrap();
+    idle();
+    assert_eq!(name.borrow().as_deref(), Some("alone"));
 }

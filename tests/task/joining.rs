@@ -30,8 +30,8 @@ fn a_panic_ends_in_the_handle() {
     task.wait();
     assert_eq!(task.state(), TaskState::Failed);
     let error = task.join().unwrap_err();
-    assert_eq!(error.payload().downcast_ref(), Some(&"broken"));
-    assert!(!error.is_killed() && error.to_string().ends_with(" panicked: broken"));
+    assert_eq!(error.downcast_ref(), Some(&"broken"));
+    assert!(!error.is_killed() && error.to_string().ends_with(" failed: broken"));
     let again = catch_unwind(AssertUnwindSafe(|| error.resume())).unwrap_err();
     assert_eq!(again.downcast_ref(), Some(&"broken"));
 }

@@ -85,9 +85,9 @@ fn a_reason_is_what_the_task_fails_with() {
     yield_now();
     running.kill_with("enough");
     assert_eq!(running.state(), TaskState::Failed);
-    assert_eq!(running.join().unwrap_err().payload().downcast_ref(), Some(&"enough"));
+    assert_eq!(running.join().unwrap_err().downcast_ref(), Some(&"enough"));
     let error = unstarted.join().unwrap_err();
-    assert_eq!(error.payload().downcast_ref(), Some(&3_i32));
+    assert_eq!(error.downcast_ref(), Some(&3_i32));
 }
 
 #[test]
@@ -284,4 +284,25 @@ fn a_kill_that_comes_while_a_result_is_dropped_is_not_lost() {
     idle();
     dropper.kill();
     assert!(!went_on.get() && dropper.join().unwrap_err().is_killed());
+}
+
+/// A copy of the reason is made by code of the user's. If that lets the task end, nobody is killed: least of
+/// all who has its stack now.
+#[test]
+fn a_task_that_ends_while_the_reason_is_copied_is_left_alone() {
+    thread_local! {
+        static NEXT: Cell<Option<JoinHandle<u32>>> = const { Cell::new(None) };
+    }
+    struct Reason;
+    impl Clone for Reason {
+        fn clone(&self) -> Reason {
+            yield_now();
+            NEXT.set(Some(spawn(|| 7)));
+            Reason
+        }
+    }
+    let task = spawn(|| 5);
+    kill_all([&task]).reason(Reason).soon();
+    assert_eq!(task.join().unwrap(), 5);
+    assert_eq!(NEXT.take().unwrap().join().unwrap(), 7);
 }

@@ -1,10 +1,12 @@
 //! Links: who is told of a task's end, when, and in which order.
 
-use super::LONG;
 use super::trace::Trace;
-use greenlet::{JoinHandle, Link, TaskState, current, idle, sleep, spawn, yield_now};
+use super::{LONG, SHORT};
+use greenlet::{
+    JoinHandle, Link, TaskState, current, idle, scope, sleep, spawn, timeout, yield_now,
+};
 use std::cell::{Cell, RefCell};
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 /// A task that will end in this way.
@@ -187,4 +189,46 @@ fn a_kill_that_came_too_late_does_not_reach_the_links() {
     idle();
     trace.is(&["Succeeded"]);
     assert_eq!(task.get().unwrap().state(), TaskState::Succeeded);
+}
+
+/// It is called here, for the task has ended: what comes meanwhile is for the caller, and later.
+#[test]
+fn a_limit_that_passes_in_a_link_called_at_once_is_raised_behind_it() {
+    let task = ends("ok");
+    task.wait();
+    let called = Rc::new(Cell::new(false));
+    let says = called.clone();
+    let late = timeout(SHORT, || {
+        task.on_done_inline(move |_| {
+            sleep(2 * SHORT);
+            says.set(true);
+        });
+        sleep(LONG);
+    });
+    assert!(late.is_err() && called.get());
+}
+
+#[test]
+fn many_that_wait_are_told_of_a_child_whose_scope_fails_meanwhile() {
+    let told = Rc::new(Cell::new(0));
+    let scoped = catch_unwind(AssertUnwindSafe(|| {
+        scope(|s| {
+            let child = s.spawn(|| ());
+            for _ in 0..10 {
+                let told = told.clone();
+                child.on_done_inline(move |_| {
+                    sleep(SHORT);
+                    told.set(told.get() + 1);
+                });
+            }
+            while !child.is_finished() {
+                yield_now();
+            }
+            idle(); // the child has ended, and waits in its first link
+            panic!("the scope fails");
+        })
+    }));
+    assert!(scoped.is_err());
+    // One of them was ended by the scope: the one that waited then.
+    assert!(told.get() >= 9, "{}", told.get());
 }

@@ -2,7 +2,7 @@
 
 use super::in_child::{Case, cases_in_children, this_test};
 use super::{LONG, SHORT};
-use greenlet::{TaskBuilder, idle, sleep, spawn, spawn_detached, yield_now};
+use greenlet::{TaskBuilder, Timeout, idle, sleep, spawn, spawn_detached, yield_now};
 
 #[test]
 fn a_panic_that_nobody_asks_for_is_reported_once() {
@@ -24,7 +24,7 @@ fn a_panic_that_nobody_asks_for_is_reported_once() {
     cases_in_children(this_test!(), CASES, |case, outcome| {
         let name = if case == "named" { " 'worker'" } else { "" };
         let told = format!(
-            "greenlet: greenlet #{name}, spawned at tests/task/report.rs:#:#, panicked: broken \
+            "greenlet: greenlet #{name}, spawned at tests/task/report.rs:#:#, failed: broken \
              (nobody asked for its result)"
         );
         outcome.exited_with(0).says_line(&told);
@@ -33,6 +33,29 @@ fn a_panic_that_nobody_asks_for_is_reported_once() {
             outcome.stderr.matches("broken").count(),
             2,
             "the hook and the report: {outcome}"
+        );
+    });
+}
+
+/// A limit that was caught by nobody is no panic, and has a text.
+#[test]
+fn what_else_a_task_fails_with_is_told_in_its_words() {
+    const CASES: &[Case<'_>] = &[("a limit", |_| {
+        let task = spawn(|| {
+            let _limit = Timeout::labelled(SHORT, "reading the head");
+            sleep(LONG);
+        });
+        task.wait();
+        let text = "the time limit of 2ms has passed: reading the head";
+        let error = task.join().unwrap_err();
+        assert!(error.to_string().ends_with(&format!(" failed: {text}")), "{error}");
+        drop(spawn(move || error.resume()));
+        idle();
+    })];
+    cases_in_children(this_test!(), CASES, |_, outcome| {
+        outcome.exited_with(0).says_line(
+            "greenlet: greenlet #, spawned at tests/task/report.rs:#:#, failed: the time limit of \
+             #ms has passed: reading the head (nobody asked for its result)",
         );
     });
 }

@@ -3,8 +3,8 @@
 use super::trace::Trace;
 use super::{LONG, SHORT};
 use greenlet::{
-    Elapsed, Greenlet, TaskBuilder, TaskState, scope, shield, sleep, spawn, suspend, timeout, wait,
-    yield_now,
+    Elapsed, Greenlet, ScopedJoinHandle, TaskBuilder, TaskState, scope, shield, sleep, spawn,
+    suspend, timeout, wait, yield_now,
 };
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -127,7 +127,7 @@ fn a_panic_of_a_child_is_raised_when_all_have_ended() {
     let payload = outcome.unwrap_err();
     let text = payload.downcast_ref::<String>().unwrap();
     assert!(text.starts_with("a task of a scope failed: greenlet "), "{text}");
-    assert!(text.contains(" 'failing', spawned at ") && text.ends_with("panicked: broken"));
+    assert!(text.contains(" 'failing', spawned at ") && text.ends_with("failed: broken"));
     trace.is(&["the other goes on"]);
 }
 
@@ -136,7 +136,7 @@ fn a_panic_that_was_joined_is_not_raised_again() {
     scope(|s| {
         let handle = s.spawn(|| resume_unwind(Box::new("broken")));
         let error = handle.join().unwrap_err();
-        assert_eq!(error.payload().downcast_ref(), Some(&"broken"));
+        assert_eq!(error.downcast_ref(), Some(&"broken"));
     });
     // Nor is a kill.
     scope(|s| s.spawn(|| sleep(LONG)).kill());
@@ -359,4 +359,21 @@ fn a_throw_at_a_suspended_greenlet_ends_its_scope() {
     trace.is(&["child dropped"]);
     assert_eq!(thrown.unwrap_err().downcast_ref(), Some(&7_i32));
     assert!(raw.is_dead());
+}
+
+#[test]
+fn a_task_of_a_scope_is_joined_in_a_limit_or_at_once() {
+    scope(|s| {
+        let task = s.spawn(|| {
+            sleep(SHORT);
+            resume_unwind(Box::new("taken"))
+        });
+        let task: ScopedJoinHandle<'_, ()> = task.try_join().unwrap_err();
+        let task = task.join_timeout(Duration::ZERO).unwrap_err();
+        // It was taken: the scope does not raise it.
+        assert_eq!(task.join_timeout(LONG).unwrap().unwrap_err().payload_as_str(), Some("taken"));
+        let done = s.spawn(|| 5);
+        done.wait();
+        assert_eq!(done.try_join().unwrap().unwrap(), 5);
+    });
 }

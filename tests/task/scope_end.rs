@@ -1,10 +1,10 @@
 //! No way leads out of a scope while its children live: the published exploits of borrowing
 //! coroutines (generator-rs 49 and 59, corosensei 27 and 43), and some of our own.
 
-use super::in_child::{Case, cases_in_children, this_test};
+use super::in_child::{Case, cases_in_children, in_child, this_test};
 use super::trace::Trace;
 use super::{LONG, SHORT, until};
-use greenlet::{Greenlet, TaskBuilder, scope, sleep, spawn, suspend, yield_now};
+use greenlet::{Greenlet, TaskBuilder, scope, shield, sleep, spawn, suspend, yield_now};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -181,6 +181,31 @@ fn a_child_that_does_not_die_ends_the_process() {
              that it borrows from cannot end before it",
         );
     });
+}
+
+/// Its body is done. It waits while it drops what came too late to be raised in it.
+#[test]
+fn a_child_that_is_told_to_end_while_it_ends_does_so() {
+    struct Slow;
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            sleep(LONG);
+        }
+    }
+    let outcome = in_child(this_test!(), || {
+        let ended = catch_unwind(|| {
+            scope(|s| {
+                let task = s.spawn(|| shield(yield_now));
+                yield_now();
+                task.kill_soon_with(Slow);
+                yield_now();
+                assert!(task.is_finished());
+                resume_unwind(Box::new("body"));
+            });
+        });
+        assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"body"));
+    });
+    outcome.exited_with(0);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use super::{LONG, SHORT, until};
 use greenlet::{
     JoinHandle, Waitable, join_all, kill_all, sleep, spawn, timeout, wait, wait_each, yield_now,
 };
+use std::borrow::Borrow;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -166,7 +168,7 @@ fn a_failure_is_a_result_or_ends_the_join() {
     assert!(joined.values().is_err());
     let joined = join_all(tasks()).fail_fast().join();
     assert_eq!((joined.ended.len(), joined.left.len()), (2, 1));
-    assert_eq!(joined.values().unwrap_err().payload().downcast_ref(), Some(&"first"));
+    assert_eq!(joined.values().unwrap_err().downcast_ref(), Some(&"first"));
 }
 
 #[test]
@@ -201,4 +203,29 @@ fn nothing_is_waited_for_while_the_thread_unwinds() {
         resume_unwind(Box::new(()));
     }));
     assert!(outcome.is_err());
+}
+
+/// A user's `Borrow` may answer otherwise the second time: it is asked once.
+#[test]
+fn join_all_asks_once_which_task_is_meant() {
+    struct OneOf {
+        tasks: [JoinHandle<()>; 2],
+        second: Rc<Cell<bool>>,
+        asked: Rc<Cell<u32>>,
+    }
+    impl Borrow<JoinHandle<()>> for OneOf {
+        fn borrow(&self) -> &JoinHandle<()> {
+            self.asked.set(self.asked.get() + 1);
+            &self.tasks[usize::from(self.second.get())]
+        }
+    }
+    let second = Rc::new(Cell::new(false));
+    let tasks = [(); 2].map(|()| spawn(|| sleep(LONG)));
+    let asked = Rc::new(Cell::new(0));
+    let one_of = OneOf { tasks, second: second.clone(), asked: asked.clone() };
+    let first = spawn(move || second.set(true));
+    let join = join_all::<(), OneOf>([one_of]);
+    assert_eq!(join.timeout(SHORT).wait(), []);
+    assert_eq!(asked.get(), 1);
+    assert!(first.is_finished());
 }

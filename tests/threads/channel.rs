@@ -218,6 +218,22 @@ fn a_killed_sender_sends_nothing() {
     assert_eq!(receiver.iter().collect::<Vec<_>>(), [1]);
 }
 
+/// The drop of what was not sent waits, and lets nothing through that arrives in it.
+#[test]
+fn a_kill_is_raised_whatever_the_drop_of_the_item_does() {
+    struct Swallows;
+    impl Drop for Swallows {
+        fn drop(&mut self) {
+            let _ = catch_unwind(|| sleep(ms(1)));
+        }
+    }
+    let (sender, _receiver) = bounded(0);
+    let killed = spawn(move || sender.send(Swallows).is_ok());
+    yield_now();
+    killed.kill();
+    assert!(killed.join().unwrap_err().is_killed());
+}
+
 #[test]
 fn a_kill_that_was_held_back_is_raised_before_an_item_is_taken() {
     let (sender, receiver) = unbounded();

@@ -1,48 +1,18 @@
 //! Tasks that one thread gives to the hub of another.
 
-use crate::in_child::{in_child, tell, this_test};
+use crate::in_child::{in_child, in_child_with, tell, this_test};
+use crate::server::Server;
 use crate::{LONG, ms};
-use greenlet::sync::thread::{Event, OneSender, Receiver, one_shot, unbounded};
-use greenlet::{Deadlock, HubHandle, RemoteJoinError, current, sleep, spawn, timeout, yield_now};
+use greenlet::sync::thread::{Receiver, one_shot, unbounded};
+use greenlet::{
+    Deadlock, Greenlet, GreenletExit, HubHandle, RemoteJoinError, current, sleep, spawn, timeout,
+    yield_now,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
-
-/// A thread whose hub runs what it is given until it is dropped.
-struct Server {
-    hub: HubHandle,
-    finish: Option<OneSender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Server {
-    fn new() -> Server {
-        let (introduce, hub) = one_shot();
-        let (finish, finished) = one_shot();
-        let thread = thread::spawn(|| {
-            greenlet::run(move || {
-                introduce.send(HubHandle::current()).unwrap();
-                let _ = finished.recv();
-            });
-        });
-        Server { hub: hub.recv().unwrap(), finish: Some(finish), thread: Some(thread) }
-    }
-
-    /// Its thread has ended when this returns.
-    fn end(&mut self) {
-        drop(self.finish.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
+use std::time::Duration;
 
 #[test]
 fn a_task_runs_on_the_other_thread_and_its_result_comes_back() {
@@ -118,71 +88,11 @@ fn what_is_raised_comes_back() {
     let error = server.hub.spawn(|| -> u8 { resume_unwind(Box::new("out of tea")) }).join();
     let error = error.unwrap_err();
     assert_eq!(error.payload_as_str(), Some("out of tea"));
-    assert_eq!(error.to_string(), "the task panicked: out of tea");
+    assert_eq!(error.to_string(), "the task failed: out of tea");
     let exit = server.hub.spawn(|| drop(current().kill())).join().unwrap_err();
     assert!(matches!(exit, RemoteJoinError::Killed), "{exit}");
     assert_eq!(exit.to_string(), "the task was killed");
-    assert!(exit.payload().is_none());
-}
-
-#[test]
-fn a_task_is_killed_from_afar() {
-    struct Ends(Option<OneSender<&'static str>>);
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            self.0.take().unwrap().send("unwound").unwrap();
-        }
-    }
-    let server = Server::new();
-    for from_greenlet in [false, true] {
-        let (began, begun) = one_shot();
-        let (ends, ended) = one_shot();
-        let task = server.hub.spawn(move || {
-            let _ends = Ends(Some(ends));
-            began.send(()).unwrap();
-            sleep(LONG);
-        });
-        let kill = move || {
-            begun.recv().unwrap();
-            assert!(!task.is_finished());
-            task.kill();
-            assert!(task.is_finished());
-            assert!(matches!(task.join(), Err(RemoteJoinError::Killed)));
-        };
-        if from_greenlet {
-            spawn(kill).join().unwrap();
-        } else {
-            kill();
-        }
-        assert_eq!(ended.recv(), Ok("unwound"));
-    }
-}
-
-#[test]
-fn a_task_that_has_not_begun_never_will() {
-    let server = Server::new();
-    let (held, release) = (Event::new(), Event::new());
-    let (held, release) = (Arc::new(held), Arc::new(release));
-    let holding = server.hub.spawn({
-        let (held, release) = (held.clone(), release.clone());
-        move || {
-            held.set();
-            // Its hub reads no letters meanwhile.
-            while !release.is_set() {
-                std::hint::spin_loop();
-            }
-        }
-    });
-    held.wait();
-    let dropped = Arc::new(());
-    let paper = dropped.clone();
-    let late = server.hub.spawn(move || drop(paper));
-    late.kill_soon();
-    release.set();
-    assert!(matches!(late.join(), Err(RemoteJoinError::Killed)));
-    holding.join().unwrap();
-    server.hub.spawn(|| ()).join().unwrap();
-    assert_eq!(Arc::strong_count(&dropped), 1);
+    assert!(exit.is_killed() && exit.is::<GreenletExit>() && exit.payload_as_str().is_none());
 }
 
 #[test]
@@ -231,17 +141,52 @@ fn a_hub_that_has_ended_gives_back() {
     assert_eq!(Arc::strong_count(&paper), 1);
 }
 
+/// Keeps the current thread, and those that it makes from now on, on one processor, if the system knows how.
+fn share_a_processor() {
+    // SAFETY: zeroes are such a value.
+    let mut here: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: takes nothing.
+    let Ok(number) = usize::try_from(unsafe { libc::sched_getcpu() }) else { return };
+    // SAFETY: a set, and a number that is checked against its length.
+    unsafe { libc::CPU_SET(number, &mut here) };
+    // SAFETY: a set of that length.
+    unsafe { libc::sched_setaffinity(0, size_of_val(&here), &here) };
+}
+
+/// From now on whomever the current thread wakes runs before it goes on.
+fn give_way() {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: reads the record.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &none) };
+}
+
+/// The hub's thread has refused a task before the sender looks.
 #[test]
-fn run_ends_what_other_threads_have_spawned() {
-    let mut server = Server::new();
-    let (began, begun) = one_shot();
-    let task = server.hub.spawn(move || {
-        began.send(()).unwrap();
-        sleep(LONG);
+fn a_hub_without_stacks_is_not_one_that_has_ended() {
+    let outcome = in_child_with(this_test!(), &[("GREENLET_GUARD", "mprotect")], || {
+        share_a_processor();
+        let (introduce, hub) = one_shot();
+        let (finish, finished) = one_shot::<()>();
+        let thread = thread::spawn(move || {
+            let hub = HubHandle::current();
+            let taken: Vec<_> = std::iter::from_fn(|| Greenlet::try_new(|()| ()).ok()).collect();
+            introduce.send(hub).unwrap();
+            finished.recv().unwrap();
+            std::mem::forget(taken); // it is a long way to unwind them all
+        });
+        let hub = hub.recv().unwrap();
+        give_way();
+        for n in 0..3000 {
+            let task = hub.try_spawn(|| ());
+            let task = task.unwrap_or_else(|error| panic!("after {n}: {error}"));
+            assert!(matches!(task.join(), Err(RemoteJoinError::NoStack(_))));
+        }
+        finish.send(()).unwrap();
+        thread.join().unwrap();
+        tell("done", &[1]);
     });
-    begun.recv().unwrap();
-    server.end();
-    assert!(matches!(task.join(), Err(RemoteJoinError::Killed)));
+    outcome.exited_with(0);
+    assert_eq!(outcome.numbers("done"), [1]);
 }
 
 #[test]
@@ -331,7 +276,7 @@ fn a_panic_that_nobody_asks_for_is_reported() {
         drop(server.hub.spawn(|| panic!("into the void")));
         server.hub.spawn(|| ()).join().unwrap();
     });
-    outcome.exited_with(0).says("panicked: into the void (nobody asked for its result)");
+    outcome.exited_with(0).says("failed: into the void (nobody asked for its result)");
 }
 
 #[test]
@@ -384,21 +329,41 @@ fn a_hub_may_be_given_tasks_by_its_own_thread() {
     assert_eq!(hub.spawn(|| 9).join().unwrap(), 9);
 }
 
-/// It is read when its task has ended, and another one has begun in the same place.
+/// The last handle goes when its task was sent, and before anybody here has looked: that is no deadlock.
 #[test]
-fn a_kill_that_comes_too_late_reaches_nobody() {
-    let hub = HubHandle::current();
-    let (tell, told) = one_shot();
-    let (hand_over, handed_over) = one_shot();
-    let first = hub.spawn(move || {
-        let own: greenlet::RemoteJoin<()> = told.recv().unwrap();
-        let second = HubHandle::current().spawn(|| {
-            yield_now();
-            7
-        });
-        own.kill_soon(); // behind the second, which is to begin
-        hand_over.send(second).unwrap();
+fn what_was_sent_before_the_last_handle_went_is_done_first() {
+    thread_local! {
+        static DONE: greenlet::sync::Event = const { greenlet::sync::Event::new() };
+    }
+    let send = |f: fn() -> u32| {
+        let hub = HubHandle::current();
+        thread::spawn(move || hub.spawn(f)).join().unwrap()
+    };
+    let task = send(|| {
+        DONE.with(|done| done.set());
+        6
     });
-    tell.send(first).unwrap();
-    assert_eq!(handed_over.recv().unwrap().join().unwrap(), 7);
+    DONE.with(|done| done.wait());
+    assert_eq!(task.join().unwrap(), 6);
+    let task = send(|| 7);
+    greenlet::run_until_idle();
+    assert!(task.is_finished());
+    let task = send(|| 8);
+    assert!(greenlet::run_until_idle_timeout(LONG));
+    assert!(task.is_finished());
+}
+
+/// Letters are opened by whoever looks at the world. The task is not his.
+#[test]
+fn a_task_inherits_nothing_from_whoever_opens_the_mail() {
+    greenlet::inherited_local! {
+        static REQUEST: u32 = 0;
+    }
+    let hub = HubHandle::current();
+    let task = thread::spawn(move || hub.spawn(|| REQUEST.with(|it| *it))).join().unwrap();
+    let seen = REQUEST.scope(7, || {
+        greenlet::turn(Duration::ZERO);
+        task.join().unwrap()
+    });
+    assert_eq!(seen, 0);
 }

@@ -3,7 +3,7 @@
 use crate::in_child::{in_child, this_test};
 use crate::{LONG, ms};
 use greenlet::net::{TcpListener, TcpStream};
-use greenlet::sync::thread::unbounded;
+use greenlet::sync::thread::{Sender, bounded, unbounded};
 use greenlet::{RemoteJoinError, sleep, spawn, spawn_detached, workers};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -24,7 +24,7 @@ fn each_runs_on_a_thread_of_its_own_and_stays_on_its_processor() {
     .unwrap();
     assert_eq!((crew.len(), crew.hubs().count()), (3, 3));
     assert_eq!(format!("{crew:?}"), "Workers { len: 3, .. }");
-    crew.stop();
+    crew.request_stop();
     let done: Vec<_> = crew.join().into_iter().map(Result::unwrap).collect();
     assert_eq!(done.iter().map(|done| done.0).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(done.iter().map(|done| done.1).collect::<std::collections::HashSet<_>>().len(), 3);
@@ -44,7 +44,7 @@ fn they_take_tasks_until_they_end() {
         drop(paper);
     });
     // Joined by a greenlet: others run meanwhile.
-    let joining = spawn(move || crew.shutdown(LONG));
+    let joining = spawn(move || crew.stop(LONG));
     assert!(joining.join().unwrap().into_iter().all(|done| done.is_ok()));
     assert!(matches!(left.join(), Err(RemoteJoinError::Killed)));
     assert_eq!(Arc::strong_count(&held), 1);
@@ -61,7 +61,7 @@ fn one_that_does_not_stop_is_killed() {
         "stopped"
     })
     .unwrap();
-    let done = crew.shutdown(ms(20));
+    let done = crew.stop(ms(20));
     assert_eq!(*done[0].as_ref().unwrap(), "stopped");
     assert!(matches!(done[1], Err(RemoteJoinError::Killed)));
 }
@@ -76,7 +76,7 @@ fn one_that_panics_leaves_the_others_alone() {
     })
     .unwrap();
     crew.hubs().nth(1).unwrap().spawn(|| ()).join().unwrap();
-    crew.stop();
+    crew.request_stop();
     let done = crew.join();
     assert_eq!(done[0].as_ref().unwrap_err().payload_as_str(), Some("out of tea"));
     assert!(done[1].is_ok());
@@ -120,7 +120,7 @@ fn they_share_a_port() {
     }
     let who: BTreeSet<_> = by.try_iter().flatten().collect();
     assert!(!who.is_empty() && who.iter().all(|&index| index < 2));
-    assert!(crew.shutdown(LONG).into_iter().all(|done| done.is_ok()));
+    assert!(crew.stop(LONG).into_iter().all(|done| done.is_ok()));
 }
 
 /// Can a processor be wished for here? Emulators do not know the option.
@@ -170,4 +170,25 @@ fn when_not_all_can_begin_the_others_are_told_to_stop() {
 #[should_panic(expected = "at least one")]
 fn none_are_no_workers() {
     drop(workers(0, |_| ()));
+}
+
+/// Destructors of a worker's thread-locals may wait for a greenlet of the thread that joins it.
+#[test]
+fn a_join_keeps_no_greenlet_from_running() {
+    struct Last(std::cell::RefCell<Option<Sender<u8>>>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            if let Some(sender) = self.0.take() {
+                (0..3).for_each(|item| sender.send(item).unwrap());
+            }
+        }
+    }
+    thread_local! {
+        static LAST: Last = const { Last(std::cell::RefCell::new(None)) };
+    }
+    let (sender, receiver) = bounded(0);
+    let reader = spawn(move || [(); 3].map(|()| receiver.recv().unwrap()));
+    let crew = workers(1, move |_| LAST.with(|last| *last.0.borrow_mut() = Some(sender.clone())));
+    assert!(crew.unwrap().join()[0].is_ok());
+    assert_eq!(reader.join().unwrap(), [0, 1, 2]);
 }

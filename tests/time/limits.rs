@@ -86,7 +86,7 @@ fn panics_and_throws_pass_through() {
     let task = spawn(|| timeout(LONG, || sleep(LONG)));
     yield_now();
     task.kill_with("thrown");
-    assert_eq!(task.join().unwrap_err().payload().downcast_ref(), Some(&"thrown"));
+    assert_eq!(task.join().unwrap_err().downcast_ref(), Some(&"thrown"));
 }
 
 #[test]

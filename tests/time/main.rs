@@ -4,6 +4,7 @@
 #[path = "../support/trace.rs"]
 mod trace;
 
+mod interval;
 mod limits;
 mod nesting;
 mod sleeping;

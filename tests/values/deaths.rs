@@ -229,7 +229,7 @@ each_size! {
 
     fn panic_payload_passes_mismatched_and_unstarted_ancestors<T: Shot>() {
         let top = roomy(|()| match try_suspend::<(), String>(()) {
-            Err(SwitchError::Thrown(payload)) => payload,
+            Err(SwitchError::Thrown(payload)) => payload.into_inner(),
             _ => panic!("not thrown"),
         });
         top.switch::<(), ()>(());

@@ -8,8 +8,8 @@ use crate::child::in_child;
 use crate::payload::{Carried, Payload, Shot, balance, made};
 use crate::random::Random;
 use greenlet::{
-    Greenlet, GreenletExit, Received, SwitchError, WeakGreenlet, Why, current, set_trace,
-    stack_remaining, suspend, try_suspend,
+    Greenlet, GreenletExit, RaisedPayload, Received, SwitchError, WeakGreenlet, Why, current,
+    set_trace, stack_remaining, suspend, try_suspend,
 };
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -121,7 +121,7 @@ impl Item for Received {
             Ok(received) => received,
             // Dying or unwinding: then there is nothing to be sent anyway.
             Err(SwitchError::Refused { .. }) => resume_unwind(Box::new(GreenletExit)),
-            Err(SwitchError::Thrown(payload)) => resume_unwind(payload),
+            Err(SwitchError::Thrown(payload)) => payload.resume(),
             Err(_) => unreachable!("nobody else took part"),
         }
     }
@@ -181,7 +181,7 @@ fn step(world: &Rc<World>) {
                 steps(world, 3);
                 resume_unwind(Box::new(Shot::<24>::make(1)));
             }));
-            answered(world, Err::<(), _>(SwitchError::<()>::Thrown(end.unwrap_err())));
+            answered(world, Err::<(), _>(SwitchError::<()>::Thrown(end.unwrap_err().into())));
         }
         26 => trace(world),
         27 => KEPT.with(|kept| {
@@ -233,12 +233,12 @@ fn answered<A, B>(world: &Rc<World>, answer: Result<B, SwitchError<A>>) {
             }
             drop(value);
         }
-        Err(SwitchError::Thrown(payload)) => {
-            look_at(&*payload);
+        Err(SwitchError::Thrown(mut payload)) => {
+            look_at(payload.get_mut());
             let quiet = payload.is::<GreenletExit>();
             // The root goes on; the others mostly end of it.
             if !current().is_root() && !std::thread::panicking() && (quiet || world.one_in(2)) {
-                resume_unwind(payload);
+                payload.resume();
             }
         }
         Err(SwitchError::ChildExited(exit)) => drop(exit.to_string()),
@@ -292,7 +292,7 @@ fn throw<T: 'static>(world: &Rc<World>) {
     }
 }
 
-fn kill(world: &Rc<World>) -> Result<GreenletExit, SwitchError<Box<dyn Any + Send>>> {
+fn kill(world: &Rc<World>) -> Result<GreenletExit, SwitchError<RaisedPayload>> {
     match world.pick() {
         Some(target) => target.try_throw(GreenletExit),
         None => Ok(GreenletExit),

@@ -12,5 +12,6 @@ pub mod http;
 pub mod load;
 pub mod raw;
 pub mod serve;
+#[path = "../../src/stats.rs"]
 pub mod stats;
 pub mod tasks;

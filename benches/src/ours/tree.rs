@@ -64,7 +64,7 @@ fn narrow([value, _, _]: [usize; 3]) -> usize {
 fn taken(result: Result<usize, SwitchError<usize>>) -> usize {
     match result {
         Ok(value) => value,
-        Err(SwitchError::Thrown(payload)) => resume_unwind(payload),
+        Err(SwitchError::Thrown(payload)) => payload.resume(),
         Err(error) => panic!("{error}"),
     }
 }
@@ -163,7 +163,7 @@ pub(super) fn direct(count: usize) -> Case {
 pub(super) fn throw_caught() -> Case {
     throwing(|home, value| match home.try_switch::<usize, usize>(value) {
         Ok(value) => value,
-        Err(SwitchError::Thrown(payload)) => thrown(payload),
+        Err(SwitchError::Thrown(payload)) => thrown(payload.into_inner()),
         Err(error) => panic!("{error}"),
     })
 }

@@ -206,7 +206,7 @@ impl Readiness {
         self.counters.enters += 1;
         for index in 0..self.poller.wait(timeout_ns, &self.table, &mut self.counters.calls) {
             let (event, waiting) = (self.poller.event(index), self.waiting);
-            if event.serial == self.wake.serial() {
+            if event.serial == self.wake.serial() && event.number == self.wake.number() {
                 self.waker.event().into_iter().for_each(Event::clear);
                 continue;
             }

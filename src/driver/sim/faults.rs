@@ -3,8 +3,8 @@
 use super::random::{Concern, Dice};
 use std::fmt;
 
-/// Groups of what a simulated world may do to a program. Each has a ratio that is drawn from the seed,
-/// and is 0 for about half of the seeds.
+/// A set of kinds of faults that may happen in a simulated world. How often each happens is drawn from the seed;
+/// with about half of the seeds, never.
 ///
 /// ```
 /// use greenlet::sim::Faults;
@@ -27,11 +27,11 @@ macro_rules! faults {
 }
 
 faults! {
-    /// Operations end in another order than that in which they could.
+    /// Operations end in another order than the one in which they could.
     ORDER = 0 "order",
     /// Operations and what is sent take time: from nothing to seconds.
     DELAY = 1 "delay",
-    /// Only some of the completions that there are arrive at a time.
+    /// Only some of the completions that are ready arrive at a time.
     BATCH = 2 "batch",
     /// Streams carry fewer bytes in a call than they could, down to one.
     SHORT = 3 "short",
@@ -43,7 +43,7 @@ faults! {
     ENTER = 6 "enter",
     /// Operations reach the kernel late, or earlier than usual because a queue was full.
     LATE = 7 "late",
-    /// The queue of completions is short, and flows over.
+    /// The queue of completions is short, and overflows.
     OVERFLOW = 8 "overflow",
     /// What accepts or receives many times has to be asked again, now and then.
     MULTISHOT = 9 "multishot",
@@ -68,13 +68,13 @@ impl Faults {
         Faults(0)
     }
 
-    /// What a correct program cannot complain of: order, delays, short transfers, and all that kernels do
-    /// below the surface of a call.
+    /// What every correct program survives: another order, delays, short transfers, and whatever kernels do below
+    /// the surface of a call.
     pub const fn timing() -> Faults {
         Faults(Faults::CLOCK.0 - 1)
     }
 
-    /// Everything, jumps of the clock, errors and losses too.
+    /// Everything, including jumps of the clock, errors and losses.
     pub const fn all() -> Faults {
         Faults((1 << Faults::NAMES.len()) - 1)
     }
@@ -89,7 +89,7 @@ impl Faults {
         Faults(self.0 & !other.0)
     }
 
-    /// Are all of `other` among these?
+    /// Whether all of `other` are among these.
     pub const fn has(self, other: Faults) -> bool {
         self.0 & other.0 == other.0
     }

@@ -8,6 +8,10 @@ use std::io;
 pub(super) const POLLING: u32 = 1;
 /// A cancellation was pushed: from now on the entry is not submitted again.
 pub(super) const CANCELLED: u32 = 2;
+/// A `Poll`, which is in the list of those in flight.
+pub(super) const LISTED: u32 = 8;
+/// What it polls was closed.
+pub(super) const ABANDONED: u32 = 16;
 /// connect(2) was called and is under way.
 const CONNECTING: u32 = 4;
 

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long to stay away when the kernel has no memory for us.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(1);
 
+/// Whoever waits longer looks again then: the kernel counts on from its clock, in 63 bits of nanoseconds.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Where the ring is entered: the crate's `Submitter` forgets a registered ring between two calls.
 pub(super) struct Door {
     /// The descriptor, or the index under which it is registered with this thread.
@@ -147,6 +150,9 @@ impl Uring {
                     0 => wait_for = 0,
                     left => timeout = self.arm(Duration::from_nanos(left)),
                 }
+                if self.has_completions() {
+                    wait_for = 0; // a full SQ went before the time-out's, and a full CQ before that
+                }
             }
         }
         // SAFETY: no other view of the submission queue exists here.
@@ -178,7 +184,7 @@ impl Uring {
     fn arm(&mut self, left: Duration) -> Option<types::Timespec> {
         // Measured in `CLOCK_MONOTONIC` and rounded up by the kernel: never early. (6.12 would take
         // the moment itself.)
-        let left = types::Timespec::from(left);
+        let left = types::Timespec::from(left.min(LONGEST_WAIT));
         if self.capabilities.has(Capabilities::EXT_ARG) {
             return Some(left);
         }

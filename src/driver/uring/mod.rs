@@ -8,7 +8,7 @@
 //!  probe    what this kernel offers, as capabilities                 enter    the system call, its errors
 //!  refusal  why there is no ring, in words                           reap     CQE -> completion
 //!  buffers  the pool behind `RecvPooled`                             attempt  poll, then the system call
-//!  wake     messages from threads that end a wait
+//!  wake     messages from threads that end a wait                    polls    whom a close has to end
 //! ```
 //!
 //! - **User data names the entry**: `user_data` is the address of an [`Entry`] under
@@ -26,6 +26,7 @@
 mod attempt;
 mod buffers;
 mod enter;
+mod polls;
 mod probe;
 mod reap;
 mod refusal;
@@ -44,6 +45,7 @@ use crate::driver::{Capabilities, Counters, Entry, Fd, Settings, Waker};
 use buffers::Pool;
 use enter::Door;
 use io_uring::{IoUring, cqueue, types};
+use polls::Polls;
 use std::fmt;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -64,6 +66,7 @@ pub(crate) struct Uring {
     spilled: Vec<cqueue::Entry>,
     /// Entries that `reap` has to submit once more, linked by `next`.
     again: *const Entry,
+    polls: Polls,
     /// For TIMEOUT entries, where a time-out cannot be an argument. The kernel reads it when it takes
     /// the SQE, which may be in a later call.
     timeout: Box<types::Timespec>,
@@ -111,6 +114,7 @@ impl Uring {
             counters: Counters::default(),
             spilled: Vec::new(),
             again: null(),
+            polls: Polls::default(),
             timeout: Box::new(types::Timespec::new()),
             pool: None,
             pool_size: (settings.pool_buffers, settings.pool_buffer_bytes),
@@ -122,8 +126,10 @@ impl Uring {
     }
 
     /// Closes a descriptor. Until it is submitted an SQE names the number only, which may soon be
-    /// another file's: so those go first.
+    /// another file's: so those go first. What holds the file must go, too: those who poll it by a name of
+    /// their own.
     pub(super) fn close(&mut self, fd: Fd) -> io::Result<()> {
+        self.abandon(fd);
         self.submit();
         // SAFETY: the caller owned this descriptor and gives it up.
         match unsafe { libc::close(fd.number()) } {
@@ -153,6 +159,11 @@ impl Uring {
     /// Puts a buffer back.
     pub(super) fn return_buffer(&mut self, number: u16) {
         self.pool.as_mut().expect("a completion named this buffer").put_back(number);
+    }
+
+    /// Nobody will wait for the operations in flight: what they may still write to, of ours, stays mapped.
+    pub(super) fn leave_in_flight(&mut self) {
+        std::mem::forget(self.pool.take());
     }
 
     pub(super) fn accepts_many(&self) -> bool {
@@ -194,7 +205,7 @@ impl Uring {
 
 impl Drop for Uring {
     /// The kernel cancels and forgets what is still in flight, but some time after the descriptor
-    /// is closed: the hub has waited for all of it.
+    /// is closed: whoever has not waited for all of it calls [`leave_in_flight`](Uring::leave_in_flight).
     fn drop(&mut self) {
         if let Waker::Ring(mark) = &*self.waker {
             mark.retire();

@@ -1,8 +1,9 @@
 //! From CQEs to completions.
 #![expect(unsafe_code, reason = "follows user data to entries")]
 
-use super::attempt::{self, CANCELLED, POLLING};
+use super::attempt::{self, ABANDONED, CANCELLED, LISTED, POLLING};
 use super::buffers::Pool;
+use super::polls::Polls;
 use super::{Uring, submit};
 use crate::driver::token::BUFFER;
 use crate::driver::{Capabilities, Completion, Counters, Entry, MORE, Request, Token};
@@ -25,6 +26,7 @@ impl Uring {
             counters: &mut self.counters,
             pool: &mut self.pool,
             again: &mut self.again,
+            polls: &mut self.polls,
             heard: false,
         };
         if !self.spilled.is_empty() {
@@ -59,6 +61,7 @@ struct Desk<'a> {
     counters: &'a mut Counters,
     pool: &'a mut Option<Pool>,
     again: &'a mut *const Entry,
+    polls: &'a mut Polls,
     /// The event of the waker was signalled.
     heard: bool,
 }
@@ -92,14 +95,24 @@ impl Desk<'_> {
     }
 
     /// A CQE that may not be the end: the poll that stands in for an operation; `EAGAIN`, because
-    /// somebody made the descriptor non-blocking; a buffer of the pool. The result and the flags for
+    /// somebody made the descriptor non-blocking; a buffer of the pool; the end of a `Poll`. The result and the flags for
     /// the completion; nothing if the operation goes on.
     #[inline(never)]
     fn settle(&mut self, entry: &Entry, result: i32, cqe_flags: u32) -> Option<(i32, u32)> {
         let progress = entry.progress.get();
+        if progress & LISTED != 0 {
+            self.polls.remove(entry);
+            let is_abandoned = result == -libc::ECANCELED && progress & ABANDONED != 0;
+            return Some((if is_abandoned { -libc::EBADF } else { result }, 0));
+        }
         if progress & POLLING != 0 {
             if result < 0 {
                 return Some((result, 0));
+            }
+            // Whoever gave it up may have closed the descriptor since, and the number be another file's. Nothing was
+            // taken so far; a connection that has come about stays with its socket, and another connect finds it.
+            if progress & CANCELLED != 0 {
+                return Some((-libc::ECANCELED, 0));
             }
             entry.progress.set(progress & !POLLING);
             if !self.capabilities.has(submit::needs(&entry.request)) {

@@ -1,7 +1,7 @@
 //! From an entry to an SQE.
 #![expect(unsafe_code, reason = "fills submission entries")]
 
-use super::attempt::{self, CANCELLED, POLLING};
+use super::attempt::{self, CANCELLED, LISTED, POLLING};
 use super::buffers::{self, Pool};
 use super::{Uring, reap};
 use crate::driver::{Capabilities, Entry, Pushed, Request, Token};
@@ -35,7 +35,7 @@ pub(super) fn needs(request: &Request) -> Capabilities {
 
 /// What the kernel gives back with the CQE.
 #[inline]
-fn user_data(entry: &Entry, tag: u64) -> u64 {
+pub(super) fn user_data(entry: &Entry, tag: u64) -> u64 {
     Token::new(from_ref(entry), tag).to_bits()
 }
 
@@ -58,6 +58,10 @@ impl Uring {
             return self.push_poll(entry);
         }
         entry.progress.set(0);
+        if let Request::Poll { .. } = entry.request {
+            entry.progress.set(LISTED);
+            self.polls.add(entry);
+        }
         let sqe = self.operation(&entry.request);
         self.fill(&sqe.user_data(user_data(entry, Token::OPERATION)));
         Pushed::Queued

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A greenlet that has not let others run for longer than the limit; see [`Monitor`](super::Monitor).
 ///
-/// Shown, it is one line and the backtrace below it.
+/// Its `Display` is one line, and the backtrace below it.
 #[derive(Debug, Clone)]
 pub struct Stall {
     thread: Option<String>,
@@ -45,7 +45,7 @@ impl Stall {
         self.thread.as_deref()
     }
 
-    /// For how long the hub had not gone on when this was noticed, about.
+    /// For how long, about, the hub had been stuck when this was noticed.
     pub fn lasted(&self) -> Duration {
         self.lasted
     }
@@ -60,7 +60,7 @@ impl Stall {
         self.seen.as_ref()?.name.as_deref()
     }
 
-    /// Is it the root greenlet of its thread?
+    /// Whether it is the root greenlet of its thread.
     pub fn is_root(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.is_root)
     }

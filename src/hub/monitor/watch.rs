@@ -50,19 +50,19 @@ impl Monitor {
         self
     }
 
-    /// What is called, on the monitor's thread, in place of the report to standard error. While it runs
-    /// nobody watches; a panic of it is noted, and changes nothing.
+    /// Calls `report`, on the monitor's thread, instead of writing to standard error. While it runs
+    /// nothing is watched; if it panics, that is noted on standard error.
     #[doc(alias = "EventLoopBlocked")]
     pub fn on_stall(mut self, report: impl Fn(&Stall) + Send + Sync + 'static) -> Monitor {
         self.report = Some(Arc::new(report));
         self
     }
 
-    /// Watches all hubs of this process from now on, those that are made later as well. If somebody
-    /// watches already, these settings take the place of theirs. Returns at once.
+    /// Watches all hubs of this process from now on, including those that are made later. If a monitor runs
+    /// already, these settings replace its own. Returns at once.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// No thread can be started.
     pub fn start(self) -> io::Result<()> {
         let shared = shared();
         let _former; // dropped when the lock is released: with it goes what its report owns
@@ -94,7 +94,7 @@ pub fn start(limit: Duration) -> io::Result<()> {
     Monitor::new().limit(limit).start()
 }
 
-/// Nobody watches any more. Returns at once; a report that is under way is made.
+/// Stops the monitor. Returns at once; a report that has begun is completed.
 pub fn stop() {
     if let Some(shared) = SHARED.get_if_made() {
         let former = shared.lock().settings.take();

@@ -5,11 +5,11 @@ use crate::op::ListenOptions;
 use std::io;
 use std::net::ToSocketAddrs;
 
-/// Options of a [`TcpListener`] that is not bound yet; made by [`TcpListener::builder`].
+/// Options for a [`TcpListener`]; made by [`TcpListener::builder`].
 ///
 /// ```
 /// use greenlet::net::TcpListener;
-/// // Two on one port: the kernel shares connections out between them.
+/// // Two on one port: the kernel spreads connections over them.
 /// let one = TcpListener::builder().reuse_port(true).bind("127.0.0.1:0")?;
 /// let two = TcpListener::builder().reuse_port(true).bind(one.local_addr()?)?;
 /// assert_eq!(one.local_addr()?, two.local_addr()?);
@@ -31,25 +31,24 @@ impl TcpListenerBuilder {
         self
     }
 
-    /// May it be bound while connections of an earlier one at the same address are still being wound up
-    /// (`SO_REUSEADDR`)? Default: yes.
+    /// Sets `SO_REUSEADDR`: bind although old connections of this address linger. Default: true.
     pub fn reuse_addr(mut self, reuses: bool) -> TcpListenerBuilder {
         self.0.reuse_addr = reuses;
         self
     }
 
-    /// May others that say so, too, listen at the same address (`SO_REUSEPORT`)? The kernel shares
-    /// connections out between them, by a hash of both addresses. Default: no.
+    /// Sets `SO_REUSEPORT`: several sockets that all set it may listen at one address; the kernel spreads
+    /// connections over them, by a hash of both addresses. Default: false.
     pub fn reuse_port(mut self, reuses: bool) -> TcpListenerBuilder {
         self.0.reuse_port = reuses;
         self
     }
 
-    /// Of those that share an address, this one takes what comes in on that processor
-    /// (`SO_INCOMING_CPU`), so that a connection stays where its packets are handled. Default: any.
+    /// Sets `SO_INCOMING_CPU`: of several listeners [at one address](TcpListenerBuilder::reuse_port), this one gets
+    /// the connections whose packets arrive on processor `cpu`. Default: not set.
     ///
-    /// Otherwise they are chosen by a hash of the addresses, and a connection may be handled on two
-    /// processors, which costs both. Where the option is unknown this does nothing.
+    /// Without it the listener is chosen by a hash of the addresses, and a connection may keep two processors
+    /// busy. If the kernel does not know the option, this does nothing.
     ///
     /// Source: socket(7); among those that share a port since Linux 6.2.
     pub fn incoming_cpu(mut self, cpu: usize) -> TcpListenerBuilder {
@@ -61,7 +60,7 @@ impl TcpListenerBuilder {
     ///
     /// # Errors
     /// As [`TcpListener::bind`], and those of the options.
-    pub fn bind<A: ToSocketAddrs>(&self, address: A) -> io::Result<TcpListener> {
+    pub fn bind<A: ToSocketAddrs>(self, address: A) -> io::Result<TcpListener> {
         TcpListener::bind_with(address, self.0)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// A TCP socket that connections come to, with the methods of [`std::net::TcpListener`].
+/// A TCP socket that accepts connections, with the methods of [`std::net::TcpListener`].
 ///
 /// Any number of greenlets may accept at once: first come, first served. [`accept`] takes one connection
 /// from the kernel, [`incoming`] all that there are.
@@ -38,8 +38,8 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Binds and listens, with std's options: `SO_REUSEADDR` and 128 connections that wait. The first
-    /// address that can be bound is taken. Returns at once, unless a name is to be looked up.
+    /// Binds to the first of the addresses that can be bound, and listens, with std's options: `SO_REUSEADDR` and
+    /// a backlog of 128. Returns at once, unless a name must be looked up.
     ///
     /// ```
     /// let listener = greenlet::net::TcpListener::bind("127.0.0.1:0")?; // any free port
@@ -48,14 +48,14 @@ impl TcpListener {
     /// ```
     ///
     /// # Errors
-    /// Those of socket(2), bind(2) and listen(2); where a name is to be looked up, those of
-    /// [`ToSocketAddrs`], which holds up the whole thread.
+    /// Those of socket(2), bind(2) and listen(2). If a name must be looked up, those of [`ToSocketAddrs`], which
+    /// blocks the whole thread.
     #[doc(alias = "listen")]
     pub fn bind<A: ToSocketAddrs>(address: A) -> io::Result<TcpListener> {
         TcpListener::bind_with(address, ListenOptions::default())
     }
 
-    /// One that is bound with other options than std's.
+    /// Chooses other options than those of std.
     pub fn builder() -> TcpListenerBuilder {
         TcpListenerBuilder::new()
     }
@@ -69,7 +69,7 @@ impl TcpListener {
         Ok(TcpListener { socket: Socket::new(sockaddr::first(address, listen)?) })
     }
 
-    /// Takes the next connection, and says from where it comes. Parks until there is one.
+    /// Takes the next connection; returns it and the peer's address. Parks until there is one.
     ///
     /// ```
     /// use greenlet::net::{TcpListener, TcpStream};
@@ -82,7 +82,7 @@ impl TcpListener {
     /// ```
     ///
     /// # Errors
-    /// Those of accept(2), `EMFILE` among them, which does not go away by trying again at once: see
+    /// Those of accept(2). One of them is `EMFILE`, for which trying again at once does not help: see
     /// [`incoming`](TcpListener::incoming). `NotConnected` after [`close`](TcpListener::close).
     ///
     /// # Cancellation
@@ -93,23 +93,23 @@ impl TcpListener {
         Ok((TcpStream { socket }, sockaddr::decode(&address)?))
     }
 
-    /// The connections that come, without end; each step parks until there is one.
+    /// An endless iterator over the connections that come; `next` parks until there is one.
     ///
-    /// On io_uring the kernel accepts all that come, from the first step on until this is dropped, or
-    /// until 64 or more wait for their step: that takes less time than one by one. Those that are left
-    /// then come first in later calls of `accept` and `incoming`; they are reset when the listener is
-    /// dropped or closed. Where others accept from the same socket ([`try_clone`](TcpListener::try_clone),
-    /// other processes), or where what waits is to stay in the kernel's queue, use `accept` in a loop.
-    /// If it is forgotten ([`std::mem::forget`]), the kernel goes on accepting, for the thread that it
-    /// was used on, until the listener is closed there or the thread ends.
+    /// On io_uring the kernel accepts connections ahead, which is faster than one by one: from the first `next`
+    /// until this is dropped, or 64 or more have not been taken. Those that were not taken come first in
+    /// later calls of `accept` and `incoming`; they are reset when the listener is dropped or closed. So use
+    /// `accept` in a loop if others accept from the same socket ([`try_clone`](TcpListener::try_clone),
+    /// other processes), or if waiting connections are to stay in the kernel's queue. If this is
+    /// forgotten ([`std::mem::forget`]), the kernel goes on accepting until the listener is closed on the thread
+    /// that used it, or that thread ends.
     ///
     /// While there is no descriptor or memory for one more (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`),
-    /// it waits and tries again: after 10 ms, then twice as long each time, up to a second. Standard
-    /// error says so, once a second at most.
+    /// it waits and tries again: after 10 ms, then twice as long each time, up to a second. It says so on
+    /// standard error, once a second at most.
     ///
     /// # Errors
-    /// Each step has those of [`accept`](TcpListener::accept) but these four. After
-    /// [`close`](TcpListener::close) every step is the error `NotConnected`.
+    /// Each item may be an error of [`accept`](TcpListener::accept), but not one of these four. After
+    /// [`close`](TcpListener::close) every item is the error `NotConnected`.
     ///
     /// # Cancellation
     /// As [`accept`](TcpListener::accept). Dropping it waits for the kernel, and is not interrupted.
@@ -117,9 +117,11 @@ impl TcpListener {
         Incoming { incoming: self.socket.incoming(), listener: self }
     }
 
-    /// Ends the calls in which other greenlets wait, waits for them, and closes the socket: whoever
-    /// connects now is refused, unless a [clone](TcpListener::try_clone) keeps it open. Connections
-    /// that nobody has accepted are reset. Once closed, does nothing.
+    /// Ends the calls in which other greenlets wait, and closes the socket. Parks until the kernel has let go of
+    /// it. A second call does nothing.
+    ///
+    /// Unless a [clone](TcpListener::try_clone) keeps the socket open, new connections are refused and waiting
+    /// ones are reset. Those that [`incoming`](TcpListener::incoming) had accepted ahead are reset in any case.
     ///
     /// ```
     /// use greenlet::net::TcpListener;
@@ -134,18 +136,18 @@ impl TcpListener {
     /// ```
     ///
     /// # Errors
-    /// Those of close(2); it is closed all the same.
+    /// Those of close(2); it is closed nevertheless.
     ///
     /// # Cancellation
-    /// It is not interrupted: it waits for nothing but the kernel.
+    /// This is not interrupted, as it waits only for the kernel.
     pub fn close(&self) -> io::Result<()> {
         self.socket.close()
     }
 
-    /// Another name for the same socket; each may be used by a thread of its own. Returns at once.
+    /// A second value for the same socket, which another thread may use. Returns at once.
     ///
-    /// Made std's, it shares its mode with this one, too: on another hub than io_uring's its `accept` returns
-    /// `WouldBlock` as soon as this one accepts.
+    /// If you turn it into a listener of std, the two still share the kernel's blocking mode: except on io_uring,
+    /// std's `accept` returns `WouldBlock` once this one has accepted.
     ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
@@ -161,7 +163,7 @@ impl TcpListener {
         sockaddr::decode(&self.socket.local_name()?)
     }
 
-    /// Whether accepting through this value returns `WouldBlock` where it would wait.
+    /// Makes accepting through this value return `WouldBlock` where it would wait.
     ///
     /// # Errors
     /// `NotConnected` when it was closed.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// A TCP connection, with the methods of [`std::net::TcpStream`].
 ///
-/// Read and write by [`Read`] and [`Write`], which `&TcpStream` has, too: one greenlet may read while
-/// another writes. Dropping the last name of it closes it.
+/// Read and write by [`Read`] and [`Write`], which `&TcpStream` implements too: one greenlet may read while
+/// another writes. Dropping it closes it, unless a [clone](TcpStream::try_clone) is left.
 ///
 /// ```
 /// use greenlet::net::{TcpListener, TcpStream};
@@ -36,8 +36,8 @@ use std::time::Duration;
 /// `BrokenPipe`, and never raises `SIGPIPE`.
 ///
 /// # Cancellation
-/// A read that is ended has taken no bytes, a write has sent none; what was transferred by then is
-/// returned, and the interrupt raised at the next call.
+/// A read that is interrupted has taken no bytes, a write has sent none. If bytes were transferred already the
+/// call returns their number, and the interrupt is raised at the next one.
 #[doc(alias("socket", "GreenSocket", "sendall", "makefile"))]
 pub struct TcpStream {
     pub(in crate::net) socket: Socket,
@@ -60,11 +60,12 @@ impl TcpStream {
     /// ```
     ///
     /// # Errors
-    /// That of the last address; `InvalidInput` if there was none. Where a name is to be looked up,
-    /// those of [`ToSocketAddrs`], which holds up the whole thread.
+    /// That of the last address; `InvalidInput` if there was none. If a name must be looked up, those of
+    /// [`ToSocketAddrs`], which blocks the whole thread.
     ///
     /// # Cancellation
-    /// What was begun is given up; the peer may have seen a connection that ends at once.
+    /// What arrives inside is raised here, and the attempt is given up. The peer may see a connection that ends at
+    /// once.
     #[doc(alias = "create_connection")]
     pub fn connect<A: ToSocketAddrs>(address: A) -> io::Result<TcpStream> {
         sockaddr::first(address, |address| TcpStream::connect_within(address, None))
@@ -96,11 +97,11 @@ impl TcpStream {
         Ok(TcpStream { socket })
     }
 
-    /// Reads what comes next into a buffer of this thread's pool, which is taken only when there is
-    /// something to put into it: so an idle connection needs no buffer. Empty at the end of the
-    /// stream. Parks until there is something.
+    /// Reads what comes next, at most 4,096 bytes, into a buffer of this thread's pool. Parks until there is
+    /// something. Empty at the end of the stream.
     ///
-    /// When the pool is used up the bytes come in memory of their own.
+    /// A buffer is taken only once bytes have come, so an idle connection needs none. Each thread's pool has 256
+    /// of them; when all are in use, the bytes come in newly allocated memory.
     ///
     /// ```
     /// use greenlet::net::{TcpListener, TcpStream};
@@ -124,7 +125,7 @@ impl TcpStream {
         self.socket.recv_pooled()
     }
 
-    /// Reads what comes next, and leaves it there. Parks until there is something.
+    /// Reads what comes next, but leaves it there. Parks until there is something.
     ///
     /// ```
     /// use greenlet::net::{TcpListener, TcpStream};
@@ -147,8 +148,8 @@ impl TcpStream {
         self.socket.recv(buffer, libc::MSG_PEEK)
     }
 
-    /// Ends one or both directions: the peer sees the end of the stream, greenlets that wait here are
-    /// woken. Returns at once.
+    /// Shuts down one or both directions: the peer sees the end of the stream, and greenlets that wait in this
+    /// socket's calls are woken. Returns at once.
     ///
     /// # Errors
     /// Those of shutdown(2).
@@ -156,9 +157,9 @@ impl TcpStream {
         op::shutdown(&self.socket.descriptor, how)
     }
 
-    /// Ends the calls in which other greenlets wait, waits for them, and closes the connection: the
-    /// peer sees its end, unless a [clone](TcpStream::try_clone) keeps it open. Parks as long as the
-    /// kernel takes to let go. Once closed, does nothing.
+    /// Ends the calls in which other greenlets wait, and closes the connection, unless a
+    /// [clone](TcpStream::try_clone) keeps it open. Parks until the kernel has let go of it. A second call does
+    /// nothing.
     ///
     /// The others get the error `NotConnected`, or what they had received by then.
     ///
@@ -176,16 +177,16 @@ impl TcpStream {
     /// ```
     ///
     /// # Errors
-    /// Those of close(2); it is closed all the same.
+    /// Those of close(2); it is closed nevertheless.
     ///
     /// # Cancellation
-    /// It is not interrupted: it waits for nothing but the kernel.
+    /// This is not interrupted, as it waits only for the kernel.
     pub fn close(&self) -> io::Result<()> {
         self.socket.close()
     }
 
-    /// Another name for the same connection. It has the limits and mode of this one to begin with, and
-    /// its own from then on; each may be used by a thread of its own. Returns at once.
+    /// A second value for the same connection, which another thread may use. It begins with the limits and mode
+    /// of this one, and then has its own. Returns at once.
     ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
@@ -203,7 +204,7 @@ impl TcpStream {
         sockaddr::decode(&self.socket.peer_name()?)
     }
 
-    /// The address on this side.
+    /// The address of this socket.
     ///
     /// # Errors
     /// Those of getsockname(2).
@@ -221,7 +222,7 @@ impl TcpStream {
         self.socket.set_option(libc::IPPROTO_TCP, libc::TCP_NODELAY, i32::from(nodelay))
     }
 
-    /// Is `TCP_NODELAY` set?
+    /// Whether `TCP_NODELAY` is set.
     ///
     /// # Errors
     /// Those of getsockopt(2).

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// A socket for datagrams between processes of this machine, with the methods of
 /// [`std::os::unix::net::UnixDatagram`].
 ///
-/// Any number of greenlets may send and receive; those who receive are served in the order in which
-/// they came. Nothing is lost on the way: who sends waits while the receiver's queue is full.
+/// Any number of greenlets may send and receive; receivers are served in the order in which they came. Datagrams
+/// are not lost on the way: sending waits while the receiver's queue is full.
 ///
 /// ```
 /// use greenlet::net::UnixDatagram;
@@ -31,7 +31,7 @@ use std::time::Duration;
 /// As those of [`UdpSocket`](crate::net::UdpSocket).
 ///
 /// # Cancellation
-/// As [`UdpSocket`](crate::net::UdpSocket): a call that is ended has taken or sent no datagram.
+/// As [`UdpSocket`](crate::net::UdpSocket): a call that is interrupted has neither taken nor sent a datagram.
 pub struct UnixDatagram {
     pub(in crate::net) socket: Socket,
 }
@@ -40,15 +40,15 @@ limits!(UnixDatagram, "let socket = UnixDatagram::unbound()?;");
 peer!(UnixDatagram);
 
 impl UnixDatagram {
-    /// Binds to a file of that name, which is made. Returns at once.
+    /// Binds to a path, at which a socket file is made. Returns at once.
     ///
     /// # Errors
-    /// Those of bind(2): `EADDRINUSE` if there is such a file.
+    /// Those of bind(2): `EADDRINUSE` if there is a file already.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
         UnixDatagram::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// As [`bind`](UnixDatagram::bind), also to abstract names.
+    /// As [`bind`](UnixDatagram::bind), but also takes abstract names.
     ///
     /// # Errors
     /// Those of bind(2).
@@ -56,7 +56,7 @@ impl UnixDatagram {
         UnixDatagram::of(op::bound(&sockaddr::encode_unix(address), libc::SOCK_DGRAM))
     }
 
-    /// One without a name. Returns at once.
+    /// Makes a socket without a name. Returns at once.
     ///
     /// # Errors
     /// Those of socket(2).
@@ -64,7 +64,7 @@ impl UnixDatagram {
         UnixDatagram::of(op::socket(libc::AF_UNIX, libc::SOCK_DGRAM))
     }
 
-    /// Two that are connected with one another. Returns at once.
+    /// Makes two sockets that are connected with each other. Returns at once.
     ///
     /// # Errors
     /// Those of socketpair(2).
@@ -77,7 +77,7 @@ impl UnixDatagram {
         Ok(UnixDatagram { socket: Socket::new(made?) })
     }
 
-    /// Chooses the peer, by the name of its file. Returns at once.
+    /// Chooses the peer, by the path of its socket file. Returns at once.
     ///
     /// # Errors
     /// Those of connect(2).
@@ -85,7 +85,7 @@ impl UnixDatagram {
         self.connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// As [`connect`](UnixDatagram::connect), also to abstract names.
+    /// As [`connect`](UnixDatagram::connect), but also takes abstract names.
     ///
     /// # Errors
     /// Those of connect(2).
@@ -93,7 +93,8 @@ impl UnixDatagram {
         op::associate(&self.socket.descriptor, &sockaddr::encode_unix(address))
     }
 
-    /// Receives a datagram, and says from whom; what does not fit is lost. Parks until there is one.
+    /// Receives a datagram; returns its length and its sender. Bytes that do not fit are lost. Parks until there
+    /// is one.
     ///
     /// ```
     /// use greenlet::net::{UnixDatagram, UnixSocketAddr};
@@ -116,7 +117,7 @@ impl UnixDatagram {
         Ok((length, sockaddr::decode_unix(&address)?))
     }
 
-    /// Receives a datagram; what does not fit is lost. Parks until there is one.
+    /// Receives a datagram; bytes that do not fit are lost. Parks until there is one.
     ///
     /// # Errors
     /// As the [type](UnixDatagram) says.
@@ -127,7 +128,7 @@ impl UnixDatagram {
         self.socket.recv_datagram(buffer, 0)
     }
 
-    /// Sends a datagram to the socket of that file. Parks while its queue is full.
+    /// Sends a datagram to the socket at `path`. Parks while its queue is full.
     ///
     /// # Errors
     /// As the [type](UnixDatagram) says; `InvalidInput` for a path that is too long.
@@ -138,7 +139,7 @@ impl UnixDatagram {
         self.send_to_addr(buffer, &SocketAddr::from_pathname(path)?)
     }
 
-    /// As [`send_to`](UnixDatagram::send_to), also to abstract names.
+    /// As [`send_to`](UnixDatagram::send_to), but also takes abstract names.
     ///
     /// # Errors
     /// As the [type](UnixDatagram) says.

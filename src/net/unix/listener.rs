@@ -9,10 +9,10 @@ use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-/// A UNIX socket that connections come to, with the methods of [`std::os::unix::net::UnixListener`].
+/// A UNIX socket that accepts connections, with the methods of [`std::os::unix::net::UnixListener`].
 ///
-/// Any number of greenlets may accept at once: first come, first served. As in std, the file of its
-/// name stays when it is dropped.
+/// Any number of greenlets may accept at once: first come, first served. As in std, the socket file stays when
+/// this is dropped.
 ///
 /// ```
 /// use greenlet::net::{UnixListener, UnixSocketAddr, UnixStream};
@@ -31,15 +31,15 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Binds to a file of that name, which is made, and listens. Returns at once.
+    /// Binds to a path, at which a socket file is made, and listens. Returns at once.
     ///
     /// # Errors
-    /// Those of bind(2): `EADDRINUSE` if there is such a file.
+    /// Those of bind(2): `EADDRINUSE` if there is a file already.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
         UnixListener::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// As [`bind`](UnixListener::bind), also to abstract names.
+    /// As [`bind`](UnixListener::bind), but also takes abstract names.
     ///
     /// # Errors
     /// Those of bind(2).
@@ -56,7 +56,7 @@ impl UnixListener {
         Ok(UnixListener { socket: Socket::new(listener) })
     }
 
-    /// Takes the next connection, and says from where it comes. Parks until there is one.
+    /// Takes the next connection; returns it and the peer's address. Parks until there is one.
     ///
     /// # Errors
     /// Those of accept(2); see [`TcpListener::accept`](crate::net::TcpListener::accept).
@@ -69,12 +69,12 @@ impl UnixListener {
         Ok((UnixStream { socket }, sockaddr::decode_unix(&address)?))
     }
 
-    /// The connections that come, without end: see
+    /// An endless iterator over the connections that come: see
     /// [`TcpListener::incoming`](crate::net::TcpListener::incoming).
     ///
     /// # Errors
-    /// Each step has those of [`accept`](UnixListener::accept), but for a want of descriptors or
-    /// memory: then it waits.
+    /// Each item may be an error of [`accept`](UnixListener::accept); if descriptors or memory are short, `next`
+    /// waits instead.
     ///
     /// # Cancellation
     /// As [`accept`](UnixListener::accept).
@@ -82,22 +82,22 @@ impl UnixListener {
         UnixIncoming { incoming: self.socket.incoming(), listener: self }
     }
 
-    /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+    /// Ends the calls in which other greenlets wait, and closes the socket: see
     /// [`TcpListener::close`](crate::net::TcpListener::close).
     ///
     /// # Errors
-    /// Those of close(2); it is closed all the same.
+    /// Those of close(2); it is closed nevertheless.
     ///
     /// # Cancellation
-    /// It is not interrupted: it waits for nothing but the kernel.
+    /// This is not interrupted, as it waits only for the kernel.
     pub fn close(&self) -> io::Result<()> {
         self.socket.close()
     }
 
-    /// Another name for the same socket; each may be used by a thread of its own. Returns at once.
+    /// A second value for the same socket, which another thread may use. Returns at once.
     ///
-    /// Made std's, it shares its mode with this one, too: on another hub than io_uring's its `accept` returns
-    /// `WouldBlock` as soon as this one accepts.
+    /// If you turn it into a listener of std, the two still share the kernel's blocking mode: except on io_uring,
+    /// std's `accept` returns `WouldBlock` once this one has accepted.
     ///
     /// # Errors
     /// Those of fcntl(2): `EMFILE`.
@@ -113,7 +113,7 @@ impl UnixListener {
         sockaddr::decode_unix(&self.socket.local_name()?)
     }
 
-    /// Whether accepting through this value returns `WouldBlock` where it would wait.
+    /// Makes accepting through this value return `WouldBlock` where it would wait.
     ///
     /// # Errors
     /// `NotConnected` when it was closed.

@@ -4,8 +4,8 @@
 macro_rules! peer {
     ($type:ident) => {
         impl $type {
-            /// Ends one or both directions: the peer sees the end of a stream, greenlets that wait
-            /// here are woken. Returns at once.
+            /// Shuts down one or both directions: the peer sees the end of a stream, and greenlets that wait
+            /// in this socket's calls are woken. Returns at once.
             ///
             /// # Errors
             /// Those of shutdown(2).
@@ -13,21 +13,20 @@ macro_rules! peer {
                 op::shutdown(&self.socket.descriptor, how)
             }
 
-            /// Ends the calls in which other greenlets wait, waits for them, and closes: see
+            /// Ends the calls in which other greenlets wait, and closes the socket: see
             /// [`TcpStream::close`](crate::net::TcpStream::close).
             ///
             /// # Errors
-            /// Those of close(2); it is closed all the same.
+            /// Those of close(2); it is closed nevertheless.
             ///
             /// # Cancellation
-            /// It is not interrupted: it waits for nothing but the kernel.
+            /// This is not interrupted, as it waits only for the kernel.
             pub fn close(&self) -> io::Result<()> {
                 self.socket.close()
             }
 
-            /// Another name for the same socket. It has the limits and mode of this one to begin
-            /// with, and its own from then on; each may be used by a thread of its own. Returns at
-            /// once.
+            /// A second value for the same socket, which another thread may use. It begins with the limits
+            /// and mode of this one, and then has its own. Returns at once.
             ///
             /// # Errors
             /// Those of fcntl(2): `EMFILE`.
@@ -35,7 +34,7 @@ macro_rules! peer {
                 Ok($type { socket: self.socket.try_clone()? })
             }
 
-            /// The name on this side. Returns at once.
+            /// The name of this socket. Returns at once.
             ///
             /// # Errors
             /// Those of getsockname(2).

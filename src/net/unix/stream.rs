@@ -16,7 +16,7 @@ use std::time::Duration;
 /// A connection between processes of this machine, with the methods of
 /// [`std::os::unix::net::UnixStream`].
 ///
-/// Read and write by [`Read`] and [`Write`], which `&UnixStream` has, too.
+/// Read and write by [`Read`] and [`Write`], which `&UnixStream` implements too.
 ///
 /// ```
 /// use greenlet::net::UnixStream;
@@ -36,7 +36,7 @@ use std::time::Duration;
 /// As those of [`TcpStream`](crate::net::TcpStream).
 ///
 /// # Cancellation
-/// As [`TcpStream`](crate::net::TcpStream): a read that is ended has taken no bytes, a write has sent
+/// As [`TcpStream`](crate::net::TcpStream): a read that is interrupted has taken no bytes, a write has sent
 /// none.
 pub struct UnixStream {
     pub(in crate::net) socket: Socket,
@@ -47,7 +47,7 @@ stream!(UnixStream);
 peer!(UnixStream);
 
 impl UnixStream {
-    /// Connects to the listener of that name. Parks while its queue is full.
+    /// Connects to the listener at `path`. Parks while its queue is full.
     ///
     /// ```
     /// use greenlet::net::{UnixListener, UnixStream};
@@ -63,25 +63,25 @@ impl UnixStream {
     /// Those of connect(2); `InvalidInput` for a path that is too long or has a zero in it.
     ///
     /// # Cancellation
-    /// What was begun is given up.
+    /// What arrives inside is raised here, and the attempt is given up.
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         UnixStream::connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
-    /// As [`connect`](UnixStream::connect), also to abstract names.
+    /// As [`connect`](UnixStream::connect), but also takes abstract names.
     ///
     /// # Errors
     /// Those of connect(2).
     ///
     /// # Cancellation
-    /// What was begun is given up.
+    /// As [`connect`](UnixStream::connect).
     pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
         let socket = Socket::new(op::socket(libc::AF_UNIX, libc::SOCK_STREAM)?);
         op::connect(&socket.descriptor, &sockaddr::encode_unix(address), None)?;
         Ok(UnixStream { socket })
     }
 
-    /// Two streams that are connected with one another. Returns at once.
+    /// Makes two streams that are connected with each other. Returns at once.
     ///
     /// # Errors
     /// Those of socketpair(2).

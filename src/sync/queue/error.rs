@@ -22,11 +22,11 @@ impl<T> fmt::Debug for Closed<T> {
 
 impl<T> std::error::Error for Closed<T> {}
 
-/// Nothing was put; the item comes back.
+/// Why nothing was put; gives the item back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "queue.Full")]
 pub enum PutError<T> {
-    /// There was no room, at once or in time.
+    /// There was no room, or none in time.
     Full(T),
     /// The queue is closed.
     Closed(T),
@@ -40,7 +40,7 @@ impl<T> PutError<T> {
         }
     }
 
-    /// Was there no room?
+    /// Whether there was no room.
     pub fn is_full(&self) -> bool {
         matches!(self, PutError::Full(_))
     }
@@ -64,11 +64,11 @@ impl<T> fmt::Debug for PutError<T> {
 
 impl<T> std::error::Error for PutError<T> {}
 
-/// Nothing was gotten.
+/// Why no item came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(alias = "queue.Empty")]
 pub enum GetError {
-    /// There was no item, at once or in time.
+    /// There was no item, or none in time.
     Empty,
     /// The queue is closed, and no item is left.
     Closed,

@@ -7,10 +7,10 @@ use std::iter::once;
 use std::time::Duration;
 
 impl<S: Store> QueueOf<Counted<S>> {
-    /// Says that one of the items that were gotten is done. Returns at once.
+    /// Notes that one of the items that were gotten is done. Returns at once.
     ///
     /// # Panics
-    /// When it is called more often than items were put.
+    /// If it is called more often than items were put.
     #[track_caller]
     pub fn task_done(&self) {
         let mut store = self.shared().store.borrow_mut();

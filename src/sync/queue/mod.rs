@@ -1,16 +1,13 @@
-//! Queues: items from those who put to those who get, in a defined order. Part of `sync`, level 4.
+//! Queues between the greenlets of one thread. Those between threads are in [`sync::thread`](super::thread).
 //!
-//! Files, lowest first: `error`, `store` (which item is first), `shared` (the items and those who
-//! wait), `queue_of` (the handle), `joinable`, `broadcast`.
-//!
-//! | | first comes | a put waits |
+//! | | which item is first | when a put waits |
 //! |---|---|---|
 //! | [`Queue`] | the oldest | while it is full; `unbounded` never, `rendezvous` until the get |
 //! | [`LifoQueue`] | the newest | while it is full |
 //! | [`PriorityQueue`] | the lowest | while it is full |
-//! | [`JoinableQueue`] | the oldest; says when all is done | while it is full |
+//! | [`JoinableQueue`] | the oldest; can wait until all items are done | while it is full |
 //! | [`Channel`] | the oldest | until the get |
-//! | [`Broadcast`] | the oldest, for each receiver | never |
+//! | [`Broadcast`] | the oldest, for each subscriber | never |
 //!
 //! ```
 //! use greenlet::{spawn, sync::queue::Queue};
@@ -25,7 +22,7 @@
 //! assert_eq!(sum.join().unwrap(), 10);
 //! ```
 //!
-//! To wait for several queues, tasks and a timeout at once, hand them to [`wait`](crate::wait):
+//! To wait for several queues, tasks and a time limit at once, hand them to [`wait`](crate::wait()):
 //!
 //! ```
 //! use greenlet::{spawn, sync::queue::Queue, wait};
@@ -41,6 +38,9 @@
 //! }
 //! # task.join().unwrap().unwrap();
 //! ```
+//!
+//! Inside: part of `sync`, level 4. Files, lowest first: `error`, `store` (which item is first), `shared` (the
+//! items, and the greenlets that wait), `queue_of` (the handle), `joinable`, `broadcast`.
 
 mod broadcast;
 mod error;
@@ -49,7 +49,7 @@ mod queue_of;
 mod shared;
 mod store;
 
-pub use broadcast::{Broadcast, Missed, Receiver};
+pub use broadcast::{Broadcast, BroadcastError, Subscriber};
 pub use error::{Closed, GetError, PutError};
 pub use queue_of::{IntoIter, Iter, QueueOf, Room};
 pub use store::{Buffer, Counted, Fifo, Handover, Lifo, Lowest, Store};
@@ -77,8 +77,8 @@ pub type LifoQueue<T> = QueueOf<Lifo<T>>;
 
 /// A queue from which the lowest item comes first, by [`Ord`]; of equal ones the oldest.
 ///
-/// For the highest first, put [`Reverse`](std::cmp::Reverse)d items. The comparison must not use the
-/// queue, nor wait. If it panics, so does the put or the get; a get loses its item then.
+/// For the highest first, put [`Reverse`](std::cmp::Reverse)d items. The comparison must neither use the
+/// queue nor wait. If it panics, so does the put or the get; a get loses its item then.
 ///
 /// ```
 /// use greenlet::sync::queue::PriorityQueue;
@@ -87,10 +87,10 @@ pub type LifoQueue<T> = QueueOf<Lifo<T>>;
 /// ```
 pub type PriorityQueue<T> = QueueOf<Lowest<T>>;
 
-/// A queue that says when all of its items are done: each getter calls
-/// [`task_done`](QueueOf::task_done) for each item, and [`join`](QueueOf::join) waits for the last.
+/// A queue that can wait until all of its items are done: call [`task_done`](QueueOf::task_done) for each item
+/// that you got and have finished; [`join`](QueueOf::join) waits for the last.
 ///
-/// Other stores can be counted too: `QueueOf<Counted<Lowest<T>>>`.
+/// The other kinds of queue can be counted too: `QueueOf<Counted<Lowest<T>>>`.
 ///
 /// ```
 /// use greenlet::{spawn, sync::queue::JoinableQueue};
@@ -108,7 +108,7 @@ pub type PriorityQueue<T> = QueueOf<Lowest<T>>;
 /// ```
 pub type JoinableQueue<T> = QueueOf<Counted<Fifo<T>>>;
 
-/// A rendezvous: a put parks until a getter has taken its item, and the getter goes on first.
+/// A rendezvous: a put parks until a get has taken its item, and the greenlet that got it goes on first.
 ///
 /// ```
 /// use greenlet::{spawn, sync::queue::Channel};

@@ -1,7 +1,7 @@
 //! The handle of every kind of queue.
 
 use super::error::{Closed, GetError, PutError};
-use super::shared::Shared;
+use super::shared::{BY_TRY_PUT, Shared};
 use super::store::{Buffer, Fifo, Handover, Store};
 use crate::hub::hub;
 use crate::sync::{Waitable, Watched, Watchers, watch};
@@ -14,10 +14,10 @@ use std::time::Duration;
 /// [`PriorityQueue`](super::PriorityQueue), [`JoinableQueue`](super::JoinableQueue) and
 /// [`Channel`](super::Channel) have in common.
 ///
-/// Handles are cheap to clone, and all of them are the same queue. A queue stays on its thread.
-/// Those who wait are served in the order in which they came; who comes later does not overtake, not
-/// even between the moment at which another one is promised an item or a place and its next turn to
-/// run. Waiting allocates nothing.
+/// Handles are cheap to clone, and all clones are the same queue. A queue stays on its thread.
+///
+/// Greenlets that wait are served strictly in the order in which they came: once one of them is promised an item
+/// or a place, no other one can take that before it runs. Waiting allocates nothing.
 pub struct QueueOf<S: Store>(Rc<Shared<S>>);
 
 impl<S: Buffer> QueueOf<S> {
@@ -31,7 +31,7 @@ impl<S: Buffer> QueueOf<S> {
     /// [rendezvous](QueueOf::rendezvous).
     ///
     /// # Panics
-    /// When `capacity` is 0 and this is no [`Queue`](super::Queue).
+    /// If `capacity` is 0 and this is not a [`Queue`](super::Queue).
     #[doc(alias = "maxsize")]
     pub fn bounded(capacity: usize) -> QueueOf<S> {
         assert!(
@@ -41,11 +41,11 @@ impl<S: Buffer> QueueOf<S> {
         QueueOf(Rc::new(Shared::new(capacity)))
     }
 
-    /// Changes how many items make the queue full. Those that are held already stay; if there is room
-    /// now, those who wait for it are woken. Returns at once.
+    /// Changes how many items make the queue full. Items that it holds already stay; if there is room
+    /// now, greenlets that wait for it are woken. Returns at once.
     ///
     /// # Panics
-    /// When `capacity` is 0, or was.
+    /// If `capacity` is 0, or the queue is a rendezvous.
     pub fn resize(&self, capacity: usize) {
         assert!(
             capacity > 0 && !self.0.hands_over(),
@@ -56,7 +56,8 @@ impl<S: Buffer> QueueOf<S> {
 }
 
 impl<T> QueueOf<Fifo<T>> {
-    /// A queue that holds nothing: a put parks until a getter has taken its item, who goes on first.
+    /// A queue that holds nothing: a put parks until a get has taken its item, and the greenlet that got it goes
+    /// on first.
     pub fn rendezvous() -> QueueOf<Fifo<T>> {
         QueueOf::bounded(0)
     }
@@ -77,18 +78,18 @@ impl<S: Store> QueueOf<S> {
     /// Puts an item: at once if there is room; otherwise parks until there is. (In a rendezvous: parks
     /// until it is taken.)
     ///
-    /// A put that does not park does not switch: a getter that it wakes runs when the current greenlet
+    /// A put that does not park does not switch: the greenlet that gets the item runs when the current one
     /// waits next.
     ///
     /// # Errors
     /// [`Closed`], with the item.
     ///
     /// # Panics
-    /// When it would park while the thread unwinds.
+    /// If it would park while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it is parked is raised here, and the item is dropped: it was not put. In a
-    /// rendezvous, an item that was taken is taken, and what arrives is raised at the next wait.
+    /// What arrives while it is parked is raised here, and the item, which was not put, is dropped. In a
+    /// rendezvous, if the item was taken already, this returns, and what arrives is raised at the next wait.
     #[inline]
     #[doc(alias = "send")]
     pub fn put(&self, item: S::Item) -> Result<(), Closed<S::Item>> {
@@ -98,7 +99,7 @@ impl<S: Store> QueueOf<S> {
     /// As [`put`](QueueOf::put), for at most `limit`.
     ///
     /// # Errors
-    /// The item: [`Full`](PutError::Full) when the time is over, [`Closed`](PutError::Closed).
+    /// Gives the item back: [`Full`](PutError::Full) when the time is over, or [`Closed`](PutError::Closed).
     ///
     /// # Panics
     /// As [`put`](QueueOf::put).
@@ -109,11 +110,11 @@ impl<S: Store> QueueOf<S> {
         self.0.put(item, Some(hub().moment(limit)))
     }
 
-    /// Puts an item if there is room, and nobody waits for it. (In a rendezvous: if a getter waits.)
+    /// Puts an item if there is room for which no other greenlet waits. (In a rendezvous: if a get waits.)
     /// Returns at once.
     ///
     /// # Errors
-    /// The item, and why.
+    /// Gives the item back, and says why.
     #[inline]
     #[doc(alias = "put_nowait")]
     pub fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
@@ -126,11 +127,11 @@ impl<S: Store> QueueOf<S> {
     /// [`Closed`], once the queue is closed and empty.
     ///
     /// # Panics
-    /// When it would park while the thread unwinds.
+    /// If it would park while the thread unwinds.
     ///
     /// # Cancellation
-    /// What arrives while it is parked is raised here. No item is lost: if one was on its way here it
-    /// goes to the next getter, or stays.
+    /// What arrives while it is parked is raised here. No item is lost: one that was promised to this greenlet
+    /// goes to the next, or stays.
     #[inline]
     #[doc(alias("recv", "receive"))]
     pub fn get(&self) -> Result<S::Item, Closed> {
@@ -151,7 +152,7 @@ impl<S: Store> QueueOf<S> {
         self.0.get(Some(hub().moment(limit)))
     }
 
-    /// Gets the first item, if there is one that nobody else was promised. Returns at once.
+    /// Gets the first item, if there is one that was promised to no other greenlet. Returns at once.
     ///
     /// # Errors
     /// [`Empty`](GetError::Empty) or [`Closed`](GetError::Closed).
@@ -163,7 +164,7 @@ impl<S: Store> QueueOf<S> {
 
     /// A copy of the first item, which stays; parks until there is one.
     ///
-    /// `clone` must not use the queue, nor wait.
+    /// The item's `clone` must neither use the queue nor wait.
     ///
     /// # Errors
     /// [`Closed`], once the queue is closed and empty.
@@ -188,7 +189,7 @@ impl<S: Store> QueueOf<S> {
         }
     }
 
-    /// A copy of the first item, which stays, if there is one that nobody was promised. Returns at once.
+    /// A copy of the first item, which stays, if there is one that was promised to no greenlet. Returns at once.
     ///
     /// # Errors
     /// [`Empty`](GetError::Empty) or [`Closed`](GetError::Closed).
@@ -204,20 +205,20 @@ impl<S: Store> QueueOf<S> {
         }
     }
 
-    /// How many items it holds, with those that a getter was promised and has not taken yet. (In a
-    /// rendezvous: how many putters wait.)
+    /// How many items it holds, including those that were promised to a greenlet that has not run yet. (In a
+    /// rendezvous: how many puts wait.)
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Does it hold nothing?
+    /// Whether it holds no item.
     #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Would a put have to wait?
+    /// Whether a put would have to wait.
     #[doc(alias = "full")]
     pub fn is_full(&self) -> bool {
         !self.0.has_room()
@@ -230,19 +231,19 @@ impl<S: Store> QueueOf<S> {
         (capacity != usize::MAX).then_some(capacity)
     }
 
-    /// How many greenlets are parked in a get; counts them.
+    /// How many greenlets are parked in a get. Walks the list of them.
     #[doc(alias = "getters")]
     pub fn getting(&self) -> usize {
         self.0.getters.waiting() + self.0.getters.given()
     }
 
-    /// How many greenlets are parked in a put; counts them.
+    /// How many greenlets are parked in a put. Walks the list of them.
     #[doc(alias = "putters")]
     pub fn putting(&self) -> usize {
         self.0.putters.waiting() + self.0.putters.given()
     }
 
-    /// Ends the queue: puts fail from now on, also those that wait; gets take what is left, and then
+    /// Closes the queue: puts fail from now on, also those that wait; gets take what is left, and then
     /// fail. Returns at once. A second call changes nothing.
     #[doc(alias = "shutdown")]
     pub fn close(&self) {
@@ -251,16 +252,18 @@ impl<S: Store> QueueOf<S> {
         }
     }
 
-    /// As [`close`](QueueOf::close), and takes out what is left: those who wait for an item fail.
-    /// Returns the items in their order. (In a rendezvous they go back to their putters.)
+    /// As [`close`](QueueOf::close), but also takes out what is left and returns it, in its order. (In a
+    /// rendezvous the items go back to the puts.)
     ///
-    /// In a [`JoinableQueue`](super::JoinableQueue) they count as done, and those who
-    /// [join](QueueOf::join) it are woken, whatever is still being worked on.
+    /// In a [`JoinableQueue`](super::JoinableQueue) these items count as done, and greenlets that
+    /// [join](QueueOf::join) it are woken, even if other items are still being worked on.
     #[doc(alias("shutdown", "immediate"))]
     pub fn close_now(&self) -> Vec<S::Item> {
         self.close();
         let mut left = Vec::new();
-        if !self.0.hands_over() {
+        if self.0.hands_over() {
+            left.extend(std::iter::from_fn(|| self.0.withdraw(BY_TRY_PUT)));
+        } else {
             let mut store = self.0.store.borrow_mut();
             left.extend(std::iter::from_fn(|| store.discard()));
             drop(store);
@@ -269,18 +272,22 @@ impl<S: Store> QueueOf<S> {
         left
     }
 
-    /// Was it closed?
+    /// Whether it was closed.
     #[doc(alias = "is_shutdown")]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed.get()
     }
 
-    /// To [wait](crate::wait) for room, as one of several things; the queue itself stands for an item.
+    /// Stands for room in this queue, to [wait](crate::wait()) for it beside other things. (To wait for an item,
+    /// use the queue itself.)
     pub fn room(&self) -> Room<'_, S> {
         Room(self)
     }
 
     /// Gets one item after the other, until the queue is closed and empty.
+    ///
+    /// # Cancellation
+    /// `next` is cancelled as [`get`](QueueOf::get).
     pub fn iter(&self) -> Iter<'_, S> {
         Iter(self)
     }
@@ -291,6 +298,13 @@ impl<S: Store> Clone for QueueOf<S> {
     #[inline]
     fn clone(&self) -> QueueOf<S> {
         QueueOf(self.0.clone())
+    }
+}
+
+/// A channel.
+impl<T> Default for QueueOf<Handover<T>> {
+    fn default() -> QueueOf<Handover<T>> {
+        QueueOf::new()
     }
 }
 
@@ -314,8 +328,8 @@ impl<S: Buffer> FromIterator<S::Item> for QueueOf<S> {
 
 /// Ready when an item can be gotten at once, and when it is closed.
 ///
-/// Whoever is told takes nothing thereby: if others get from the same queue, use
-/// [`try_get`](QueueOf::try_get), and wait again if it fails.
+/// Waiting takes nothing: if other greenlets get from the same queue, use [`try_get`](QueueOf::try_get), and
+/// wait again if it fails.
 impl<S: Store> Waitable for QueueOf<S> {
     fn is_ready(&self) -> bool {
         self.0.has_item() || self.is_closed()
@@ -338,8 +352,8 @@ impl<S: Store> fmt::Debug for QueueOf<S> {
     }
 }
 
-/// Room in a queue, to be waited for: see [`QueueOf::room`]. Ready when an item can be put at once,
-/// and when the queue is closed.
+/// Room in a queue, to wait for: see [`QueueOf::room`]. Ready when an item can be put at once, and when
+/// the queue is closed.
 ///
 /// ```
 /// use greenlet::{spawn, sync::queue::Queue, wait};
@@ -366,7 +380,7 @@ impl<S: Store> Watched for Room<'_, S> {
     }
 }
 
-/// The items of a queue until it is closed: see [`QueueOf::iter`]. `next` parks as a
+/// The items of a queue until it is closed: see [`QueueOf::iter`]. `next` parks as
 /// [`get`](QueueOf::get).
 #[derive(Debug)]
 pub struct Iter<'a, S: Store>(&'a QueueOf<S>);
@@ -388,7 +402,11 @@ impl<'a, S: Store> IntoIterator for &'a QueueOf<S> {
     }
 }
 
-/// The items of a queue until it is closed, with a handle of its own.
+/// The items of a queue until it is closed, with a handle of its own. `next` parks as
+/// [`get`](QueueOf::get).
+///
+/// # Cancellation
+/// As [`get`](QueueOf::get).
 #[derive(Debug)]
 pub struct IntoIter<S: Store>(QueueOf<S>);
 

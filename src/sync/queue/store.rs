@@ -3,11 +3,11 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
-/// How a queue keeps its items: [`Fifo`], [`Lifo`], [`Lowest`], [`Counted`] or [`Handover`].
+/// Which item of a queue is first: [`Fifo`], [`Lifo`], [`Lowest`], [`Counted`] or [`Handover`].
 ///
 /// Only this crate implements it.
 pub trait Store: Sealed {
-    /// What is put and gotten.
+    /// The type of the items.
     type Item;
     /// May the capacity be 0: does a put then wait for its get?
     #[doc(hidden)]
@@ -34,7 +34,7 @@ pub trait Store: Sealed {
     }
 }
 
-/// Stores of queues that hold items while nobody waits for them: all but [`Handover`].
+/// Stores that hold items until a get comes: all but [`Handover`].
 pub trait Buffer: Store {}
 
 mod sealed {
@@ -43,6 +43,7 @@ mod sealed {
 use sealed::Sealed;
 
 /// The oldest item first.
+#[derive(Debug)]
 pub struct Fifo<T>(VecDeque<T>);
 
 impl<T> Store for Fifo<T> {
@@ -73,6 +74,7 @@ impl<T> Store for Fifo<T> {
 }
 
 /// The newest item first.
+#[derive(Debug)]
 pub struct Lifo<T>(Vec<T>);
 
 impl<T> Store for Lifo<T> {
@@ -96,12 +98,14 @@ impl<T> Store for Lifo<T> {
 }
 
 /// The lowest item first; of equal ones, the one that was put first.
+#[derive(Debug)]
 pub struct Lowest<T> {
     heap: BinaryHeap<Reverse<Numbered<T>>>,
     put: u64,
 }
 
 /// An item and how many were put before it.
+#[derive(Debug)]
 struct Numbered<T> {
     item: T,
     number: u64,
@@ -149,6 +153,7 @@ impl<T: Ord> Store for Lowest<T> {
 }
 
 /// As another store, and counts the items that were put but not [done](super::QueueOf::task_done).
+#[derive(Debug)]
 pub struct Counted<S> {
     items: S,
     pub(super) unfinished: usize,
@@ -180,7 +185,8 @@ impl<S: Store> Store for Counted<S> {
     }
 }
 
-/// Keeps nothing: an item goes from a put to a get.
+/// Keeps nothing: an item goes straight from a put to a get.
+#[derive(Debug)]
 pub struct Handover<T>(Fifo<T>);
 
 impl<T> Store for Handover<T> {

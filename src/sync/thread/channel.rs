@@ -9,8 +9,8 @@ use std::iter::FusedIterator;
 use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 use std::time::Duration;
 
-/// A channel in which `capacity` items have room; who sends more waits. With a capacity of 0 who
-/// sends waits until the item is received.
+/// A channel with room for `capacity` items: sending waits while it is full. With a capacity of 0, sending
+/// waits until the item is received.
 ///
 /// ```
 /// use greenlet::{spawn, sync::thread::bounded};
@@ -35,7 +35,7 @@ pub fn bounded<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender(shared.clone()), Receiver(shared))
 }
 
-/// A channel in which there is always room: sending never waits.
+/// A channel that is never full: sending never waits.
 ///
 /// ```
 /// use greenlet::sync::thread::unbounded;
@@ -71,20 +71,20 @@ fn raise_pending() {
     }
 }
 
-/// The end of a channel into which items go; clones share it. Made by [`bounded`] and [`unbounded`].
+/// The sending end of a channel; clones send to the same one. Made by [`bounded`] and [`unbounded`].
 pub struct Sender<T: Send>(Arc<Mutex<State<T>>>);
 
 impl<T: Send> Sender<T> {
-    /// Sends an item: at once if there is room, else when there is. A greenlet parks until then, a
-    /// thread without a hub sleeps. Items arrive in the order in which they were sent, and those who
-    /// wait for room get it in the order in which they came.
+    /// Sends an item; waits while the channel is full. Then a greenlet parks, and a thread without a hub sleeps.
+    /// Items arrive in the order in which they were sent, and senders that wait get room in the order in which
+    /// they came.
     ///
     /// # Errors
-    /// The item, when there is no receiver any more.
+    /// Gives the item back if there is no receiver any more.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here, and the item is dropped; once it was sent, it is raised at
-    /// the next wait.
+    /// What arrives inside is raised here, and the item is dropped; if it was sent already, this returns, and
+    /// what arrives is raised at the next wait.
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
         raise_pending();
         self.send_within(item, Some(None)).map_err(|error| match error {
@@ -95,7 +95,7 @@ impl<T: Send> Sender<T> {
     /// As [`send`](Sender::send), for at most `limit`.
     ///
     /// # Errors
-    /// The item: there was no room in time, or there is no receiver any more.
+    /// Gives the item back if there was no room in time, or there is no receiver any more.
     ///
     /// # Cancellation
     /// As [`send`](Sender::send).
@@ -107,7 +107,7 @@ impl<T: Send> Sender<T> {
     /// Sends an item if there is room; never waits.
     ///
     /// # Errors
-    /// The item: there is no room, or no receiver any more.
+    /// Gives the item back if there is no room, or no receiver any more.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         self.send_within(item, None)
     }
@@ -140,10 +140,8 @@ impl<T: Send> Sender<T> {
             (None, ..) => Ok(()),
             (Some(item), true, _) => Err(TrySendError::Disconnected(item)),
             (Some(item), false, None) => Err(TrySendError::Full(item)),
-            (Some(item), false, Some(interrupted)) => {
-                drop(item);
-                interrupted.raise()
-            }
+            // The item is dropped once that is raised: its drop may run others, and let nothing through.
+            (Some(_item), false, Some(interrupted)) => interrupted.raise(),
         }
     }
 }
@@ -166,20 +164,20 @@ impl<T: Send> Drop for Sender<T> {
     }
 }
 
-/// The end of a channel out of which items come; clones share it, and each item comes once. Made by
-/// [`bounded`] and [`unbounded`].
+/// The receiving end of a channel. Clones receive from the same one, and each item goes to one of them. Made
+/// by [`bounded`] and [`unbounded`].
 pub struct Receiver<T: Send>(Arc<Mutex<State<T>>>);
 
 impl<T: Send> Receiver<T> {
     /// Takes the oldest item, and waits for one if there is none: a greenlet parks, a thread without a
-    /// hub sleeps. Those who wait are served in the order in which they came.
+    /// hub sleeps. Receivers that wait are served in the order in which they came.
     ///
     /// # Errors
     /// There is no item and no sender any more.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here, and no item is taken; once there was one, it is raised at
-    /// the next wait.
+    /// What arrives inside is raised here, and no item is taken; if one was handed over already, it is returned,
+    /// and what arrives is raised at the next wait.
     pub fn recv(&self) -> Result<T, RecvError> {
         raise_pending();
         self.receive_within(Some(None)).map_err(|_| RecvError)
@@ -188,7 +186,7 @@ impl<T: Send> Receiver<T> {
     /// As [`recv`](Receiver::recv), for at most `limit`.
     ///
     /// # Errors
-    /// There was none in time, or there is no sender any more.
+    /// There was no item in time, or there is no sender any more.
     ///
     /// # Cancellation
     /// As [`recv`](Receiver::recv).
@@ -203,17 +201,20 @@ impl<T: Send> Receiver<T> {
     /// Takes the oldest item if there is one; never waits.
     ///
     /// # Errors
-    /// There is none now, or there will be none.
+    /// There is no item now, or also no sender any more.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.receive_within(None)
     }
 
-    /// The items until there is no sender any more; waits for each.
-    pub fn iter(&self) -> impl FusedIterator<Item = T> {
-        std::iter::from_fn(|| self.recv().ok()).fuse()
+    /// An iterator over the items until there is no sender any more; it waits for each.
+    ///
+    /// # Cancellation
+    /// As [`recv`](Receiver::recv).
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter(self)
     }
 
-    /// The items that are there; never waits.
+    /// An iterator over the items that are there already; never waits.
     pub fn try_iter(&self) -> impl Iterator<Item = T> {
         std::iter::from_fn(|| self.try_recv().ok())
     }
@@ -290,7 +291,35 @@ impl<T: Send> IntoIterator for Receiver<T> {
     }
 }
 
+impl<'a, T: Send> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
 /// The items of a channel until there is no sender any more; waits for each.
+///
+/// # Cancellation
+/// As [`recv`](Receiver::recv).
+pub struct Iter<'a, T: Send>(&'a Receiver<T>);
+
+impl<T: Send> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.recv().ok()
+    }
+}
+
+impl<T: Send> FusedIterator for Iter<'_, T> {}
+
+/// The items of a channel until there is no sender any more; waits for each.
+///
+/// # Cancellation
+/// As [`recv`](Receiver::recv).
 pub struct IntoIter<T: Send>(Receiver<T>);
 
 impl<T: Send> Iterator for IntoIter<T> {
@@ -314,6 +343,12 @@ impl<T: Send> fmt::Debug for Receiver<T> {
         f.debug_struct("Receiver")
             .field("items", &lock(&self.0).items.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send> fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Iter").field(&self.0).finish()
     }
 }
 

@@ -5,11 +5,11 @@ use crate::list::parts::Mutex;
 use std::fmt;
 use std::time::Duration;
 
-/// A flag to wait for, shared by several threads: while it is set, no wait lasts. For one thread's
-/// greenlets there is the faster [`sync::Event`](crate::sync::Event).
+/// A flag, shared by several threads, that greenlets and threads wait for until it is set. For the greenlets
+/// of one thread there is the faster [`sync::Event`](crate::sync::Event).
 ///
-/// A wait ends well if the flag was set during it, even if it was cleared again before the one who
-/// waited ran.
+/// A wait succeeds if the flag was set during it, even if it was cleared again before the waiting greenlet or
+/// thread ran.
 ///
 /// ```
 /// use greenlet::sync::thread::Event;
@@ -38,7 +38,7 @@ impl Event {
         Event::default()
     }
 
-    /// Sets the flag and wakes all who wait; returns at once.
+    /// Sets the flag and wakes all that wait; returns at once.
     pub fn set(&self) {
         let served = {
             let mut state = lock(&self.0);
@@ -48,12 +48,12 @@ impl Event {
         served.into_iter().for_each(Served::wake);
     }
 
-    /// Takes the flag back; returns at once. Whoever was woken stays so.
+    /// Clears the flag; returns at once. What was woken goes on nevertheless.
     pub fn clear(&self) {
         lock(&self.0).is_set = false;
     }
 
-    /// Is the flag set?
+    /// Whether the flag is set.
     #[doc(alias("isSet", "ready"))]
     pub fn is_set(&self) -> bool {
         lock(&self.0).is_set

@@ -1,20 +1,46 @@
-//! What greenlets of several threads, and threads without greenlets, share.
+//! Channels and events between threads, with greenlets or without.
 //!
-//! Everything else in [`sync`](crate::sync) stays on its thread. This crosses: a greenlet that waits
-//! parks, and the others of its thread run; a thread that has no hub sleeps. Whoever is waited for wakes
-//! the hub of the other thread, if it sleeps, by one system call, and none if it does not.
+//! Everything else in [`sync`](crate::sync) stays on its thread. Here, a greenlet that waits parks, and the
+//! others of its thread run; a thread that has no hub sleeps. Waking another thread's hub costs one system call
+//! if that hub sleeps, and none if it does not.
 //!
-//! - **In order**: who waits longest is served first, whatever thread it is on.
-//! - **A result wins**: what was handed over to one who waits is received, also if a kill or the end of
-//!   a time limit comes in that moment; that is raised at the next wait.
-//! - Who waits on a thread that has ended without [`run`](crate::run) stays where it is for ever: it is
+//! ```
+//! use greenlet::{sleep, spawn, sync::thread::unbounded};
+//! use std::{thread, time::Duration};
+//!
+//! let (sender, receiver) = unbounded();
+//! let thread = thread::spawn(move || (1..=3).for_each(|n| sender.send(n).unwrap())); // no hub there
+//! let ticks = spawn(|| sleep(Duration::from_millis(1))); // runs while the current greenlet waits
+//! assert_eq!(receiver.iter().sum::<u32>(), 6);
+//! # ticks.join().unwrap();
+//! # thread.join().unwrap();
+//! ```
+//!
+//! Nothing here is [`Waitable`](crate::Waitable). To wait for it beside tasks and queues, spawn a task that
+//! receives, and give its handle to [`wait`](crate::wait()):
+//!
+//! ```
+//! use greenlet::{spawn, sync::{Event, thread::one_shot}, wait};
+//!
+//! let (stop, (sender, receiver)) = (Event::new(), one_shot());
+//! let thread = std::thread::spawn(move || sender.send("answer"));
+//! let answer = spawn(move || receiver.recv());
+//! assert_eq!(wait(&[&stop, &answer]).first(), Some(1));
+//! assert_eq!(answer.join().unwrap(), Ok("answer"));
+//! # thread.join().unwrap().unwrap();
+//! ```
+//!
+//! - **In order**: the greenlet or thread that waits longest is served first.
+//! - **A result wins**: what was handed to a greenlet that waits is received, even if a kill or a time limit
+//!   comes in that moment; that is raised at the next wait.
+//! - While a greenlet waits here no [`Deadlock`](crate::Deadlock) is raised on its hub: another thread may act.
+//! - A greenlet that waits on a thread that has ended without [`run`](crate::run) stays parked for ever: it is
 //!   passed over, gets nothing, and what it was to send is not sent.
-//! - While a greenlet waits here its hub is not in a deadlock: another thread may do something.
-//! - A destructor that waits while its thread unwinds lets nobody else of the thread run: what only a
-//!   greenlet of the same thread could do is waited for in vain.
-//! - **Without allocation**: who waits does so by a node in its own frames.
+//! - A destructor that waits here while its thread unwinds lets no other greenlet of its thread run. If only
+//!   one of those could end the wait, it never ends.
+//! - **Without allocation**: waiting allocates nothing.
 //!
-//! What stays on its thread is refused by the compiler where it would leave it:
+//! What must stay on its thread is refused by the compiler:
 //!
 //! ```compile_fail,E0277
 //! let queue = std::rc::Rc::new(greenlet::sync::queue::Queue::<u32>::unbounded());
@@ -38,7 +64,7 @@ mod models;
 mod one_shot;
 mod waits;
 
-pub use channel::{IntoIter, Receiver, Sender, bounded, unbounded};
+pub use channel::{IntoIter, Iter, Receiver, Sender, bounded, unbounded};
 pub use event::Event;
 pub use one_shot::{OneReceiver, OneSender, one_shot};
 pub(crate) use waits::{Served, Waits, lock, wait};

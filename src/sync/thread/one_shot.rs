@@ -4,7 +4,7 @@ use super::channel::{Receiver, Sender, bounded};
 use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 use std::time::Duration;
 
-/// A channel for one item.
+/// A channel for one item between threads.
 ///
 /// ```
 /// use greenlet::sync::thread::one_shot;
@@ -18,7 +18,7 @@ pub fn one_shot<T: Send>() -> (OneSender<T>, OneReceiver<T>) {
     (OneSender(sender), OneReceiver(receiver))
 }
 
-/// The end of a [`one_shot`] into which the item goes.
+/// The sending end of a [`one_shot`].
 #[derive(Debug)]
 pub struct OneSender<T: Send>(Sender<T>);
 
@@ -26,7 +26,7 @@ impl<T: Send> OneSender<T> {
     /// Sends the item; returns at once.
     ///
     /// # Errors
-    /// The item, when the receiver was dropped.
+    /// Gives the item back if the receiver was dropped.
     pub fn send(self, item: T) -> Result<(), SendError<T>> {
         self.0.try_send(item).map_err(|error| match error {
             // There is room for the one item there is: never `Full`.
@@ -35,7 +35,7 @@ impl<T: Send> OneSender<T> {
     }
 }
 
-/// The end of a [`one_shot`] out of which the item comes.
+/// The receiving end of a [`one_shot`].
 #[derive(Debug)]
 pub struct OneReceiver<T: Send>(Receiver<T>);
 
@@ -46,13 +46,16 @@ impl<T: Send> OneReceiver<T> {
     /// The sender was dropped.
     ///
     /// # Cancellation
-    /// What arrives inside is raised here, and the item is lost with this end; once it was there, that is
-    /// raised at the next wait.
+    /// A kill, throw or time limit is raised here, and this end is dropped: an item that is sent later is
+    /// refused, and one that had come before the call is lost. An item that arrives while this waits is returned
+    /// in any case; what came in the same moment is raised at the next wait.
+    ///
+    /// To try again after an interrupt, use [`recv_timeout`](OneReceiver::recv_timeout), which keeps this end.
     pub fn recv(self) -> Result<T, RecvError> {
         self.0.recv()
     }
 
-    /// As [`recv`](OneReceiver::recv), for at most `limit`. After a success there is nothing more.
+    /// As [`recv`](OneReceiver::recv), for at most `limit`. The item comes once.
     ///
     /// # Errors
     /// It did not come in time, or the sender was dropped.

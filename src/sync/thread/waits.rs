@@ -12,6 +12,7 @@ use crate::hub::{Deadline, Hub, Interrupted, RemoteWaker, WaitsFor, hub_if_any, 
 use crate::list::parts::{
     AtomicBool, Mutex, MutexGuard, Ordering, Thread, current, park, park_timeout,
 };
+use crate::worker::{forks, watch_forks};
 use intrusive_collections::{LinkedList, LinkedListLink, UnsafeRef, intrusive_adapter};
 use std::cell::Cell;
 use std::sync::PoisonError;
@@ -50,14 +51,25 @@ impl<T> Wait<T> {
 }
 
 /// Those who wait for the same, first come, first served. It belongs to what a lock guards.
-pub(crate) struct Waits<T>(LinkedList<Adapter<T>>);
+pub(crate) struct Waits<T> {
+    list: LinkedList<Adapter<T>>,
+    /// They wait after so many [`forks`].
+    forks: u32,
+}
 
 // SAFETY: waits are touched under the lock around this, and what is handed over may cross threads.
 unsafe impl<T: Send> Send for Waits<T> {}
 
 impl<T> Default for Waits<T> {
     fn default() -> Waits<T> {
-        Waits(LinkedList::new(Adapter::new()))
+        Waits { list: LinkedList::new(Adapter::new()), forks: forks() }
+    }
+}
+
+impl<T> Drop for Waits<T> {
+    /// Those who are left never go on. The list touches them when it is dropped.
+    fn drop(&mut self) {
+        self.here();
     }
 }
 
@@ -75,6 +87,17 @@ impl Served {
 }
 
 impl<T> Waits<T> {
+    /// Those who wait in this process. In the child of a fork nobody goes on who waited before, and the stacks of
+    /// the threads that it does not have may be others' by now: nothing that lies there is touched.
+    #[inline]
+    fn here(&mut self) -> &mut LinkedList<Adapter<T>> {
+        if self.forks != forks() {
+            self.list.fast_clear();
+            self.forks = forks();
+        }
+        &mut self.list
+    }
+
     /// Serves the first: `trade` is given what it has brought, and says what it gets.
     pub(crate) fn serve(&mut self, trade: impl FnOnce(Option<T>) -> Option<T>) -> Option<Served> {
         let (wait, waker) = self.pop()?;
@@ -88,7 +111,7 @@ impl<T> Waits<T> {
     /// with what it has brought.
     fn pop(&mut self) -> Option<(UnsafeRef<Wait<T>>, Waker)> {
         loop {
-            let wait = self.0.pop_front()?;
+            let wait = self.here().pop_front()?;
             let Some(waker) = wait.waker.take() else { unreachable!("set before it was linked") };
             if !waker.is_gone() {
                 return Some((wait, waker));
@@ -137,13 +160,14 @@ pub(crate) fn wait<'a, S, T>(
         wait.waker.set(Some(waker));
         // SAFETY: **Parked memory stays**: taken out below unless it has fired; nothing in between
         // unwinds.
-        list(&mut guard).0.push_back(unsafe { UnsafeRef::from_raw(&raw const wait) });
+        list(&mut guard).here().push_back(unsafe { UnsafeRef::from_raw(&raw const wait) });
     };
     let interrupted = match hub_if_any() {
         Some(hub) => {
             park_until(hub, what, limit, || wait.has_fired(), |waker| enlist(waker, guard))
         }
         None => {
+            watch_forks();
             enlist(Waker::Thread(current()), guard);
             sleep_until(limit, || wait.has_fired());
             None
@@ -152,7 +176,7 @@ pub(crate) fn wait<'a, S, T>(
     if !wait.has_fired() {
         let mut guard = lock(mutex);
         if !wait.has_fired() {
-            let list = &mut list(&mut guard).0;
+            let list = list(&mut guard).here();
             // SAFETY: it was put into this list, and has not fired, which would have taken it out.
             unsafe { list.cursor_mut_from_ptr(&raw const wait) }.remove();
         }

@@ -1,38 +1,38 @@
-//! Items for all receivers, and waiting for the first of several things.
+//! Items for all subscribers, and waiting for the first of several things.
 
 use super::play::{Hand, Outcome, Subject, own};
 use super::program::{Op, Verb};
 use super::referee::{Model, Why, World};
 use crate::random::Random;
-use greenlet::sync::queue::{Broadcast, Closed, Missed, Receiver};
+use greenlet::sync::queue::{Broadcast, BroadcastError, Closed, Subscriber};
 use greenlet::sync::{Event, wait};
 use std::collections::VecDeque;
 
-/// So many receivers; greenlets share them.
-const RECEIVERS: usize = 3;
+/// So many subscribers; greenlets share them.
+const SUBSCRIBERS: usize = 3;
 
-/// All items in order, and how far each receiver is.
+/// All items in order, and how far each subscriber is.
 #[derive(Clone)]
 pub(super) struct News {
     capacity: usize,
     items: Vec<u64>,
-    next: [usize; RECEIVERS],
+    next: [usize; SUBSCRIBERS],
     is_closed: bool,
     line: VecDeque<usize>,
 }
 
 impl News {
-    fn get(&mut self, receiver: usize) -> Option<Outcome> {
-        let next = self.next[receiver];
-        // Kept as long as a receiver wants it, and as there is room.
+    fn get(&mut self, subscriber: usize) -> Option<Outcome> {
+        let next = self.next[subscriber];
+        // Kept as long as a subscriber wants it, and as there is room.
         let oldest = self.items.len().saturating_sub(self.capacity);
         if next < oldest {
-            self.next[receiver] = oldest;
+            self.next[subscriber] = oldest;
             return Some(missed((oldest - next) as u64));
         }
         match self.items.get(next) {
             Some(item) => {
-                self.next[receiver] += 1;
+                self.next[subscriber] += 1;
                 Some(Outcome::Got(*item))
             }
             None => self.is_closed.then_some(Outcome::Refused),
@@ -51,7 +51,7 @@ impl Model for News {
             "put" => self.items.push(op.number),
             "close" => self.is_closed = true,
             _ => {
-                let outcome = self.get(who % RECEIVERS);
+                let outcome = self.get(who % SUBSCRIBERS);
                 if op.verb == "try get" {
                     return outcome.or(Some(Outcome::Nothing));
                 }
@@ -66,7 +66,7 @@ impl Model for News {
     }
 
     fn served(&mut self, who: usize, _: &Op, world: &mut World) -> Option<Outcome> {
-        let outcome = world.raise(who).or_else(|| self.get(who % RECEIVERS));
+        let outcome = world.raise(who).or_else(|| self.get(who % SUBSCRIBERS));
         if outcome.is_none() {
             self.line.push_back(who); // another one has got it
         }
@@ -81,7 +81,7 @@ impl Model for News {
 
 pub(super) struct Radio {
     broadcast: Broadcast<u64>,
-    receivers: [Receiver<u64>; RECEIVERS],
+    subscribers: [Subscriber<u64>; SUBSCRIBERS],
 }
 
 impl Subject for Radio {
@@ -98,14 +98,14 @@ impl Subject for Radio {
     fn new(random: &Random) -> (Self, News) {
         let capacity = [1, 2, usize::MAX][random.below(3) as usize];
         let broadcast = Broadcast::bounded(capacity);
-        let receivers = std::array::from_fn(|_| broadcast.subscribe());
-        let (next, line) = ([0; RECEIVERS], VecDeque::new());
+        let subscribers = std::array::from_fn(|_| broadcast.subscribe());
+        let (next, line) = ([0; SUBSCRIBERS], VecDeque::new());
         let model = News { capacity, items: Vec::new(), next, is_closed: false, line };
-        (Radio { broadcast, receivers }, model)
+        (Radio { broadcast, subscribers }, model)
     }
 
     fn act<'a>(&'a self, op: &Op, hand: &mut Hand<'a, Self>) -> Outcome {
-        let receiver = &self.receivers[hand.who % RECEIVERS];
+        let subscriber = &self.subscribers[hand.who % SUBSCRIBERS];
         let item = match (op.verb, own(op)) {
             ("put", _) => match self.broadcast.put(op.number) {
                 Ok(()) => return Outcome::Did,
@@ -115,15 +115,15 @@ impl Subject for Radio {
                 self.broadcast.close();
                 return Outcome::Did;
             }
-            ("try get", _) => receiver.try_get(),
-            (_, None) => receiver.get(),
-            (_, Some(limit)) => receiver.get_timeout(limit),
+            ("try get", _) => subscriber.try_get(),
+            (_, None) => subscriber.get(),
+            (_, Some(limit)) => subscriber.get_timeout(limit),
         };
         match item {
             Ok(item) => Outcome::Got(item),
-            Err(Missed::Lagged(count)) => missed(count),
-            Err(Missed::Empty) => Outcome::Nothing,
-            Err(Missed::Closed) => Outcome::Refused,
+            Err(BroadcastError::Lagged(count)) => missed(count),
+            Err(BroadcastError::Empty) => Outcome::Nothing,
+            Err(BroadcastError::Closed) => Outcome::Refused,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::play::{Hand, Life, Outcome, Stage, Subject, own, pause};
 use super::program::{MOST_SCRIPTS, Op, Verb};
 use super::referee::{Model, Why, World};
 use crate::random::Random;
-use greenlet::pool::{Limited, ObjectPool, ObjectPoolBuilder, Pool, PoolOf, Pooled};
+use greenlet::pool::{Limited, ObjectPool, Pool, PoolOf, Pooled};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -276,7 +276,7 @@ impl Subject for ObjectPool<u64> {
     fn new(random: &Random) -> (Self, Objects) {
         let (max, newest_first) = (1 + random.below(2) as usize, random.one_in(2));
         let made = Cell::new(0);
-        let mut builder = ObjectPoolBuilder::new(max);
+        let mut builder = ObjectPool::builder(max);
         if newest_first {
             builder = builder.newest_first();
         }

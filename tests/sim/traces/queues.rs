@@ -160,6 +160,10 @@ impl Model for Items {
         match op.verb {
             "put" | "try put" if self.is_closed => Some(Outcome::Refused),
             "put" if self.capacity == 0 => {
+                // Nobody is promised what would be taken back at once.
+                if let Some(raised) = world.raise(who) {
+                    return Some(raised);
+                }
                 self.push(op.number, Some(who), world);
                 self.putters.waiting.push_back(who);
                 None

@@ -30,7 +30,7 @@ use greenlet_hub_benches::cpu::ProcessClock;
 use greenlet_hub_benches::harness::process::Running;
 use greenlet_hub_benches::load::report::Report;
 use greenlet_hub_benches::raw::wake::{Bell, Inlet};
-use greenlet_hub_benches::stats::Quartiles;
+use greenlet_hub_benches::stats::Median;
 
 /// Wakes across threads, and two hubs on one port beside one.
 #[derive(Parser)]
@@ -96,18 +96,18 @@ fn wakes(rounds: usize, trips: u32, cpus: [usize; 2]) {
     for ((name, _), (own, own_cpu)) in WAKES.iter().zip(&figures) {
         println!(
             "  {name:26} {} us   CPU {} us   x raw {} / {}",
-            spread(Quartiles::of(own.iter().copied()), 1),
-            spread(Quartiles::of(own_cpu.iter().copied()), 1),
-            spread(Quartiles::of_ratios(own, &clock), 2),
-            spread(Quartiles::of_ratios(own_cpu, &cpu), 2),
+            spread(Median::of(own.iter().copied()), 1),
+            spread(Median::of(own_cpu.iter().copied()), 1),
+            spread(Median::of_ratios(own, &clock), 2),
+            spread(Median::of_ratios(own_cpu, &cpu), 2),
         );
     }
     println!("  bar: a message to the ring is at most 0.85 of the eventfd");
 }
 
-fn spread(quartiles: Option<Quartiles>, digits: usize) -> String {
-    let Some(Quartiles { lower, median, upper }) = quartiles else { return "-".into() };
-    format!("{median:.digits$} [{lower:.digits$}..{upper:.digits$}]")
+fn spread(median: Option<Median>, digits: usize) -> String {
+    let Some(Median { low, median, high }) = median else { return "-".into() };
+    format!("{median:.digits$} [{low:.digits$}..{high:.digits$}]")
 }
 
 /// Runs `there` and `back` on a processor each; `there` gives its time for so many ways.
@@ -288,10 +288,10 @@ fn ports(rounds: usize, window: Duration, cpus: [usize; 2]) -> Result<(), String
     for (name, (crew, _), _, figures) in crews {
         println!(
             "  {name:26} {}   x one {}",
-            spread(Quartiles::of(figures.iter().copied()), 0),
-            spread(Quartiles::of_ratios(&figures, &base), 2),
+            spread(Median::of(figures.iter().copied()), 0),
+            spread(Median::of_ratios(&figures, &base), 2),
         );
-        drop(crew.shutdown(Duration::from_secs(1)));
+        drop(crew.stop(Duration::from_secs(1)));
     }
     println!("  bar: two hubs bring at least 1.9 times as much as one");
     Ok(())

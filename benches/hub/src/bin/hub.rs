@@ -57,10 +57,11 @@ struct Options {
 }
 
 const LEGEND: &str = "\
-CPU us/request: processor time of the server process per answered request, median [lower..upper quartile]
-of the rounds. x floor, hub / it: medians of the ratios of each round; below 1 ours is cheaper. <-- behind:
+CPU us/request: processor time of the server process per answered request, median of the rounds and its
+interval (95 %). x floor, hub / it: medians of the ratios of each round; below 1 ours is cheaper. <-- behind:
 that peer is cheaper than our uring hub (median above 1); <-- epoll behind: our epoll hub is above 1.10 of
-tokio or 1.00 of may. load busy: CPU of the load; near 100 % it is the load that bounds requests/s.
+tokio or 1.00 of may. Below a peer: the upper end of the interval is below 1. Not above: the lower end is not.
+load busy: CPU of the load; near 100 % it is the load that bounds requests/s.
 Handlers: one 4 KiB buffer per connection (floor: provided buffers, raw epoll: one for all), TCP_NODELAY;
 HTTP heads parsed by httparse, in go by net/http, in gevent by hand. monoio and compio: SINGLE_ISSUER and
 DEFER_TASKRUN. tokio, may, go: one worker. Resident memory does not hold the kernel's socket buffers.";

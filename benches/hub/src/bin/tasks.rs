@@ -18,7 +18,7 @@ use greenlet_benches::machine;
 use greenlet_benches::measure::Case;
 use greenlet_benches::peers::{self, Process};
 use greenlet_hub_benches::harness::text::{columns, figure, or_dash, spread};
-use greenlet_hub_benches::stats::Quartiles;
+use greenlet_hub_benches::stats::Median;
 use greenlet_hub_benches::tasks::questions::{
     self, CROSSBEAM, GEVENT, GO, MAY, OURS, Question, STD, TOKIO,
 };
@@ -75,7 +75,7 @@ fn main() {
         }
     }
     println!(
-        "\nns: processor time per operation, median [lower..upper quartile] of the rounds. ours / it: of the\n\
+        "\nns: processor time per operation, median of the rounds and its interval (95 %). ours / it: of the\n\
          ratios of each round; <-- behind: above the bar, or above 1 where there is none."
     );
     println!("{:.0} s", began.elapsed().as_secs_f64());
@@ -148,12 +148,12 @@ fn table(question: &Question, answered: &[Answered]) -> String {
     let ours = answered.iter().find(|peer| peer.name == OURS);
     for peer in answered {
         let ratio = ours.filter(|_| peer.name != OURS);
-        let ratio = ratio.and_then(|ours| Quartiles::of_ratios(&ours.ns, &peer.ns));
+        let ratio = ratio.and_then(|ours| Median::of_ratios(&ours.ns, &peer.ns));
         let bar = question.bars.iter().find(|(name, _)| *name == peer.name).map(|(_, bar)| *bar);
         let behind = ratio.is_some_and(|ratio| ratio.median > bar.unwrap_or(1.0));
         rows.push(vec![
             peer.name.to_owned(),
-            or_dash(Quartiles::of(peer.ns.iter().copied()).as_ref().map(spread)),
+            or_dash(Median::of(peer.ns.iter().copied()).as_ref().map(spread)),
             or_dash(ratio.as_ref().map(spread)),
             or_dash(bar.map(|bar| format!("<= {}", figure(bar)))),
             or_dash(peer.peak.map(|bytes| figure(bytes / MIB))),

@@ -7,10 +7,10 @@ use super::counting::Counter;
 use super::loads::{self, Load, Times};
 use super::process::Server;
 use super::servers::Candidate;
-use super::table;
+use super::table::{self, Bars, Peers};
 use crate::load::report::Report;
 use crate::serve::Mode;
-use crate::stats::Quartiles;
+use crate::stats::Median;
 
 /// Connections of the memory question, unless fewer files may be open.
 pub const IDLE: u32 = 10_000;
@@ -24,8 +24,8 @@ pub struct Question {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    Own { load: Load, shared: bool, floor_bar: Option<f64> },
-    Wrk { connections: u32, floor_bar: Option<f64> },
+    Own { load: Load, shared: bool, bars: Option<Bars> },
+    Wrk { connections: u32, bars: Option<Bars> },
     Idle,
     Calls { load: Load },
 }
@@ -38,22 +38,24 @@ pub fn all() -> Vec<Question> {
     let mut add = |name: String, text, kind| all.push(Question { name, text, kind });
     for size in [64, 4096] {
         // Every request wakes the server where the load shares its CPU: the cleanest figure.
-        let bar = (size == 64).then_some(1.12);
-        let kind = Kind::Own { load: echo(100, size), shared: true, floor_bar: bar };
+        let bars = (size == 64).then_some(Bars { floor: 1.12, peers: Some(Peers::Below) });
+        let kind = Kind::Own { load: echo(100, size), shared: true, bars };
         add(format!("echo/shared/{size}"), "100 connections, server and load on one CPU", kind);
     }
     for connections in [1, 50, 500] {
         for size in [64, 4096] {
-            let kind = Kind::Own { load: echo(connections, size), shared: false, floor_bar: None };
+            let kind = Kind::Own { load: echo(connections, size), shared: false, bars: None };
             add(format!("echo/c{connections}/{size}"), "server on one CPU, load on another", kind);
         }
     }
     for connections in [50, 500] {
-        let kind = Kind::Own { load: http(connections), shared: false, floor_bar: Some(1.15) };
+        let bars = Some(Bars { floor: 1.15, peers: None });
+        let kind = Kind::Own { load: http(connections), shared: false, bars };
         add(format!("http/c{connections}"), "keep-alive hello, our own load on another CPU", kind);
     }
     for connections in [50, 500] {
-        let kind = Kind::Wrk { connections, floor_bar: Some(1.15) };
+        let bars = Some(Bars { floor: 1.15, peers: Some(Peers::NotAbove) });
+        let kind = Kind::Wrk { connections, bars };
         add(format!("wrk/c{connections}"), "keep-alive hello, wrk on another CPU", kind);
     }
     add(
@@ -102,13 +104,13 @@ impl Question {
         let cpu = if shared { Some(setting.server_cpu) } else { setting.load_cpu };
         let cpu = cpu.ok_or("this process may use one CPU only")?;
         match self.kind {
-            Kind::Own { load, floor_bar, .. } => {
+            Kind::Own { load, bars, .. } => {
                 let rows = self.rounds(setting, candidates, setting.rounds, |server, times| {
                     loads::own(&setting.binaries, load, server, cpu, times)
                 });
-                Ok(table::of_loads(&rows, floor_bar))
+                Ok(table::of_loads(&rows, bars))
             }
-            Kind::Wrk { connections, floor_bar } => {
+            Kind::Wrk { connections, bars } => {
                 if !setting.has_wrk {
                     return Err("wrk is not installed".into());
                 }
@@ -119,7 +121,7 @@ impl Question {
                 let rows = self.rounds(setting, candidates, rounds, |server, _| {
                     loads::wrk(connections, server, cpu, 1)
                 });
-                Ok(table::of_loads(&rows, floor_bar))
+                Ok(table::of_loads(&rows, bars))
             }
             Kind::Idle => {
                 let rows = self.each(setting, candidates, |server| {
@@ -135,7 +137,7 @@ impl Question {
                     let count = |_| counter.count(&setting.binaries, load, server, cpu, window);
                     let counts: Result<Vec<f64>, String> =
                         (0..setting.rounds.div_ceil(5)).map(count).collect();
-                    Quartiles::of(counts?).map(|counts| counts.median).ok_or("no rounds".into())
+                    Median::of(counts?).map(|counts| counts.median).ok_or("no rounds".into())
                 });
                 Ok(table::of_calls(&rows, counter.name()))
             }

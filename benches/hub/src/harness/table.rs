@@ -4,7 +4,7 @@ use super::loads::Idle;
 use super::servers::{Candidate, MAY, Role, TOKIO};
 use super::text::{columns, figure, or_dash, spread};
 use crate::load::report::Report;
-use crate::stats::Quartiles;
+use crate::stats::Median;
 
 /// What one server answered.
 pub struct Row<T> {
@@ -61,14 +61,31 @@ fn holds(name: &str, value: f64, limit: f64) -> String {
     format!("  bar: {name} {} <= {} {word}\n", figure(value), figure(limit))
 }
 
-/// Processor time per request and what the clients saw. `floor_bar`: how much dearer than the floor
-/// the uring hub may be.
-pub fn of_loads(rows: &[Row<Vec<Report>>], floor_bar: Option<f64>) -> String {
+/// What the uring hub is held against.
+#[derive(Clone, Copy)]
+pub struct Bars {
+    /// How much dearer than the floor it may be.
+    pub floor: f64,
+    pub peers: Option<Peers>,
+}
+
+/// How it is to stand to each peer.
+#[derive(Clone, Copy)]
+pub enum Peers {
+    /// The upper end of the interval is below 1.
+    Below,
+    /// The lower end is not above 1.
+    NotAbove,
+}
+
+/// Processor time per request and what the clients saw.
+pub fn of_loads(rows: &[Row<Vec<Report>>], bars: Option<Bars>) -> String {
     let costs = |row: &Row<Vec<Report>>| -> Vec<f64> {
         row.value.iter().map(Report::server_us_per_request).collect()
     };
     let base = |role| of_role(rows, role).map(costs);
     let (floor, uring, epoll) = (base(Role::Floor), base(Role::OursUring), base(Role::OursEpoll));
+    let mut ratios = Vec::new();
     let mut lines = vec![heads(&[
         "server",
         "CPU us/request",
@@ -86,19 +103,20 @@ pub fn of_loads(rows: &[Row<Vec<Report>>], floor_bar: Option<f64>) -> String {
         let to = |base: &Option<Vec<f64>>, over: bool| {
             let base = base.as_ref()?;
             let (above, below) = if over { (&own, base) } else { (base, &own) };
-            Quartiles::of_ratios(above, below)
+            Median::of_ratios(above, below)
         };
         let median = |pick: fn(&Report) -> f64| {
-            or_dash(Quartiles::of(row.value.iter().map(pick)).map(|q| figure(q.median)))
+            or_dash(Median::of(row.value.iter().map(pick)).map(|q| figure(q.median)))
         };
         let busy = |report: &Report| report.own_us / 1e6 / report.seconds;
-        let busy = Quartiles::of(row.value.iter().map(busy)).filter(|busy| busy.median > 0.0);
-        let theirs = |ratio: Option<Quartiles>| ratio.filter(|_| !row.is_ours());
+        let busy = Median::of(row.value.iter().map(busy)).filter(|busy| busy.median > 0.0);
+        let theirs = |ratio: Option<Median>| ratio.filter(|_| !row.is_ours());
         let (to_uring, to_epoll) = (theirs(to(&uring, false)), theirs(to(&epoll, false)));
+        ratios.extend(to_uring.filter(|_| row.is_peer()).map(|ratio| (row.name, ratio)));
         let remark = mark(row, to_uring.map(|q| q.median), to_epoll.map(|q| q.median));
         lines.push(vec![
             row.name.to_owned(),
-            or_dash(Quartiles::of(own.iter().copied()).as_ref().map(spread)),
+            or_dash(Median::of(own.iter().copied()).as_ref().map(spread)),
             or_dash(to(&floor, true).map(|q| figure(q.median))),
             or_dash(to_uring.as_ref().map(spread)),
             or_dash(to_epoll.as_ref().map(spread)),
@@ -110,11 +128,28 @@ pub fn of_loads(rows: &[Row<Vec<Report>>], floor_bar: Option<f64>) -> String {
         ]);
     }
     let mut text = columns(&lines);
-    let over = uring.zip(floor).and_then(|(uring, floor)| Quartiles::of_ratios(&uring, &floor));
-    if let Some((ratio, limit)) = over.zip(floor_bar) {
-        text += &holds("uring hub / floor", ratio.median, limit);
+    let over = uring.zip(floor).and_then(|(uring, floor)| Median::of_ratios(&uring, &floor));
+    if let Some((ratio, bars)) = over.zip(bars) {
+        text += &holds("uring hub / floor", ratio.median, bars.floor);
+    }
+    if let Some(peers) = bars.and_then(|bars| bars.peers) {
+        text += &against_peers(&ratios, peers);
     }
     text
+}
+
+/// Whether the uring hub stands to all peers as it is to.
+fn against_peers(ratios: &[(&str, Median)], peers: Peers) -> String {
+    let (words, misses): (_, fn(&Median) -> bool) = match peers {
+        Peers::Below => ("below every peer", |ratio| ratio.high >= 1.0),
+        Peers::NotAbove => ("not above any peer", |ratio| ratio.low > 1.0),
+    };
+    let missed = ratios.iter().filter(|(_, ratio)| misses(ratio)).map(|(name, _)| *name);
+    let missed: Vec<&str> = missed.collect();
+    match missed.is_empty() {
+        true => format!("  bar: uring hub {words} holds\n"),
+        false => format!("  bar: uring hub {words} MISSED: {}\n", missed.join(", ")),
+    }
 }
 
 /// Bytes per idle connection.
@@ -188,7 +223,8 @@ mod tests {
             row("ours", Role::OursUring, 1.7),
             row("ours on epoll", Role::OursEpoll, 2.1),
         ];
-        let text = of_loads(&rows, Some(1.12));
+        let bars = Bars { floor: 1.12, peers: Some(Peers::Below) };
+        let text = of_loads(&rows, Some(bars));
         let marks = |name| {
             let line = text.lines().find(|line| line.trim_start().starts_with(name));
             line.and_then(|line| line.split_once("<--")).map(|(_, mark)| mark.to_owned())
@@ -197,5 +233,11 @@ mod tests {
         assert_eq!(marks(MAY).as_deref(), Some(" epoll behind"));
         assert_eq!(marks("floor"), None);
         assert!(text.contains("bar: uring hub / floor 1.70 <= 1.12 MISSED"), "{text}");
+        assert!(text.contains(&format!("below every peer MISSED: {TOKIO}\n")), "{text}");
+        let bars = Bars { floor: 2.0, peers: Some(Peers::NotAbove) };
+        let ours = row("ours", Role::OursUring, 1.7);
+        let alike = [row("floor", Role::Floor, 1.0), row(MAY, Role::Peer, 1.7), ours];
+        let text = of_loads(&alike, Some(bars));
+        assert!(text.contains("not above any peer holds"), "{text}");
     }
 }

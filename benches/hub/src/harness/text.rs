@@ -1,6 +1,6 @@
 //! Figures as text.
 
-use crate::stats::Quartiles;
+use crate::stats::Median;
 
 /// Three digits that say something.
 pub fn figure(value: f64) -> String {
@@ -11,10 +11,10 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// A median and its quartiles.
-pub fn spread(values: &Quartiles) -> String {
-    let Quartiles { lower, median, upper } = values;
-    format!("{:>6} [{}..{}]", figure(*median), figure(*lower), figure(*upper))
+/// A median and its interval.
+pub fn spread(values: &Median) -> String {
+    let Median { low, median, high } = values;
+    format!("{:>6} [{}..{}]", figure(*median), figure(*low), figure(*high))
 }
 
 /// What there is, or a dash.

@@ -103,3 +103,13 @@ fn another_thread_ends_a_wait() {
     drop(world);
     waker.wake();
 }
+
+/// Serials wrap.
+#[test]
+fn a_descriptor_with_the_serial_of_the_waker_is_not_taken_for_it() {
+    let ((one, mut other), mut world) = (unix(), World::new());
+    let it = Fd::with_serial(one.as_raw_fd(), world.readiness().wake.serial());
+    world.queue(recv(it, buffer(1)), 1);
+    other.write_all(b"x").unwrap();
+    assert_eq!(world.look(), [(1, 1)]);
+}

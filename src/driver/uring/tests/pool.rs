@@ -87,3 +87,22 @@ fn waiting_receives_hold_no_buffer() {
         }
     }
 }
+
+/// The kernel ends what is in flight some time after the ring was closed.
+#[test]
+fn a_pool_that_is_left_to_the_kernel_stays_mapped() {
+    needs_a_ring!();
+    let mut bench = bench(Capabilities::NONE);
+    let (near, _far) = UnixStream::pair().unwrap();
+    // It outlives the ring, as a frame does that is never left.
+    let entry = Request::RecvPooled { fd: fd(&near), flags: 0 };
+    let entry = Box::leak(Box::new(Entry::new(entry, Token::nobody())));
+    bench.push(entry);
+    bench.turn(Wait::No);
+    let buffer = bench.uring.buffer(0);
+    bench.uring.leave_in_flight();
+    drop(bench);
+    let page = buffer.map_addr(|address| address & !4095);
+    // SAFETY: it only asks whether the page is mapped.
+    assert_eq!(unsafe { libc::msync(page.cast(), 4096, libc::MS_ASYNC) }, 0);
+}

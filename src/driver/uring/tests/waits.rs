@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::driver::monotonic_ns;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -123,5 +124,30 @@ fn a_wake_of_a_ring_that_is_gone_does_nothing() {
         let waker = bench.uring.waker().clone();
         drop(bench);
         waker.wake();
+    }
+}
+
+#[test]
+fn a_moment_that_never_comes_is_waited_for() {
+    needs_a_ring!();
+    for disabled in [Capabilities::NONE, Capabilities::EXT_ARG] {
+        let mut bench = Bench::without(disabled);
+        // SAFETY: takes no addresses.
+        let timer = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, 0) };
+        assert!(timer >= 0);
+        // SAFETY: just opened.
+        let timer = unsafe { OwnedFd::from_raw_fd(timer) };
+        let record = 0;
+        let poll = Request::Poll { fd: fd(&timer), events: libc::POLLIN };
+        let poll = Entry::new(poll, operation(&record));
+        bench.push(&poll);
+        bench.turn(Wait::No);
+        let value = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let time = libc::itimerspec { it_interval: never, it_value: value };
+        // SAFETY: the record is read before the call returns.
+        unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const time, null_mut()) };
+        bench.turn(Wait::Until(u64::MAX));
+        assert_eq!(bench.ended.len(), 1, "without {disabled}");
     }
 }

@@ -1,0 +1,312 @@
+//! What destructors of thread-locals do with greenlets, and what is kept from them.
+
+use crate::filter;
+use crate::in_child::{in_child, tell, this_test};
+use crate::log::OnDrop;
+use crate::ms;
+use crate::thread_end::thread;
+use greenlet::net::{UdpSocket, UnixStream};
+use greenlet::{
+    Greenlet, HubHandle, HubKind, RemoteJoinError, Timeout, config, run, shield, sleep, spawn,
+    spawn_detached, stats, timeout, yield_now,
+};
+use std::cell::{Cell, RefCell};
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Calls what it holds when the thread's locals are destroyed.
+pub(crate) struct AtExit(RefCell<Vec<Box<dyn FnOnce()>>>);
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|f| f());
+    }
+}
+
+thread_local! {
+    pub(crate) static FIRST: AtExit = const { AtExit(RefCell::new(Vec::new())) };
+    pub(crate) static SECOND: AtExit = const { AtExit(RefCell::new(Vec::new())) };
+}
+
+pub(crate) fn at_exit(key: &'static std::thread::LocalKey<AtExit>, f: impl FnOnce() + 'static) {
+    key.with(|it| it.0.borrow_mut().push(Box::new(f)));
+}
+
+/// Makes a thread whose locals are older (destroyed after the greenlets' own notice) or younger.
+fn with_both(f: fn(&'static std::thread::LocalKey<AtExit>)) {
+    thread(move || {
+        FIRST.with(|_| ()); // older than the thread's first greenlet
+        sleep(Duration::from_micros(10));
+        f(&FIRST);
+    });
+    thread(move || {
+        sleep(Duration::from_micros(10));
+        SECOND.with(|_| ());
+        f(&SECOND);
+    });
+}
+
+/// A task is left that reads what never comes from the other end of this.
+fn read_from_for_ever() -> UnixStream {
+    let (mut near, far) = UnixStream::pair().unwrap();
+    spawn_detached(move || drop(near.read(&mut [0])));
+    sleep(ms(1)); // it reads now, and the kernel has been told
+    far
+}
+
+/// For what comes, and for what does not come in time.
+fn wait_for_the_kernel() {
+    let (mut left, mut right) = UnixStream::pair().unwrap();
+    right.write_all(b"x").unwrap();
+    assert_eq!(left.read(&mut [0; 2]).unwrap(), 1);
+    assert!(timeout(ms(1), || left.read(&mut [0])).is_err());
+}
+
+#[test]
+fn destructors_of_thread_locals_drop_handles_and_limits() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let finished = spawn(|| String::from("result"));
+            finished.wait();
+            let limit = Timeout::start(Duration::from_secs(60));
+            let passed = Timeout::start(Duration::from_micros(1));
+            let parked = spawn(|| sleep(Duration::MAX));
+            shield(|| sleep(ms(1)));
+            at_exit(key, move || drop((finished, limit, passed, parked)));
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
+}
+
+#[test]
+fn destructors_of_thread_locals_spawn_sleep_and_limit() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            at_exit(key, || {
+                spawn_detached(|| tell("ran", &[]));
+                sleep(ms(2));
+                yield_now();
+                greenlet::idle();
+                assert!(timeout(ms(1), || sleep(Duration::from_secs(60))).is_err());
+                run(|| sleep(ms(1)));
+            });
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
+    assert!(!outcome.told("ran"), "nobody runs while thread-locals are destroyed\n{outcome}");
+}
+
+#[test]
+fn a_parked_greenlet_whose_handle_goes_with_the_thread_is_leaked() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let g = Greenlet::new(|()| {
+                let _end = OnDrop(|| tell("unwound", &[]));
+                sleep(Duration::MAX);
+            });
+            let shared = g.clone();
+            spawn_detached(move || shared.switch(()));
+            sleep(ms(1));
+            at_exit(key, move || {
+                let child = Greenlet::builder().parent(&g).create(|()| 1).unwrap();
+                let late = Greenlet::builder().parent(&g).create(|()| 1).unwrap();
+                let _ = catch_unwind(AssertUnwindSafe(|| late.throw::<()>(3_i32)));
+                let _ = g.try_throw::<()>(5_i32);
+                drop((child, g));
+            });
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 2 unfinished greenlets");
+    assert!(!outcome.told("unwound"), "{outcome}");
+}
+
+/// A task borrows a thread-local and is parked; the thread-local is destroyed; then another one's
+/// destructor waits. The task must not run any more.
+#[test]
+fn who_borrows_a_destroyed_thread_local_never_runs_again() {
+    struct Watched(Cell<u32>);
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            self.0.set(0xdead);
+        }
+    }
+    thread_local! {
+        static BORROWED: Watched = const { Watched(Cell::new(1)) };
+    }
+    let outcome = in_child(this_test!(), || {
+        thread(|| {
+            FIRST.with(|_| ()); // older than the thread's greenlets
+            sleep(Duration::from_micros(10));
+            SECOND.with(|_| ()); // younger, but destroyed after what the tasks borrow
+            for sleeper in [false, true] {
+                spawn_detached(move || {
+                    BORROWED.with(|it| {
+                        if sleeper {
+                            sleep(ms(3))
+                        } else {
+                            yield_now()
+                        }
+                        tell("saw", &[it.0.get() as usize]);
+                    });
+                });
+            }
+            at_exit(&FIRST, || {
+                sleep(ms(10));
+                yield_now();
+            });
+            // Also where it is not the root that waits first.
+            at_exit(&SECOND, || Greenlet::new(|()| sleep(ms(10))).switch(()));
+            // One turn for each: they are parked in their borrows now.
+            yield_now();
+        });
+    });
+    outcome.exited_with(0);
+    assert!(!outcome.told("saw"), "{outcome}");
+}
+
+/// Tasks read into thread-locals, which are destroyed; then a destructor waits for the kernel, which has
+/// bytes for them. (A ring without DEFER_TASKRUN, as before Linux 6.1, writes them by itself.)
+#[test]
+fn nothing_is_read_into_a_destroyed_thread_local() {
+    struct Buffer(RefCell<Vec<u8>>);
+    impl Drop for Buffer {
+        /// It is freed, but for a look at it later.
+        fn drop(&mut self) {
+            let freed = std::mem::take(self.0.get_mut());
+            FREED.with(|it| it.set(Box::leak(freed.into_boxed_slice()).as_mut_ptr()));
+        }
+    }
+    thread_local! {
+        static READ_INTO: Buffer = const { Buffer(RefCell::new(Vec::new())) };
+        static FREED: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
+    }
+    let hub = config().to_string().lines().next().unwrap().to_owned();
+    if stats().hub == HubKind::Uring && !hub.contains("defer_taskrun") {
+        return println!("not run: nobody can keep this ring from it");
+    }
+    const BYTES: usize = 64;
+    static STRAY: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let (mut near, mut far) = UnixStream::pair().unwrap();
+            let reader = spawn(move || {
+                READ_INTO.with(|buffer| {
+                    let mut buffer = buffer.0.borrow_mut();
+                    buffer.resize(BYTES, 0);
+                    let _ = near.read(&mut buffer);
+                });
+            });
+            sleep(ms(1)); // it reads now, and the kernel has been told
+            at_exit(key, move || {
+                far.write_all(&[7; BYTES]).unwrap();
+                wait_for_the_kernel();
+                sleep(ms(1));
+                let freed = FREED.get();
+                assert!(!freed.is_null(), "it is destroyed before this");
+                // SAFETY: leaked.
+                let bytes = unsafe { std::slice::from_raw_parts(freed, BYTES) };
+                STRAY.lock().unwrap().push(bytes.iter().filter(|byte| **byte != 0).count());
+                drop(reader);
+            });
+        });
+        tell("stray", &STRAY.lock().unwrap());
+    });
+    outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
+    assert_eq!(outcome.numbers("stray"), [0, 0]);
+}
+
+/// An operation is under way at the thread's end, so that a destructor needs a hub of its own; but the
+/// memory for another ring cannot be had.
+#[test]
+fn a_destructor_waits_where_a_second_ring_is_refused() {
+    if filter::is_refused() {
+        return;
+    }
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let far = read_from_for_ever();
+            at_exit(key, move || {
+                filter::forbid(libc::SYS_io_uring_setup, libc::EPERM, None);
+                wait_for_the_kernel();
+                assert_ne!(stats().hub, HubKind::Uring);
+                tell("waited", &[]);
+                drop(far);
+            });
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
+    assert!(outcome.told("waited"), "{outcome}");
+}
+
+/// The first that the hub hears of the thread's end is that a socket is closed in which somebody waits.
+#[test]
+fn a_destructor_closes_a_socket_in_which_somebody_waits() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+            let shared = socket.clone();
+            spawn_detached(move || drop(shared.recv_from(&mut [0; 8])));
+            sleep(ms(1));
+            at_exit(key, move || {
+                socket.close().unwrap();
+                sleep(ms(1));
+            });
+        });
+        tell("ended", &[]);
+    });
+    outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
+    assert!(outcome.told("ended"), "{outcome}");
+}
+
+/// A task reads, so that the destructor has a hub of its own; what it asks of the old one is answered.
+#[test]
+fn a_destructor_joins_what_the_hub_before_was_given() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let (mut near, far) = UnixStream::pair().unwrap();
+            spawn_detached(move || drop(near.read(&mut [0])));
+            sleep(ms(1));
+            let task = HubHandle::current().spawn(|| 1);
+            at_exit(key, move || {
+                assert!(matches!(task.join(), Err(RemoteJoinError::HubEnded)));
+                drop(far);
+            });
+        });
+        tell("ended", &[]);
+    });
+    outcome.exited_with(0).says("1 task of other threads never began");
+    assert!(outcome.told("ended"), "{outcome}");
+}
+
+/// Nothing can be opened any more, so that there can be no other hub; what waits for nothing needs none.
+#[test]
+fn a_destructor_drops_a_socket_where_no_other_hub_can_be_made() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let far = read_from_for_ever();
+            at_exit(key, move || {
+                let before = limit_open_files(1);
+                drop(far);
+                limit_open_files(before);
+            });
+        });
+        tell("ended", &[]);
+    });
+    outcome.exited_with(0);
+    assert!(outcome.told("ended"), "{outcome}");
+}
+
+/// Says what the limit was.
+fn limit_open_files(most: libc::rlim_t) -> libc::rlim_t {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: room for the limit, which is then a valid one.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        let before = std::mem::replace(&mut limit.rlim_cur, most);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+        before
+    }
+}
