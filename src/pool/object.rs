@@ -268,7 +268,7 @@ impl<T> ObjectPool<T> {
         loop {
             let mut idle = self.0.idle.borrow_mut();
             let next = if self.0.newest_first { idle.pop_back() } else { idle.pop_front() }?;
-            if !self.is_over(next.made, next.since) {
+            if !self.is_over(next.made, next.since, self.now()) {
                 let object = Some(next.object);
                 return Some(Pooled { pool: self.clone(), made: next.made, object });
             }
@@ -294,9 +294,8 @@ impl<T> ObjectPool<T> {
         self.0.max_idle_ns.is_some() || self.0.max_age_ns.is_some()
     }
 
-    /// Is an object too old, or was it idle for too long?
-    fn is_over(&self, made: u64, since: u64) -> bool {
-        let now = self.now();
+    /// Is an object too old now, or was it idle for too long?
+    fn is_over(&self, made: u64, since: u64, now: u64) -> bool {
         let is_past = |limit: Option<u64>, from: u64| limit.is_some_and(|ns| now - from >= ns);
         is_past(self.0.max_age_ns, made)
             || (is_past(self.0.max_idle_ns, since) && self.0.alive.get() > self.0.min)
@@ -308,7 +307,7 @@ impl<T> ObjectPool<T> {
         let count = self.0.idle.borrow().len();
         for _ in 0..count {
             let Some(oldest) = self.0.idle.borrow_mut().pop_front() else { return };
-            if self.is_over(oldest.made, oldest.since) {
+            if self.is_over(oldest.made, oldest.since, self.now()) {
                 self.one_less();
                 drop(oldest.object);
             } else {
@@ -444,7 +443,7 @@ impl<T> Drop for Pooled<T> {
         let now = if pool.has_limits() { hub_if_any().map(Hub::now) } else { Some(0) };
         match (self.object.take(), now) {
             (Some(object), Some(now))
-                if pool.0.alive.get() <= pool.0.max.get() && !pool.is_over(self.made, now) =>
+                if pool.0.alive.get() <= pool.0.max.get() && !pool.is_over(self.made, now, now) =>
             {
                 pool.0.idle.borrow_mut().push_back(Idle { object, made: self.made, since: now });
                 pool.offer();
