@@ -121,7 +121,9 @@ fn httpd_serves_wrk_without_an_error() {
     let mut wrk = Command::new("wrk");
     wrk.args(["-t1", "-c100", "-d1s", "--timeout", "20"])
         .arg(format!("http://{}/", server.address));
-    let Ok(output) = wrk.output() else {
+    let output = wrk.output().ok();
+    // Under qemu-user a program that is not there is started all the same, and ends with 127.
+    let Some(output) = output.filter(|output| output.status.code() != Some(127)) else {
         println!("skipped: no wrk");
         return;
     };
