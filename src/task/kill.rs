@@ -17,8 +17,8 @@ impl<T> JoinHandle<T> {
     /// to one that has ended. If a task kills itself, the exit is raised here. While the thread
     /// unwinds this is [`kill_soon`](JoinHandle::kill_soon), so that a destructor may call it.
     ///
-    /// If the task has switched to another greenlet, and that one waits, the exit is raised once it has
-    /// switched back to the task.
+    /// If the task has switched to another greenlet, and that one waits, the exit is raised at the task's first wait
+    /// after the switch back.
     ///
     /// ```
     /// use std::time::Duration;

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// - Limits nest; each catches its own `Elapsed` and lets that of an outer one pass.
 /// - A wait that has brought something (bytes, a connection) when the time is over returns it: nothing is lost.
 /// - Code that never waits is not ended. Nor is another greenlet that the current one has switched to: the limit
-///   is raised once that one has switched back.
+///   is raised at the first wait after that one has switched back.
 /// - `Duration::ZERO` ends `f` at its first wait, `Duration::MAX` is no limit.
 /// - A limit that does not pass costs a look at the clock and no allocation.
 ///
