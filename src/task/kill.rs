@@ -160,25 +160,34 @@ impl<T> KillAll<'_, T> {
     /// # Cancellation
     /// What arrives inside is raised here; all are killed nevertheless.
     pub fn wait(self) -> bool {
-        self.kill();
-        for task in &self.tasks {
-            task.head().raise_in_self();
-        }
-        let others = self.tasks.iter().filter(|task| !task.head().is_current());
+        let (own, others): (Vec<&JoinHandle<T>>, Vec<_>) =
+            self.tasks.iter().copied().partition(|task| task.head().is_current());
+        others.iter().for_each(|task| task.head().kill_soon(&self.reason));
+        let last = own.first().map(|own| KilledLast(own.head(), Some((self.reason)())));
         if hub().others_can_run() {
-            watch(others.map(|task| (task.is_finished(), task.watchers())), self.limit, |_| false);
+            let things = others.iter().map(|task| (task.is_finished(), task.watchers()));
+            watch(things, self.limit, |_| false);
+        }
+        drop(last);
+        for own in own {
+            own.head().raise_in_self();
         }
         self.tasks.iter().all(|task| task.is_finished())
     }
 
     /// As [`wait`](KillAll::wait), but returns at once.
     pub fn soon(self) {
-        self.kill();
+        self.tasks.iter().for_each(|task| task.head().kill_soon(&self.reason));
     }
+}
 
-    fn kill(&self) {
-        for task in &self.tasks {
-            task.head().kill_soon(&self.reason);
+/// The current task, and why it is to end: once the others have, or whatever else ends the wait for them.
+struct KilledLast<'a>(&'a Head, Option<Payload>);
+
+impl Drop for KilledLast<'_> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.1.take() {
+            self.0.kill_soon(|| reason);
         }
     }
 }

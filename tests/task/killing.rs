@@ -219,6 +219,35 @@ fn all_are_killed_in_order_and_waited_for() {
 }
 
 #[test]
+fn the_current_one_is_the_last_of_all_that_are_killed() {
+    for is_interrupted in [false, true] {
+        let (trace, own) = (Trace::default(), Rc::new(OnceCell::new()));
+        let (guard, last) = (trace.guard("other"), trace.guard("own"));
+        let (limit, delay) = if is_interrupted { (SHORT, LONG) } else { (LONG, SHORT) };
+        let other = Rc::new(spawn(move || {
+            let _guard = guard;
+            let _ = catch_unwind(|| sleep(LONG));
+            sleep(delay);
+        }));
+        let (me, also) = (own.clone(), other.clone());
+        let killer = spawn(move || {
+            let _last = last;
+            let waited = timeout(limit, || kill_all([me.get().unwrap(), &*also]).wait());
+            assert!(is_interrupted && waited.is_err());
+            sleep(LONG); // it is killed all the same
+        });
+        own.set(killer).unwrap();
+        own.get().unwrap().wait();
+        assert_eq!(own.get().unwrap().state(), TaskState::Killed);
+        other.kill();
+        match is_interrupted {
+            false => trace.is(&["other dropped", "own dropped"]),
+            true => trace.is(&["own dropped", "other dropped"]),
+        }
+    }
+}
+
+#[test]
 fn stubborn_ones_are_waited_for_as_long_as_wanted() {
     let stubborn = || {
         spawn(|| {
