@@ -2,6 +2,8 @@
 //!
 //! - **Watched memory stays**: the nodes and their arrivals lie together in one place, which is not
 //!   moved and not left while a node is in a list; if it is forgotten, it is never freed.
+//! - **Asked before**: each thing is asked once whether it is ready, before any node is in a list. Asking may
+//!   unwind, where a queue is in the middle of a comparison that waits, for example.
 #![expect(unsafe_code, reason = "nodes in lists of others, by address")]
 
 use crate::greenlet::current_block;
@@ -55,73 +57,95 @@ impl fmt::Debug for Watchers<'_> {
     }
 }
 
+/// Waits for one of the things.
+#[repr(C)]
+struct Node<'a> {
+    wait: OneOfSeveral,
+    /// Where it waits; `None` if the thing was ready when it was asked.
+    list: Option<&'a WaitList>,
+}
+
+const _: () = assert!(std::mem::offset_of!(Node<'_>, wait) == 0);
+
+impl<'a> Node<'a> {
+    /// Of a thing with this answer; without one, of nothing.
+    fn new(thing: Option<(bool, Watchers<'a>)>) -> Node<'a> {
+        let list = thing.and_then(|(is_ready, watchers)| (!is_ready).then_some(watchers.0));
+        Node { wait: OneOfSeveral::new(), list }
+    }
+}
+
 /// Where the nodes lie: in the frame, or in a box if they are many.
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one, in a frame")]
-enum Nodes {
-    Few([OneOfSeveral; IN_FRAME]),
-    Many(Box<[OneOfSeveral]>),
+enum Nodes<'a> {
+    Few([Node<'a>; IN_FRAME]),
+    Many(Box<[Node<'a>]>),
 }
 
 /// The nodes of one who waits for several things.
 ///
 /// While it watches, it does not move and is not left: see [`Watch::begin`].
-struct Watch {
+struct Watch<'a> {
     arrivals: Arrivals,
-    nodes: Nodes,
+    nodes: Nodes<'a>,
     count: usize,
 }
 
-impl Watch {
-    /// Nodes for `count` things.
-    fn new(count: usize) -> Watch {
+impl<'a> Watch<'a> {
+    /// Nodes for these things, which are asked now (**Asked before**).
+    fn new(mut things: impl ExactSizeIterator<Item = (bool, Watchers<'a>)>) -> Watch<'a> {
+        let count = things.len();
         let nodes = match count {
-            0..=IN_FRAME => Nodes::Few(std::array::from_fn(|_| OneOfSeveral::new())),
-            _ => Nodes::Many((0..count).map(|_| OneOfSeveral::new()).collect()),
+            0..=IN_FRAME => Nodes::Few(std::array::from_fn(|_| Node::new(things.next()))),
+            _ => Nodes::Many(things.map(|thing| Node::new(Some(thing))).collect()),
         };
         Watch { arrivals: Arrivals::new(), nodes, count }
     }
 
-    fn nodes(&self) -> &[OneOfSeveral] {
+    fn nodes(&self) -> &[Node<'a>] {
         match &self.nodes {
             Nodes::Few(nodes) => &nodes[..self.count],
             Nodes::Many(nodes) => nodes,
         }
     }
 
-    /// Begins to watch. Things that are ready count as having become so now, in the order of `things`.
+    /// Were all things ready?
+    fn all_were_ready(&self) -> bool {
+        self.nodes().iter().all(|node| node.list.is_none())
+    }
+
+    /// Begins to watch. Things that were ready count as having become so now, in their order.
     ///
     /// # Safety
-    /// - It does not move from now on, until it was [ended](Watch::end) with the same things; if that
-    ///   is never done, its memory is never used for anything else.
-    unsafe fn begin<'a>(&self, things: impl Iterator<Item = (bool, Watchers<'a>)>) {
-        for (node, (is_ready, watchers)) in self.nodes().iter().zip(things) {
+    /// - It does not move from now on, until it was [ended](Watch::end); if that is never done, its memory is
+    ///   never used for anything else.
+    unsafe fn begin(&self) {
+        for node in self.nodes() {
             // SAFETY: both lie in this value, which stays where it is.
-            unsafe { self.arrivals.watch(node) };
-            if is_ready {
-                node.arrive();
-            } else {
+            unsafe { self.arrivals.watch(&node.wait) };
+            match node.list {
+                None => node.wait.arrive(),
                 // SAFETY: taken out by `end`; until then it stays where it is.
-                unsafe { watchers.0.add(&node.node) };
+                Some(list) => unsafe { list.add(&node.wait.node) },
             }
         }
     }
 
     /// Takes what has not fired out of the lists.
-    ///
-    /// # Safety
-    /// - The things are those that it watches.
-    unsafe fn end<'a>(&self, things: impl Iterator<Item = Watchers<'a>>) {
-        for (node, watchers) in self.nodes().iter().zip(things) {
-            // SAFETY: in this list, or fired.
-            unsafe { watchers.0.remove(&node.node) };
+    fn end(&self) {
+        for node in self.nodes() {
+            if let Some(list) = node.list {
+                // SAFETY: in this list, or fired.
+                unsafe { list.remove(&node.wait.node) };
+            }
         }
     }
 
     /// The index of the next thing that has become ready, if there is one already.
     fn pop(&self) -> Option<usize> {
-        let node = self.arrivals.pop()?;
+        let node = self.arrivals.pop()?.cast::<Node<'_>>();
         let first = self.nodes().as_ptr();
-        // SAFETY: both lie in the same slice.
+        // SAFETY: it is the first field of its node, and both nodes lie in the same slice.
         Some(unsafe { node.offset_from_unsigned(first) })
     }
 
@@ -167,28 +191,27 @@ fn assert_others_can_run(hub: &Hub) {
 /// # Panics
 /// While the thread unwinds, unless all things are ready.
 pub(crate) fn watch<'a>(
-    things: impl Iterator<Item = (bool, Watchers<'a>)> + Clone,
+    things: impl ExactSizeIterator<Item = (bool, Watchers<'a>)>,
     limit: Option<Duration>,
     mut enough: impl FnMut(usize) -> bool,
 ) -> bool {
-    let count = things.clone().count();
-    if count == 0 {
+    let all = Watch::new(things);
+    if all.count == 0 {
         return true;
     }
     let hub = hub();
-    if !things.clone().all(|(is_ready, _)| is_ready) {
+    if !all.all_were_ready() {
         assert_others_can_run(hub);
     }
     let moment = limit.map(|limit| hub.moment(limit));
     let deadline = Deadline::new(current_block());
-    let all = Watch::new(count);
     // SAFETY: ended below, before this frame is left: nothing between unwinds.
-    unsafe { all.begin(things.clone()) };
+    unsafe { all.begin() };
     if let Some(moment) = moment {
         // SAFETY: taken back below.
         unsafe { hub.set_deadline(&deadline, moment) };
     }
-    let mut left = count;
+    let mut left = all.count;
     let outcome = loop {
         match all.next(hub, &deadline) {
             Ok(Some(index)) => {
@@ -202,14 +225,13 @@ pub(crate) fn watch<'a>(
         }
     };
     hub.take_back(&deadline);
-    // SAFETY: the same things.
-    unsafe { all.end(things.map(|(_, watchers)| watchers)) };
+    all.end();
     outcome.unwrap_or_else(|interrupted| interrupted.raise())
 }
 
 type Things<'a> = &'a [&'a (dyn Waitable + 'a)];
 
-fn watched<'a>(things: Things<'a>) -> impl Iterator<Item = (bool, Watchers<'a>)> + Clone {
+fn watched<'a>(things: Things<'a>) -> impl ExactSizeIterator<Item = (bool, Watchers<'a>)> {
     things.iter().map(|thing| (thing.is_ready(), thing.watchers()))
 }
 
@@ -316,10 +338,10 @@ impl fmt::Debug for Wait<'_> {
 /// ```
 #[doc(alias = "iwait")]
 pub fn wait_each<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> WaitEach<'a> {
-    let watch = NonNull::from(Box::leak(Box::new(Watch::new(things.len()))));
+    let watch = NonNull::from(Box::leak(Box::new(Watch::new(watched(things)))));
     // SAFETY: boxed; ended and freed by `drop`. If that is forgotten, it is never freed.
-    unsafe { watch.as_ref().begin(watched(things)) };
-    WaitEach { things, watch, left: things.len(), until: None }
+    unsafe { watch.as_ref().begin() };
+    WaitEach { watch, left: things.len(), until: None }
 }
 
 /// The iterator of [`wait_each`]: each [`next`](Iterator::next) parks until one more is ready.
@@ -333,8 +355,7 @@ pub fn wait_each<'a>(things: &'a [&'a (dyn Waitable + 'a)]) -> WaitEach<'a> {
 /// What arrives inside `next` is raised there; the iterator can go on.
 #[must_use = "nothing is waited for before it is asked"]
 pub struct WaitEach<'a> {
-    things: Things<'a>,
-    watch: NonNull<Watch>,
+    watch: NonNull<Watch<'a>>,
     left: usize,
     until: Option<u64>,
 }
@@ -365,11 +386,10 @@ impl Iterator for WaitEach<'_> {
 
 impl Drop for WaitEach<'_> {
     fn drop(&mut self) {
-        // SAFETY: the things that it watches; then no list leads to it.
-        unsafe {
-            self.watch.as_ref().end(self.things.iter().map(|thing| thing.watchers()));
-            drop(Box::from_raw(self.watch.as_ptr()));
-        }
+        // SAFETY: freed below.
+        unsafe { self.watch.as_ref() }.end();
+        // SAFETY: it came from a box, and no list leads to it any more.
+        drop(unsafe { Box::from_raw(self.watch.as_ptr()) });
     }
 }
 

@@ -1,8 +1,13 @@
 //! Waiting for several queues and tasks at once.
 
 use super::{LONG, ms};
-use greenlet::sync::queue::{Broadcast, Channel, Queue};
-use greenlet::{idle, sleep, spawn, wait, wait_each};
+use greenlet::sync::Event;
+use greenlet::sync::queue::{Broadcast, Channel, PriorityQueue, Queue};
+use greenlet::{Waitable, idle, sleep, spawn, wait, wait_each};
+use std::cmp::Ordering;
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 #[test]
 fn the_first_of_several_is_told() {
@@ -100,4 +105,60 @@ fn peek_waits_and_takes_nothing() {
         assert_eq!(task.join().unwrap(), Ok(1));
     }
     assert_eq!(queue.len(), 1);
+}
+
+/// Its comparison waits, as none should.
+struct Slow(u32, Rc<Event>);
+
+impl Ord for Slow {
+    fn cmp(&self, other: &Slow) -> Ordering {
+        self.1.wait();
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Slow {
+    fn partial_cmp(&self, other: &Slow) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Slow {
+    fn eq(&self, other: &Slow) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Slow {}
+
+/// Writes where calls that have returned had their frames.
+#[inline(never)]
+fn overwrite_old_frames() {
+    black_box([0x55_u8; 16 << 10]);
+}
+
+#[test]
+fn a_wait_for_a_queue_that_cannot_answer_leaves_nothing_with_the_other_things() {
+    let (event, go_on) = (Event::new(), Rc::new(Event::new()));
+    let queue = PriorityQueue::unbounded();
+    queue.put(Slow(1, go_on.clone())).unwrap();
+    let (putter, second) = (queue.clone(), Slow(2, go_on.clone()));
+    let putting = spawn(move || putter.put(second).is_ok());
+    let things: [&dyn Waitable; 2] = [&queue, &event];
+    // It is asked before the put begins a comparison, and not again.
+    let waited = catch_unwind(AssertUnwindSafe(|| wait(&things).timeout(ms(1)).indices()));
+    overwrite_old_frames();
+    event.set();
+    event.clear();
+    assert_eq!(waited.unwrap(), [0]);
+    let things: [&dyn Waitable; 2] = [&event, &queue];
+    let first = catch_unwind(AssertUnwindSafe(|| wait(&things).first()));
+    let each = catch_unwind(AssertUnwindSafe(|| wait_each(&things).count()));
+    assert!(first.is_err() && each.is_err(), "the queue is in the middle of a comparison");
+    overwrite_old_frames();
+    event.set();
+    go_on.set();
+    assert!(putting.join().unwrap());
+    assert_eq!(wait(&things).indices(), [0, 1]);
+    assert_eq!((queue.get().unwrap().0, queue.get().unwrap().0), (1, 2));
 }
