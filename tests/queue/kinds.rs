@@ -52,28 +52,34 @@ fn equals_in_a_priority_queue_keep_their_order() {
     assert_eq!(order, "bdace");
 }
 
+thread_local!(static PANICS: Cell<bool> = const { Cell::new(false) });
+
+/// Its comparison may panic.
+#[derive(PartialEq, Eq, Debug)]
+struct Moody(u32);
+
+impl PartialOrd for Moody {
+    fn partial_cmp(&self, other: &Moody) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Moody {
+    fn cmp(&self, other: &Moody) -> std::cmp::Ordering {
+        assert!(!PANICS.get(), "moody");
+        self.0.cmp(&other.0)
+    }
+}
+
+fn in_bad_mood(f: &dyn Fn()) {
+    PANICS.set(true);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    PANICS.set(false);
+    assert!(result.is_err());
+}
+
 #[test]
 fn a_comparison_that_panics_holds_nobody_up() {
-    #[derive(PartialEq, Eq, Debug)]
-    struct Moody(u32);
-    impl PartialOrd for Moody {
-        fn partial_cmp(&self, other: &Moody) -> Option<std::cmp::Ordering> {
-            Some(self.cmp(other))
-        }
-    }
-    thread_local!(static PANICS: Cell<bool> = const { Cell::new(false) });
-    impl Ord for Moody {
-        fn cmp(&self, other: &Moody) -> std::cmp::Ordering {
-            assert!(!PANICS.get(), "moody");
-            self.0.cmp(&other.0)
-        }
-    }
-    let in_bad_mood = |f: &dyn Fn()| {
-        PANICS.set(true);
-        let result = catch_unwind(AssertUnwindSafe(f));
-        PANICS.set(false);
-        assert!(result.is_err());
-    };
     let queue = PriorityQueue::<Moody>::bounded(3);
     let getters = [(); 2].map(|()| {
         let queue = queue.clone();
@@ -91,6 +97,22 @@ fn a_comparison_that_panics_holds_nobody_up() {
     in_bad_mood(&|| drop(queue.get()));
     putter.join().unwrap();
     assert_eq!(queue.len(), 3);
+}
+
+#[test]
+fn a_comparison_that_panics_is_counted_as_what_it_did() {
+    let queue = QueueOf::<Counted<Lowest<Moody>>>::unbounded();
+    queue.put(Moody(1)).unwrap();
+    in_bad_mood(&|| queue.put(Moody(2)).unwrap());
+    assert_eq!((queue.len(), queue.unfinished()), (2, 2), "it was put");
+    queue.put(Moody(3)).unwrap();
+    in_bad_mood(&|| drop(queue.get()));
+    assert_eq!((queue.len(), queue.unfinished()), (2, 2), "nobody can do what was lost");
+    for _ in 0..2 {
+        queue.get().unwrap();
+        queue.task_done();
+    }
+    assert!(queue.is_empty() && queue.join_timeout(ms(0)));
 }
 
 #[test]

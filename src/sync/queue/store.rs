@@ -2,6 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
+use std::mem::forget;
 
 /// Which item of a queue is first: [`Fifo`], [`Lifo`], [`Lowest`], [`Counted`] or [`Handover`].
 ///
@@ -138,8 +139,9 @@ impl<T: Ord> Store for Lowest<T> {
         Lowest { heap: BinaryHeap::new(), put: 0 }
     }
     fn push(&mut self, item: T) {
-        self.heap.push(Reverse(Numbered { item, number: self.put }));
-        self.put += 1;
+        let number = self.put;
+        self.put += 1; // before: the item is there also if a comparison unwinds
+        self.heap.push(Reverse(Numbered { item, number }));
     }
     fn pop(&mut self) -> Option<T> {
         self.heap.pop().map(|Reverse(numbered)| numbered.item)
@@ -166,11 +168,14 @@ impl<S: Store> Store for Counted<S> {
         Counted { items: S::new(), unfinished: 0 }
     }
     fn push(&mut self, item: S::Item) {
+        self.unfinished += 1; // before: the item is there also if a comparison unwinds
         self.items.push(item);
-        self.unfinished += 1;
     }
     fn pop(&mut self) -> Option<S::Item> {
-        self.items.pop()
+        let lost = Lost { count: self.items.count(), store: self };
+        let item = lost.store.items.pop();
+        forget(lost);
+        item
     }
     fn discard(&mut self) -> Option<S::Item> {
         let item = self.pop()?;
@@ -182,6 +187,20 @@ impl<S: Store> Store for Counted<S> {
     }
     fn count(&self) -> usize {
         self.items.count()
+    }
+}
+
+/// Dropped only when a comparison has unwound from a pop: an item that is gone then will never be done.
+struct Lost<'a, S: Store> {
+    store: &'a mut Counted<S>,
+    count: usize,
+}
+
+impl<S: Store> Drop for Lost<'_, S> {
+    #[cold]
+    fn drop(&mut self) {
+        let lost = self.count - self.store.items.count();
+        self.store.unfinished = self.store.unfinished.saturating_sub(lost);
     }
 }
 
