@@ -265,16 +265,25 @@ impl<T> ObjectPool<T> {
 
     /// Takes an idle object that is still good; those that are not go to `over`. Nobody runs between.
     fn take_idle(&self, over: &mut Vec<T>) -> Option<Pooled<T>> {
-        loop {
-            let mut idle = self.0.idle.borrow_mut();
+        let mut idle = self.0.idle.borrow_mut();
+        let taken = loop {
             let next = if self.0.newest_first { idle.pop_back() } else { idle.pop_front() }?;
             if !self.is_over(next.made, next.since, self.now()) {
-                let object = Some(next.object);
-                return Some(Pooled { pool: self.clone(), made: next.made, object });
+                break next;
             }
             self.0.alive.set(self.0.alive.get() - 1);
             over.push(next.object);
+        };
+        // What was taken came back last: nobody ever looks at the other end but here.
+        let is_over = |oldest: &Idle<T>| self.is_over(oldest.made, oldest.since, self.now());
+        while self.0.newest_first
+            && idle.front().is_some_and(is_over)
+            && let Some(oldest) = idle.pop_front()
+        {
+            self.0.alive.set(self.0.alive.get() - 1);
+            over.push(oldest.object);
         }
+        Some(Pooled { pool: self.clone(), made: taken.made, object: Some(taken.object) })
     }
 
     fn make_with<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Pooled<T>, E> {

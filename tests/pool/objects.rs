@@ -158,6 +158,21 @@ fn idle_and_old_objects_are_dropped() {
     assert_eq!((pool.len(), pool.is_empty(), pool.free()), (0, true, 2));
 }
 
+#[test]
+fn those_that_are_never_used_are_dropped_while_the_newest_is_used() {
+    for (min, left) in [(0, 1), (2, 2)] {
+        let builder = ObjectPool::builder(3).newest_first().min(min).max_idle(ms(2));
+        let pool = builder.build(counter());
+        let (used, second, third) = (pool.get(), pool.get(), pool.get());
+        drop((second, third));
+        sleep(ms(3));
+        drop(used);
+        // Where that takes so long that this one is over, too, it is dropped as well, and another one made.
+        drop(pool.get());
+        assert_eq!(pool.len(), left);
+    }
+}
+
 /// Its drop raises, or waits.
 struct Last(Box<dyn FnMut()>);
 
