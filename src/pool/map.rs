@@ -2,6 +2,7 @@
 //!
 //! Items are begun when the iterator is asked, by the asking greenlet; not by one that feeds them, as in gevent.
 //! So they may borrow and may wait, memory is bounded, and nobody is left behind when the iterator is dropped.
+//! Nothing begins when the iterator is made: a `buffer` would come too late for it.
 
 use super::members::Entry;
 use super::pool_of::{Policy, PoolOf};
@@ -67,7 +68,7 @@ where
 {
     fn new(pool: PoolOf<P>, items: I, f: F) -> Work<I, F, R, P> {
         let ends = Ends { numbers: RefCell::new(VecDeque::new()), waiting: Turns::new() };
-        let mut work = Work {
+        Work {
             pool,
             items: items.fuse(),
             next: None,
@@ -77,9 +78,7 @@ where
             untaken: 0,
             buffer: None,
             ends: Rc::new(ends),
-        };
-        work.begin_some();
-        work
+        }
     }
 
     /// Begins as many as there are places, and as may be untaken.
@@ -183,7 +182,7 @@ where
 macro_rules! results {
     ($(#[$doc:meta])* $type:ident by $next:ident; $(#[$buffer_doc:meta])* buffer) => {
         $(#[$doc])*
-        #[must_use = "what exceeds the places of the pool is not begun before it is asked for"]
+        #[must_use = "nothing is begun before the first result is asked for"]
         pub struct $type<I: Iterator, F, R, P>(Work<I, F, R, P>);
 
         impl<T, R, F, I, P> $type<I, F, R, P>
@@ -244,9 +243,15 @@ macro_rules! results {
 results! {
     /// The results of [`PoolOf::imap`], in the order of the items.
     Imap by next_in_order;
-    /// Limits how many items are begun ahead of the results that were taken: 1 or more. Default: as many as
-    /// there are places, so that places may stay unused while the first result is slow; a larger number
-    /// avoids that. [`usize::MAX`] is no limit.
+    /// Limits how many items are begun ahead of the results that were taken: 1 or more; and begins the first at
+    /// once. Default: as many as there are places, so that places may stay unused while the first result is slow;
+    /// a larger number avoids that. [`usize::MAX`] is no limit.
+    ///
+    /// ```
+    /// use greenlet::pool::Group;
+    /// let squares = Group::new().imap(0_u64.., |n| n * n).buffer(8);
+    /// assert_eq!(squares.take(4).flatten().collect::<Vec<_>>(), [0, 1, 4, 9]);
+    /// ```
     buffer
 }
 

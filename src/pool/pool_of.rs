@@ -281,9 +281,9 @@ impl<P: Policy> PoolOf<P> {
     /// Calls `f` with each item, in members of the pool. Returns an iterator over the results, in the order of
     /// the items. If a call fails, its error comes in the place of its result, and the rest follows.
     ///
-    /// - The first calls begin at once, further ones during `next`: never more at once than there are places,
-    ///   and never further ahead of the results taken than [`buffer`](Imap::buffer) allows. So memory is bounded,
-    ///   whatever the number of items; but in a [`Group`](super::Group), which is unlimited, all begin at once.
+    /// - Calls begin during `next`, the first ones also at once if [`buffer`](Imap::buffer) is called: never more at
+    ///   once than there are places, and never further ahead of the results taken than `buffer` allows. So memory is
+    ///   bounded, whatever the number of items; a [`Group`](super::Group) is unlimited, unless `buffer` limits it.
     /// - If the iterator is dropped, calls that have begun go on; no further ones begin.
     /// - An `f` of several arguments takes a tuple: `|(a, b)| a + b`.
     ///
@@ -296,7 +296,7 @@ impl<P: Policy> PoolOf<P> {
     /// ```
     ///
     /// # Panics
-    /// As [`spawn`](PoolOf::spawn), and as the iterator does; `next` as well.
+    /// `next` and `buffer` as [`spawn`](PoolOf::spawn), and as the iterator over the items does.
     ///
     /// # Cancellation
     /// What arrives inside `next` is raised there; no result is lost, and the iterator can go on.

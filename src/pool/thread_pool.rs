@@ -223,7 +223,7 @@ impl ThreadPool {
     /// as [`PoolOf::imap`]. The items are made here, while the iterator is asked.
     ///
     /// # Panics
-    /// As [`spawn`](ThreadPool::spawn), and as the iterator does; `next` as well.
+    /// `next` and `buffer` as [`spawn`](ThreadPool::spawn), and as the iterator over the items does.
     ///
     /// # Cancellation
     /// What arrives inside `next` is raised there; no result is lost, and the iterator can go on.

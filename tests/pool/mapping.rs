@@ -82,18 +82,44 @@ fn no_more_are_begun_than_the_buffer_allows() {
             n
         });
         if let Some(buffer) = buffer {
-            // It began as many as there are places before it was told.
             results = results.buffer(buffer);
         }
         for taken in 0..20 {
             (0..10).for_each(|_| yield_now());
             let ahead = begun.get() - taken;
-            assert!(ahead <= most.max(3), "{ahead} begun of {buffer:?}");
+            assert!(ahead <= most, "{ahead} begun of {buffer:?}");
             assert_eq!(results.next().unwrap().unwrap(), taken);
         }
         drop(results);
         pool.join();
     }
+}
+
+#[test]
+fn none_is_begun_before_the_first_result_or_a_buffer_is_asked_for() {
+    let begun = Rc::new(Cell::new(0));
+    let counter = begun.clone();
+    let count = move |n: u64| {
+        counter.set(counter.get() + 1);
+        n
+    };
+    let pool = Pool::new(4);
+    let mut results = pool.imap(0..8, count.clone());
+    yield_now();
+    assert_eq!(begun.get(), 0);
+    assert_eq!((results.next().unwrap().unwrap(), begun.get()), (0, 4));
+    drop(results);
+    begun.set(0);
+    let results = pool.imap_unordered(0..8, count).buffer(2);
+    yield_now();
+    assert_eq!(begun.get(), 2);
+    assert_eq!(results.count(), 8);
+}
+
+#[test]
+fn a_buffer_makes_an_endless_map_in_a_group_possible() {
+    let results = Group::new().imap(0_u64.., |n| n * n).buffer(8);
+    assert_eq!(results.take(20).map(Result::unwrap).sum::<u64>(), 2470);
 }
 
 #[test]
