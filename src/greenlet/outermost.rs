@@ -40,9 +40,10 @@ impl OutermostCalls {
     /// Walks the current stack. Calls that lie on another than the thread's own stack (that of
     /// somebody else's coroutine) are not kept: such a stack may be gone before the thread ends.
     pub(super) fn look(&self) {
-        self.is_main.set(is_main());
+        let stack = own_stack();
+        self.is_main.set(is_main(&stack));
         let calls = [UNKNOWN; CALLS];
-        let mut walk = Walk { sp: 0, stack: own_stack(), calls, ended_at_beginning: false };
+        let mut walk = Walk { sp: 0, stack, calls, ended_at_beginning: false };
         // SAFETY: `visit` neither unwinds nor keeps anything; `walk` outlives the call.
         unsafe { _Unwind_Backtrace(visit, (&raw mut walk).cast()) };
         for (call, seen) in self.calls.iter().zip(walk.calls) {
@@ -124,9 +125,16 @@ extern "C" fn seek_exit(frame: *mut UnwindContext, exits: *mut libc::c_void) -> 
 }
 
 /// Is this the thread that the process began with?
-fn is_main() -> bool {
-    // SAFETY: neither touches memory.
-    unsafe { libc::getpid() == libc::gettid() }
+///
+/// Its number says so also in the child of a fork by another thread. But that one's stack is not where the kernel
+/// laid the arguments of the program: at most 6 MiB, above the first frame, and between them the bytes that
+/// `AT_RANDOM` names. Source: execve(2), getauxval(3), and Linux `fs/binfmt_elf.c`, `create_elf_tables`.
+fn is_main(stack: &Range<usize>) -> bool {
+    const ARGUMENTS_BYTES: usize = 6 << 20;
+    // SAFETY: none of them touches memory.
+    let (has_number, random) =
+        unsafe { (libc::getpid() == libc::gettid(), libc::getauxval(libc::AT_RANDOM) as usize) };
+    has_number && (random == 0 || (stack.start..stack.end + ARGUMENTS_BYTES).contains(&random))
 }
 
 /// The addresses of this thread's own stack; empty if they cannot be had.

@@ -224,10 +224,9 @@ fn dropped_from_a_thread_local_younger_than_the_first_greenlet_nothing_breaks() 
     in_child(name, case).done();
 }
 
-#[test]
-fn no_frame_is_unwound_after_a_thread_local_that_it_borrows_was_destroyed() {
-    // HOLDER is registered after the first greenlet, and BORROWED after HOLDER: so BORROWED is
-    // destroyed first, and the drop of HOLDER must not resume a frame that borrows it.
+/// Leaves a greenlet in [`HOLDER`] that borrows a younger thread-local, which is destroyed first. The drop of
+/// `HOLDER` must not resume it.
+fn leave_one_that_borrows() {
     struct Watched(Cell<bool>);
     impl Drop for Watched {
         fn drop(&mut self) {
@@ -235,24 +234,46 @@ fn no_frame_is_unwound_after_a_thread_local_that_it_borrows_was_destroyed() {
         }
     }
     thread_local!(static BORROWED: Watched = const { Watched(Cell::new(false)) });
-    let case = || {
-        in_thread(|| {
-            drop(Greenlet::new(|()| ()));
-            HOLDER.with(|holder| holder.borrow_mut().reserve(1));
-            let g = Greenlet::new(|()| {
-                BORROWED.with(|borrowed| {
-                    let _reads = OnDrop(|| {
-                        assert!(!borrowed.0.get(), "read after it was destroyed");
-                    });
-                    suspend::<(), ()>(());
-                });
+    drop(Greenlet::new(|()| ())); // so that both are younger than the first greenlet
+    HOLDER.with(|holder| holder.borrow_mut().reserve(1));
+    let g = Greenlet::new(|()| {
+        BORROWED.with(|borrowed| {
+            let _reads = OnDrop(|| {
+                assert!(!borrowed.0.get(), "read after it was destroyed");
             });
-            g.switch::<(), ()>(());
-            HOLDER.with(|holder| holder.borrow_mut().push(g));
+            suspend::<(), ()>(());
         });
-    };
+    });
+    g.switch::<(), ()>(());
+    HOLDER.with(|holder| holder.borrow_mut().push(g));
+}
+
+#[test]
+fn no_frame_is_unwound_after_a_thread_local_that_it_borrows_was_destroyed() {
+    let case = || in_thread(leave_one_that_borrows);
     let name =
         "thread_exit::no_frame_is_unwound_after_a_thread_local_that_it_borrows_was_destroyed";
+    in_child(name, case).done();
+}
+
+/// There the thread that forked has the number of the first thread, but ends as the thread that it was.
+#[test]
+#[expect(unsafe_code, reason = "forks")]
+fn no_frame_is_unwound_too_late_in_the_child_of_a_fork_by_another_thread() {
+    let case = || {
+        in_thread(|| {
+            // SAFETY: the process has one other thread, which waits for this one.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                return leave_one_that_borrows(); // the end of the thread, and of the process
+            }
+            let mut status = 0;
+            // SAFETY: our own child.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0);
+        });
+    };
+    let name = "thread_exit::no_frame_is_unwound_too_late_in_the_child_of_a_fork_by_another_thread";
     in_child(name, case).done();
 }
 
