@@ -3,7 +3,7 @@
 use super::report::{Failure, Report};
 use crate::driver::sim::{Faults, WorldSettings};
 use crate::greenlet::{RaisedPayload, describe, for_each_alive};
-use crate::hub::{Config, hub, make_simulated};
+use crate::hub::{Config, ConfigError, hub, make_simulated};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -100,9 +100,7 @@ impl Sim {
     ) -> Result<(R, Report), Failure> {
         let seed = self.world.seed;
         let inside = move || {
-            if let Err(error) = make_simulated(&self.config, self.world) {
-                panic!("{error}");
-            }
+            make_simulated(&self.config, self.world)?;
             let program = || {
                 let value = program();
                 hub().simulated(|sim| sim.freeze());
@@ -113,7 +111,7 @@ impl Sim {
             for_each_alive(|_| greenlets += 1);
             greenlets -= 1; // the hub's own
             let account = hub().simulated(|sim| sim.account()).unwrap_or_default();
-            (result, Report::of(account, greenlets))
+            Ok((result, Report::of(account, greenlets)))
         };
         let ended = thread::scope(|scope| {
             let builder = thread::Builder::new().name("sim".into());
@@ -126,6 +124,10 @@ impl Sim {
             payload: payload.map(RaisedPayload::from),
             report,
         };
+        let ended = ended.map(|settled: Result<_, ConfigError>| match settled {
+            Ok(ended) => ended,
+            Err(refused) => panic!("the world's hub: {refused}"),
+        });
         match ended {
             Ok((result, (report, violations))) => match (violations.into_iter().next(), result) {
                 (Some(rule), result) => Err(fail(rule, result.err(), Some(Box::new(report)))),
@@ -145,6 +147,12 @@ impl Sim {
 mod tests {
     use super::*;
     use crate::task::spawn;
+
+    #[test]
+    #[should_panic(expected = "must be")]
+    fn settings_that_are_refused_are_a_mistake_of_the_caller() {
+        drop(Sim::new(1).config(Config::new().round(0)).try_run(|| ()));
+    }
 
     /// It was woken before the world was judged: the hub took it for one of the parent of a fork, and aborted.
     #[test]
