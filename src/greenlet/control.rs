@@ -78,38 +78,55 @@ const _: () = assert!(offset_of!(Block, next) == 56); // the first cache line
 const _: () = assert!(offset_of!(Block, label) + size_of::<Label>() == size_of::<Block>());
 const _: () = assert!(size_of::<Block>() == BLOCK_BYTES);
 
+// The flags of a block. Creation begins with none or few; those that are cleared again say so.
+//
+// | flag | set in | read in |
+// |---|---|---|
+// | `STARTED` | `entry`, `task`, when the body begins; `current`, for the root | most files |
+// | `UNBOUND` | `entry`, at creation; cleared in `handle`, by `bind` | `handle`, `inspect`, `throw`, `death` |
+// | `TAKES_THROWS` | `switch`, during a `try_` call where panics abort; cleared after it, and in `trace` | `throw` |
+// | `IN_TRACE` | `trace`, during a callback; cleared after it | `trace`, `switch` |
+// | `ROOT` | `current` | `inspect`, `running`, `throw`, `winding_up` |
+// | `NESTED_KILL` | `kill` | `kill`, `death` |
+// | `FOREIGN` | `builder` | `entry` |
+// | `UNCOMMON` | `builder`, `inspect`, `task`, `seat`, `kill`, and `Block::extra` | the ends, `local`, `inherited` |
+// | `EXIT_SENT` | `kill`, `park` | `kill` |
+// | `UNTRACED` | `park` | `switch` |
+// | `BEFORE_END` | `current` | `current` |
+// | `END_UNSEEN` | `park` | `death` |
+// | `REFUSAL` | `kill`, which begins anew with each kill | `kill` |
+
 /// The body has begun.
-pub(super) const STARTED: u32 = 1;
+pub(super) const STARTED: u32 = 1 << 0;
 /// There is no body yet.
-pub(super) const UNBOUND: u32 = 2;
+pub(super) const UNBOUND: u32 = 1 << 1;
 /// The suspended frame takes throws as values (`try_switch`), it need not be unwound.
-pub(super) const TAKES_THROWS: u32 = 4;
+pub(super) const TAKES_THROWS: u32 = 1 << 2;
 /// A trace callback runs in this greenlet.
-pub(super) const IN_TRACE: u32 = 8;
+pub(super) const IN_TRACE: u32 = 1 << 3;
 /// The root greenlet of a thread.
-pub(super) const ROOT: u32 = 16;
+pub(super) const ROOT: u32 = 1 << 4;
 /// This victim was killed while another kill was going on.
-pub(super) const NESTED_KILL: u32 = 32;
+pub(super) const NESTED_KILL: u32 = 1 << 5;
 /// The stack is memory of the caller: the block does not lie on it.
-pub(super) const FOREIGN: u32 = 64;
+pub(super) const FOREIGN: u32 = 1 << 6;
 /// It has a name, a user's word, an extra part, a killer, something that its scheduler must take
 /// away, or a stack of another than the default shape: more to do at its end than to retire it. Set by
 /// whoever gives it any of these, never taken back, so that one comparison at the end rules out all.
-pub(super) const UNCOMMON: u32 = 128;
-/// From this bit upwards: how often a victim has wanted to switch.
-pub(super) const REFUSAL: u32 = 1 << 24;
-
+pub(super) const UNCOMMON: u32 = 1 << 7;
 /// Its last handle was dropped while it was parked: it has been told to exit, and nobody waits for
 /// its end, unless somebody holds it again.
-pub(super) const EXIT_SENT: u32 = 256;
-/// Nobody is told of its end, whoever holds it.
-pub(super) const END_UNSEEN: u32 = 2048;
-/// It had begun when its thread was seen to end: it does not run on, for it may borrow thread-locals that are
-/// gone.
-pub(super) const BEFORE_END: u32 = 1024;
+pub(super) const EXIT_SENT: u32 = 1 << 8;
 /// The scheduler's own greenlet: nobody is told of transfers to it, because no code of a user may
 /// run in it.
-pub(super) const UNTRACED: u32 = 512;
+pub(super) const UNTRACED: u32 = 1 << 9;
+/// It had begun when its thread was seen to end: it does not run on, for it may borrow thread-locals that are
+/// gone.
+pub(super) const BEFORE_END: u32 = 1 << 10;
+/// Nobody is told of its end, whoever holds it.
+pub(super) const END_UNSEEN: u32 = 1 << 11;
+/// From this bit upwards: how often a victim has wanted to switch.
+pub(super) const REFUSAL: u32 = 1 << 24;
 
 impl Block {
     pub(super) const fn unused() -> Block {
