@@ -36,13 +36,15 @@ pub(super) enum Route<'a> {
 
 /// Finds who receives `cargo` above the dead greenlet `from`, whose end is described by `exit`.
 /// `here`: what the current greenlet awaits, if it may be the receiver.
+///
+/// `None` if the receiver is parked: then it has been given the cargo, and goes on when its scheduler lets it.
 pub(super) fn route<'a>(
     thread: &'a Thread,
     from: &'a Node,
     mut cargo: Cargo,
     exit: &ChildExit,
     here: Option<&'static ValueType>,
-) -> Route<'a> {
+) -> Option<Route<'a>> {
     loop {
         let ancestor = nearest_with_body(thread, from);
         let is_here = here.is_some() && std::ptr::eq(ancestor, thread.current());
@@ -55,7 +57,7 @@ pub(super) fn route<'a>(
                     discard(other);
                 }
             }
-            return to_fallback(thread);
+            return None;
         }
         match cargo {
             Cargo::Value { kind, .. } if awaited.is_some_and(|awaited| takes(awaited, kind)) => {}
@@ -73,12 +75,12 @@ pub(super) fn route<'a>(
             }
             Cargo::Throw(_) | Cargo::Exit(_) => {}
         }
-        return if is_here { Route::Here(cargo) } else { Route::To(ancestor, cargo) };
+        return Some(if is_here { Route::Here(cargo) } else { Route::To(ancestor, cargo) });
     }
 }
 
-/// To the scheduler's own greenlet, which is parked while others run.
-fn to_fallback(thread: &Thread) -> Route<'_> {
+/// The scheduler's own greenlet, which is parked while others run: it goes on where nobody takes an end.
+fn fallback(thread: &Thread) -> &Block {
     // SAFETY: null, or a scheduler, which stays where it is.
     let Some(scheduler) = (unsafe { thread.scheduler.get().as_ref() }) else {
         report::fatal(format_args!(
@@ -86,8 +88,7 @@ fn to_fallback(thread: &Thread) -> Route<'_> {
         ));
     };
     // SAFETY: it has its greenlet as long as it is there.
-    let fallback = unsafe { &*scheduler.fallback.get() };
-    Route::To(fallback, Cargo::Value { kind: &WOKEN, word: Word::uninit() })
+    unsafe { &*scheduler.fallback.get() }
 }
 
 /// Says what is lost because the one who would receive it waits for something else.
@@ -162,24 +163,25 @@ pub(super) unsafe fn finish(thread: &Thread, me: &Block, cargo: Cargo) -> ! {
     let mut cargo = quieten(cargo);
     let node = me.record();
     let mut target = null::<Block>();
-    let mut is_given = false; // to a parked ancestor, which may wait for something else meanwhile
+    // The end was given to a parked ancestor, which may wait for something else meanwhile, or to nobody.
+    let mut is_settled = false;
     // User code in here may switch away, and then we may be killed: ask for the killer last.
     while me.killer.get().is_null() {
         let exit = exit_of(node, me.label.name());
-        let route = if is_given {
-            to_fallback(thread)
+        let route = if is_settled {
+            None
         } else if me.has(END_UNSEEN) || kill::is_given_up(me) {
             drop_unseen(cargo);
-            to_fallback(thread)
+            None
         } else {
             route(thread, node, cargo, &exit, None)
         };
-        match route {
-            Route::To(ancestor, routed) => (target, cargo) = (ancestor, routed),
-            Route::Here(_) => unreachable!("the current greenlet is not its own ancestor"),
-        }
-        // SAFETY: found just now, and nothing has run since.
-        is_given = scheduler::is_parked(unsafe { &*target });
+        is_settled = route.is_none();
+        (target, cargo) = match route {
+            Some(Route::To(ancestor, cargo)) => (ancestor, cargo),
+            Some(Route::Here(_)) => unreachable!("the current greenlet is not its own ancestor"),
+            None => (fallback(thread), Cargo::Value { kind: &WOKEN, word: Word::uninit() }),
+        };
         if !local::has_any(me) {
             break;
         }

@@ -107,21 +107,16 @@ unsafe fn throw_boxed(
         end_unstarted(thread, unstarted);
     }
     let quiet = thrown.payload.is::<GreenletExit>();
-    let mut route = route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited));
-    if let Route::To(block, _) = &route
-        && scheduler::is_parked(block)
-    {
-        // It was given to a parked ancestor. Its scheduler would run now, and nobody answer us: so
-        // we are told of the end ourselves.
-        let kind = ValueType::of::<GreenletExit>();
-        route = match awaited {
-            _ if quiet && takes(awaited, kind) => {
-                Route::Here(Cargo::Value { kind, word: Word::uninit() })
-            }
-            _ if awaited.is::<()>() => return Ok(()),
-            _ => Route::Here(Cargo::Exit(exit)),
-        };
-    }
+    let kind = ValueType::of::<GreenletExit>();
+    let route = match route(thread, target, quieten(Cargo::Throw(thrown)), &exit, Some(awaited)) {
+        Some(route) => route,
+        // A parked ancestor has it. If we waited for an answer nobody would give one: we are told ourselves.
+        None if quiet && takes(awaited, kind) => {
+            Route::Here(Cargo::Value { kind, word: Word::uninit() })
+        }
+        None if awaited.is::<()>() => return Ok(()),
+        None => Route::Here(Cargo::Exit(exit)),
+    };
     // The drops of closures may have switched away, and then we may be in the middle of being
     // killed: whoever waits for our death must not be handed this instead.
     if let Err(why) = allowed(thread) {
