@@ -198,7 +198,8 @@ impl<P: Policy> PoolOf<P> {
         self.members.kill(None);
     }
 
-    /// As [`kill`](PoolOf::kill), but waits at most `limit`; returns whether no member is left.
+    /// As [`kill`](PoolOf::kill), but waits at most `limit`; returns whether no member is left. A member that calls
+    /// this is killed also when the time is over.
     ///
     /// # Panics
     /// As [`kill`](PoolOf::kill).

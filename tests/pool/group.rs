@@ -4,7 +4,7 @@ use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{Group, Pool};
 use greenlet::sync::Event;
-use greenlet::{idle, sleep, spawn, yield_now};
+use greenlet::{idle, shield, sleep, spawn, timeout, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -180,6 +180,29 @@ fn a_member_that_kills_its_group_waits_for_links_and_goes_last() {
 }
 
 /// Its own end is not waited for, nor that of another one that does the same.
+/// In a shield, until the event.
+fn stubborn_member(group: &Group, go: &Rc<Event>) {
+    let go = go.clone();
+    let _ = group.spawn(move || shield(|| go.wait()));
+}
+
+#[test]
+fn a_member_that_kills_its_group_ends_also_if_its_wait_for_the_others_is_cut_short() {
+    let (group, go) = (Group::new(), Rc::new(Event::new()));
+    stubborn_member(&group, &go);
+    let inner = group.clone();
+    let killer = group.spawn(move || {
+        assert!(timeout(ms(1), || inner.kill()).is_err());
+        sleep(LONG);
+    });
+    assert!(killer.join().unwrap_err().is_killed());
+    let inner = group.clone();
+    let killer = group.spawn(move || inner.kill_timeout(ms(1)));
+    assert!(killer.join().unwrap_err().is_killed());
+    go.set();
+    group.join();
+}
+
 #[test]
 fn links_of_members_may_kill_their_group() {
     let (group, trace) = (Group::new(), Trace::default());
