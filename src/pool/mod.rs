@@ -15,12 +15,11 @@
 //! place until it ends. A place that had itself been borrowed then returns to that spawner.
 //!
 //! ```
-//! use greenlet::{pool::Pool, sleep};
-//! use std::time::Duration;
+//! use greenlet::{pool::Pool, yield_now};
 //!
 //! let pool = Pool::new(10);
 //! let lengths = pool.imap_unordered(["a", "bcd", "ef"], |word| {
-//!     sleep(Duration::from_millis(word.len() as u64));
+//!     (0..word.len()).for_each(|_| yield_now());
 //!     word.len()
 //! });
 //! let lengths: Result<Vec<_>, _> = lengths.collect();

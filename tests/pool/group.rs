@@ -11,14 +11,18 @@ use std::rc::Rc;
 
 #[test]
 fn members_are_forgotten_when_they_end() {
-    let group = Group::new();
+    let (group, go) = (Group::new(), Rc::new(Event::new()));
     let first = group.spawn(|| 1);
-    let second = group.spawn(|| sleep(ms(2)));
+    let second = group.spawn({
+        let go = go.clone();
+        move || go.wait()
+    });
     assert_eq!((group.len(), group.contains(&first)), (2, true));
     let ids: Vec<_> = group.tasks().iter().map(|task| task.id()).collect();
     assert_eq!(ids, [first.id(), second.id()]);
     idle();
     assert_eq!((group.len(), group.contains(&first)), (1, false));
+    go.set();
     group.join();
     assert!(group.is_empty() && second.is_finished());
     assert_eq!(first.join().unwrap(), 1);

@@ -3,6 +3,7 @@
 use super::{LONG, ms};
 use crate::trace::Trace;
 use greenlet::pool::{GreenPool, Pile, Pool, PoolFull};
+use greenlet::sync::Event;
 use greenlet::{Deadlock, idle, sleep, spawn, wait, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,17 +70,19 @@ fn a_full_pool_is_told_and_gives_the_function_back() {
 #[test]
 fn three_callers_of_a_pool_of_one() {
     let (pool, trace) = (GreenPool::new(1), Trace::default());
+    let go = Rc::new(Event::new());
     let callers: Vec<_> = (0..3)
         .map(|name| {
-            let (pool, log) = (pool.clone(), trace.clone());
+            let (pool, log, go) = (pool.clone(), trace.clone(), go.clone());
             spawn(move || {
-                pool.spawn_detached(|| sleep(ms(1)));
+                pool.spawn_detached(move || go.wait());
                 log.add(name);
             })
         })
         .collect();
     idle();
     assert_eq!((pool.waiting(), pool.running(), pool.free()), (2, 1, 0));
+    go.set();
     callers.into_iter().for_each(|task| task.join().unwrap());
     pool.join();
     assert_eq!((trace.take().as_str(), pool.waiting(), pool.free()), ("0, 1, 2", 0, 1));

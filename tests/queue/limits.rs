@@ -2,7 +2,7 @@
 
 use super::ms;
 use greenlet::sync::queue::{Channel, GetError, PutError, Queue};
-use greenlet::{idle, sleep, spawn, timeout};
+use greenlet::{sleep, spawn, timeout, yield_now};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -55,7 +55,7 @@ fn an_item_that_is_promised_when_the_time_is_over_is_gotten() {
     let queue = Queue::unbounded();
     let getter = queue.clone();
     let task = spawn(move || getter.get_timeout(ms(2)));
-    idle();
+    yield_now();
     std::thread::sleep(ms(4)); // the time is over, but the getter has not been told
     queue.put(1).unwrap();
     assert_eq!(task.join().unwrap(), Ok(1));
@@ -66,7 +66,7 @@ fn a_limit_from_outside_that_passes_with_the_promise_leaves_the_item() {
     let queue = Queue::unbounded();
     let getter = queue.clone();
     let task = spawn(move || timeout(ms(2), || getter.get()).is_err());
-    idle();
+    yield_now();
     std::thread::sleep(ms(4));
     queue.put(1).unwrap();
     let ended_by_limit = task.join().unwrap();

@@ -2,7 +2,7 @@ use crate::cases;
 use crate::random::{Random, seeds};
 use crate::trace::{Trace, raised};
 use greenlet::sync::Barrier;
-use greenlet::{Greenlet, JoinHandle, run, shield, sleep, spawn, yield_now};
+use greenlet::{Greenlet, JoinHandle, run, run_until_idle, shield, sleep, spawn, yield_now};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -164,7 +164,7 @@ fn at_random() {
                 _ => {}
             }
         }
-        sleep(Duration::from_millis(1));
+        run_until_idle();
         assert_eq!(passed.get(), led.get() * size);
         let waiting = tasks.iter().filter(|task| !task.is_finished()).count();
         assert_eq!(waiting, barrier.waiting());

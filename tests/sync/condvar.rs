@@ -2,7 +2,7 @@ use crate::cases::{Subject, cases};
 use crate::random::{Random, seeds};
 use crate::trace::{Trace, turns};
 use greenlet::sync::{Condvar, Mutex, MutexGuard};
-use greenlet::{JoinHandle, Timeout, sleep, spawn, yield_now};
+use greenlet::{JoinHandle, Timeout, run_until_idle, sleep, spawn, yield_now};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -249,10 +249,7 @@ fn no_item_waits_while_a_consumer_does() {
                 yield_now();
             }
         }
-        sleep(Duration::from_millis(1));
-        for _ in 0..50 {
-            yield_now();
-        }
+        run_until_idle();
         let waiting = consumers.iter().filter(|task| !task.is_finished()).count();
         let items = *shared.0.lock();
         assert!(waiting == 0 || items == 0, "{waiting} wait, {items} items");

@@ -108,7 +108,7 @@ pub(crate) fn at_random(make: fn() -> Holding) {
             }
         }
         for task in &tasks {
-            assert!(task.wait_timeout(Duration::from_secs(10)), "one waits for ever");
+            assert!(task.wait_timeout(Duration::from_secs(60)), "one waits for ever");
             let failed = task.state() == greenlet::TaskState::Failed;
             assert!(!failed, "a check in a task");
         }

@@ -262,7 +262,7 @@ fn a_thread_that_ends_inside_run_unwinds_its_scopes() {
                 });
             });
         }));
-        sleep(SHORT);
+        greenlet::idle();
     });
     trace.is(&["child dropped", "frame dropped"]);
 }

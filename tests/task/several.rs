@@ -127,7 +127,7 @@ fn an_iterator_may_be_left_early_carried_elsewhere_and_forgotten() {
 
 #[test]
 fn the_time_of_an_iterator_is_for_all() {
-    let (slow, fast) = (spawn(|| sleep(LONG)), turns(2));
+    let (slow, fast) = (spawn(|| sleep(LONG)), turns(1));
     assert_eq!(wait_each(&[&slow, &fast]).timeout(SHORT).collect::<Vec<_>>(), [1]);
     // After an interrupt it goes on.
     let things: [&dyn Waitable; 1] = [&slow];
