@@ -35,7 +35,7 @@ pub struct Stats {
 /// ```
 /// let before = greenlet::stats();
 /// greenlet::sleep(std::time::Duration::from_millis(1));
-/// assert!(greenlet::stats().enters > before.enters);
+/// assert!(greenlet::stats().rounds > before.rounds);
 /// ```
 #[doc(alias = "get_hub")]
 pub fn stats() -> Stats {

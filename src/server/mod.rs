@@ -19,7 +19,7 @@
 //! client.read_to_string(&mut text)?;
 //! assert_eq!(text, format!("you are {}", client.local_addr()?));
 //!
-//! let killed = server.stop(Duration::from_secs(5)); // handlers that still run may end in this time
+//! let killed = server.stop(Duration::from_secs(60)); // handlers that still run may end in this time
 //! assert_eq!(killed, 0);
 //! # Ok::<(), std::io::Error>(())
 //! ```

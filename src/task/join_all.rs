@@ -14,16 +14,16 @@ use std::time::Duration;
 /// results of several types there is [`wait`](crate::wait()).
 ///
 /// ```
-/// use greenlet::{join_all, sleep, spawn};
+/// use greenlet::{join_all, spawn, yield_now};
 /// use std::time::Duration;
-/// let tasks = (0..3).map(|n| spawn(move || { sleep(Duration::from_millis(3 - n)); n }));
+/// let tasks = (0..3).map(|n| spawn(move || { (n..3).for_each(|_| yield_now()); n }));
 /// let joined = join_all(tasks).join();
 /// let order: Vec<_> = joined.ended.iter().map(|(index, _)| *index).collect();
 /// assert_eq!(order, [2, 1, 0]); // in the order of their ends
 /// assert_eq!(joined.values().unwrap(), [0, 1, 2]); // in the order given
 ///
 /// let tasks = [spawn(|| "first"), spawn(|| "second")];
-/// join_all(&tasks).timeout(Duration::from_secs(5)).wait();
+/// join_all(&tasks).timeout(Duration::from_secs(60)).wait();
 /// assert_eq!(tasks[1].value(), Some(&"second"));
 /// ```
 #[doc(alias = "joinall")]

@@ -48,7 +48,7 @@ use std::time::{Duration, Instant};
 /// #     let _ = TcpStream::connect(address).and_then(|mut s| s.read_to_string(&mut text));
 /// # }
 /// # assert_eq!(text, "hello");
-/// let done = workers.stop(std::time::Duration::from_secs(5));
+/// let done = workers.stop(std::time::Duration::from_secs(60));
 /// let done: Vec<usize> = done.into_iter().map(Result::unwrap).collect();
 /// assert_eq!(done, [0, 1]);
 /// # Ok::<(), std::io::Error>(())

@@ -77,7 +77,7 @@ impl TcpStream {
     /// use greenlet::net::{TcpListener, TcpStream};
     /// use std::time::Duration;
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(5))?;
+    /// TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(60))?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///

@@ -31,7 +31,7 @@
 //! let (left, right) = (Queue::<&str>::unbounded(), Queue::unbounded());
 //! let sender = right.clone();
 //! let task = spawn(move || sender.put("hello"));
-//! match wait(&[&left, &right]).timeout(Duration::from_secs(5)).first() {
+//! match wait(&[&left, &right]).timeout(Duration::from_secs(60)).first() {
 //!     Some(0) => unreachable!(),
 //!     Some(_) => assert_eq!(right.try_get(), Ok("hello")),
 //!     None => panic!("nothing came in time"),
