@@ -73,7 +73,7 @@ const EVERY_TOUR: [&str; 11] = [
     " parked in ",
     " bytes each: resident memory and page tables",
     "connections  requests/s",
-    "ended after 1",
+    "the time limit of 100ms has passed",
     "the client saw the end of the stream",
     " was killed, and had ended",
     "'eater' overflowed its 64 KiB stack",

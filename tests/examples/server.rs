@@ -33,8 +33,9 @@ fn server_lets_conversations_end_after_the_last_client_has_come() {
 #[test]
 fn server_kills_who_takes_too_long() {
     let mut server = Server::start("server", &["2", "50"]);
-    let (one, two) = (connect(server.address), connect(server.address));
-    exchange(&two, b"hello\n", b"HELLO\n");
+    let one = connect(server.address);
+    exchange(&one, b"hello\n", b"HELLO\n");
+    let two = connect(server.address); // now the time begins
     assert_eq!((rest(&one), rest(&two)), (Vec::new(), Vec::new()));
     server.ends_well();
     assert_eq!(server.lines(), ["that was number 2: no more", "stopped; killed: 2"]);

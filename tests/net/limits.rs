@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(3));
+/// Nobody answers for so long: well below the second after which the kernel asks again.
+const SILENCE: Duration = Duration::from_millis(500);
 
 #[test]
 fn each_call_that_receives_is_limited() {
@@ -40,6 +42,7 @@ fn each_call_that_sends_is_limited() {
     a.set_write_timeout(SHORT).unwrap();
     assert_eq!((&a).write(b"x").unwrap_err().kind(), ErrorKind::TimedOut);
     b.drain(sent);
+    a.set_write_timeout(None).unwrap();
     assert_eq!((&a).write(b"x").unwrap(), 1);
     for named in [false, true] {
         let name = pair::name();
@@ -56,6 +59,7 @@ fn each_call_that_sends_is_limited() {
             assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
         }
         receiver.drain(sent);
+        sender.set_write_timeout(None).unwrap();
         assert_eq!(sender.send(b"x").unwrap(), 1);
     }
 }
@@ -108,7 +112,7 @@ fn a_connection_that_nobody_answers_times_out() {
     // The kernel takes one or two, and then says nothing any more.
     let mut taken = Vec::new();
     let error = loop {
-        match TcpStream::connect_timeout(&address, Duration::from_millis(20)) {
+        match TcpStream::connect_timeout(&address, SILENCE) {
             Ok(stream) => taken.push(stream),
             Err(error) => break error,
         }
@@ -178,7 +182,7 @@ fn a_connection_comes_about_whose_limit_is_cancelled_in_time() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     raw::set_backlog(&listener, 0);
     let address = listener.local_addr().unwrap();
-    let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(20));
+    let fill = || TcpStream::connect_timeout(&address, SILENCE);
     let taken: Vec<_> = std::iter::from_fn(|| fill().ok()).take(10).collect();
     assert!(taken.len() < 10);
     let connecting = go_on_without_a_limit(move || TcpStream::connect(address));

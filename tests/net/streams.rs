@@ -176,7 +176,7 @@ fn vectored_calls_without_room_return_at_once() {
         for<'a> &'a T: Read + Write,
     {
         let nothing = |mut it: &T| {
-            timeout(Duration::from_secs(5), || {
+            timeout(Duration::from_secs(60), || {
                 assert_eq!(it.read_vectored(&mut []).unwrap(), 0);
                 let (mut a, mut b) = ([], []);
                 let mut empty = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];

@@ -20,7 +20,8 @@ fn patient_server(free: &Rc<Event>, trace: &Trace) -> Rc<StreamServer> {
         }
     }
     let (free, trace) = (free.clone(), trace.clone());
-    let server = StreamServer::bind("127.0.0.1:0", move |mut stream: TcpStream, _| {
+    let builder = StreamServer::builder().stop_timeout(LONG);
+    let server = builder.bind("127.0.0.1:0", move |mut stream: TcpStream, _| {
         let note = Note(trace.clone(), Cell::new("killed"));
         stream.write_all(b"h").unwrap();
         free.wait();

@@ -12,7 +12,7 @@ use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 
 const CASE: &str = "GREENLET_CRASH_CASE";
-const SECONDS_TO_LIVE: u32 = 120;
+const SECONDS_TO_LIVE: u32 = 600;
 
 /// The path of the test that this stands in, as libtest spells it.
 macro_rules! this_test {
