@@ -61,6 +61,11 @@ fn one_that_does_not_stop_is_killed() {
         "stopped"
     })
     .unwrap();
+    crew.request_stop();
+    // The short time is for the other one alone.
+    while !crew.hubs().next().unwrap().has_ended() {
+        std::thread::yield_now();
+    }
     let done = crew.stop(ms(20));
     assert_eq!(*done[0].as_ref().unwrap(), "stopped");
     assert!(matches!(done[1], Err(RemoteJoinError::Killed)));
