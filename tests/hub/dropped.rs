@@ -4,7 +4,9 @@ use crate::in_child::{in_child, tell, this_test};
 use crate::log::{Log, OnDrop};
 use crate::ms;
 use greenlet::sync::Event;
-use greenlet::{Deadlock, Greenlet, GreenletExit, all, current, shield, sleep, spawn};
+use greenlet::{
+    Deadlock, Greenlet, GreenletExit, all, current, run_until_idle, shield, sleep, spawn,
+};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -74,7 +76,7 @@ fn it_is_told_once() {
     for _ in 0..5 {
         drop(all()); // handles of everybody come and go
     }
-    sleep(ms(20));
+    run_until_idle();
     assert_eq!(log.lines(), ["exit", "done"]);
 }
 

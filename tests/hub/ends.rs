@@ -26,11 +26,23 @@ fn at_end(f: impl FnMut() + 'static) {
 fn what_is_thrown_at_one_that_ends_ends_with_it() {
     thread(|| {
         run(|| {
-            let g = Greenlet::new(|()| OnDrop(|| shield(|| sleep(ms(20)))));
+            let [drops, thrown] = [(); 2].map(|()| Rc::new(Event::new()));
+            let (dropping, waited_for) = (drops.clone(), thrown.clone());
+            let g = Greenlet::new(move |()| {
+                OnDrop(move || {
+                    dropping.set();
+                    shield(|| waited_for.wait());
+                })
+            });
             let h = g.clone();
+            let throws = drops.clone();
             spawn_detached(move || {
-                sleep(ms(2));
+                throws.wait();
                 h.throw(GreenletExit)
+            });
+            spawn_detached(move || {
+                drops.wait();
+                thrown.set(); // behind the one that throws
             });
             let ended = g.try_switch::<(), u8>(());
             assert!(matches!(ended, Err(SwitchError::ChildExited(_))));
