@@ -159,6 +159,7 @@ impl Script {
         self.note("got", said(got.map(|(length, _)| length)));
         b.set_read_timeout(Some(Duration::from_millis(1))).expect("a limit");
         self.note("none", said(b.recv(&mut buffer)));
+        b.set_read_timeout(None).expect("no limit");
         a.connect(there).expect("an address");
         self.note("peer", a.peer_addr().is_ok_and(|peer| peer == there));
         self.note("sent there", said(a.send(&bytes)));

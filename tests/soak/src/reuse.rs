@@ -12,7 +12,7 @@ use greenlet::{JoinHandle, sleep, spawn, spawn_detached, timeout, yield_now};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many addresses, since each has only some 28,000 ports to connect from.
 const ADDRESSES: u8 = 16;
@@ -92,7 +92,12 @@ pub(crate) fn run(count: u64) -> Outcome {
     let (closed, killed) = (seen.closed.get(), seen.killed.get());
     must!(whole + elapsed + closed + killed == seen.begun.get(), "not every connection had an end");
     acceptors.iter().for_each(JoinHandle::kill);
-    sleep(Duration::from_millis(100)); // the last of the server's greenlets end
+    // The last of the server's greenlets end.
+    let began = Instant::now();
+    while Rc::strong_count(&seen) > 1 {
+        must!(began.elapsed() < Duration::from_secs(60), "somebody serves who has no client");
+        sleep(Duration::from_millis(1));
+    }
     Ok(format!(
         "{count} connections: {whole} answered, {elapsed} timed out, {closed} closed under the \
          reader, {killed} killed; {} served; {}",
