@@ -13,6 +13,7 @@ fn by_channels_and_events() {
         let (ask, asked) = unbounded();
         let (answer, answers) = bounded(capacity);
         let event = Arc::new(Event::new());
+        ask.send(0).unwrap(); // nobody waits for it yet: the channel gets room
         let other = {
             let event = event.clone();
             thread::spawn(move || {
@@ -22,11 +23,15 @@ fn by_channels_and_events() {
                 }
             })
         };
-        let exchange = |n: u32| {
-            ask.send(n).unwrap();
+        let hear = |n: u32| {
             assert!(event.wait_timeout(LONG));
             event.clear();
             assert_eq!(answers.recv_timeout(LONG), Ok(n));
+        };
+        hear(0);
+        let exchange = |n: u32| {
+            ask.send(n).unwrap();
+            hear(n);
         };
         (0..50).for_each(exchange);
         assert_eq!(counting::allocations(|| (0..300).for_each(exchange)), 0);
