@@ -87,11 +87,11 @@ fn httpd_answers_garbage_with_400_and_goes_on() {
 #[test]
 fn httpd_is_not_held_up_by_clients_that_stall_or_reset() {
     let server = Server::start("httpd", &[]);
+    let reads_nothing = connect(server.address);
+    stuff(&reads_nothing, &GET.repeat(4000)); // takes long, while the server's patience would pass
     let silent = connect(server.address);
     let halfway = connect(server.address);
     (&halfway).write_all(&GET[..10]).expect("connected");
-    let reads_nothing = connect(server.address);
-    stuff(&reads_nothing, &GET.repeat(4000));
     for _ in 0..100 {
         let client = connect(server.address);
         (&client).write_all(GET).expect("connected");
