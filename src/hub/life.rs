@@ -115,36 +115,8 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 ///   never pass.
 #[doc(alias = "gevent.reinit")]
 pub fn reinit() {
-    let address = scheduler().cast::<Hub>().cast_mut();
-    // SAFETY: null or a hub, as in `hub`.
-    if unsafe { address.as_ref() }.is_none_or(|old| old.forks == forks()) {
-        return;
-    }
-    // SAFETY: this thread's hub; leaked, because frames of its time may still refer to it.
-    unsafe { forget(address) };
-}
-
-/// Takes the thread's hub away. Whoever is parked in it stays so for ever.
-///
-/// # Safety
-/// - `address` is the thread's hub, and stays as long as frames of its time may refer to it.
-unsafe fn forget(address: *mut Hub) {
-    // Marked as ready, and in no list of a new hub: no wake reaches them.
-    let freeze = |block: &Block| {
-        if is_parked(block) || has(block, READY) {
-            set(block, READY | FROZEN);
-        }
-    };
-    for_each_alive(freeze);
-    block_of(&root()).into_iter().for_each(freeze);
-    // SAFETY: it stays, by the caller's promise.
-    unsafe { set_scheduler(null()) };
-    // Time limits of whoever goes on lie in the old wheel; the new one must not be asked to take them out.
-    // SAFETY: who is frozen never looks at it again, and nobody else has the address. It unlinks all.
-    unsafe {
-        let wheel = &raw mut (*address).wheel;
-        wheel.drop_in_place();
-        wheel.write(Wheel::new(0));
+    if let Some(old) = hub_before_fork().filter(|old| old.forks != forks()) {
+        old.leave(); // leaked, because frames of its time may still refer to it
     }
 }
 
@@ -216,14 +188,29 @@ impl Hub {
         let settings = Settings { kind, ..self.in_force.wanted.settings() };
         let (driver, _) = Driver::new(&settings).ok()?;
         let stack = stack().ok()?;
-        let old = scheduler().cast::<Hub>().cast_mut();
-        // SAFETY: it is this thread's, and stays until the new one is closed.
-        unsafe { forget(old) };
+        let old = scheduler().cast::<Hub>();
+        self.leave(); // it stays until the new one is closed
         self.close_mail();
         let new = establish(stack, driver, self.in_force.clone());
         new.saw_the_end.set(true);
         new.before.set(old);
         Some(new)
+    }
+
+    /// The thread has no hub any more. Whoever is parked in this one stays so for ever.
+    fn leave(&self) {
+        // Marked as ready, and in no list of a new hub: no wake reaches them.
+        let freeze = |block: &Block| {
+            if is_parked(block) || has(block, READY) {
+                set(block, READY | FROZEN);
+            }
+        };
+        for_each_alive(freeze);
+        block_of(&root()).into_iter().for_each(freeze);
+        // SAFETY: there is none.
+        unsafe { set_scheduler(null()) };
+        // Time limits of whoever goes on lie in this wheel; a new one must not be asked to take them out.
+        self.wheel.clear();
     }
 }
 

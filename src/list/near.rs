@@ -182,6 +182,23 @@ impl Near {
         self.runs.set(NonNull::from(Box::leak(runs.into_boxed_slice())).cast());
     }
 
+    /// Takes all timers out of all lists.
+    pub(super) fn clear(&self) {
+        self.unlink_all();
+        self.coming.iter().for_each(|coming| coming.set(NONE));
+        self.extend(AT_FIRST);
+    }
+
+    /// Unlinks all timers, and gives the memory back.
+    fn unlink_all(&self) {
+        for place in self.take_arrays().0 {
+            // SAFETY: **Linked where it says**: it is in a list, so it is there.
+            if let Some(timer) = unsafe { place.timer.get().as_ref() } {
+                timer.link.unmark();
+            }
+        }
+    }
+
     /// The arrays; the caller puts others in their place.
     fn take_arrays(&self) -> (Vec<Place>, Vec<Run>) {
         let len = self.len.replace(0);
@@ -311,12 +328,7 @@ impl Near {
 
 impl Drop for Near {
     fn drop(&mut self) {
-        for place in self.take_arrays().0 {
-            // SAFETY: **Linked where it says**: it is in a list, so it is there.
-            if let Some(timer) = unsafe { place.timer.get().as_ref() } {
-                timer.link.unmark();
-            }
-        }
+        self.unlink_all();
     }
 }
 

@@ -137,6 +137,13 @@ impl<const N: usize> Rings<N> {
         Some(node)
     }
 
+    /// Unlinks all nodes of all lists.
+    pub(super) fn clear(&self) {
+        for ring in 0..N {
+            while self.pop_front(ring).is_some() {}
+        }
+    }
+
     /// Moves all nodes of one list to another, which is empty.
     pub(super) fn transfer(&self, from: usize, to: usize) {
         debug_assert!(self.front(to).is_none());
@@ -154,9 +161,7 @@ impl<const N: usize> Rings<N> {
 
 impl<const N: usize> Drop for Rings<N> {
     fn drop(&mut self) {
-        for ring in 0..N {
-            while self.pop_front(ring).is_some() {}
-        }
+        self.clear();
         // SAFETY: it was a box, and nothing points to it any more.
         drop(unsafe { Box::from_raw(self.heads.as_ptr()) });
     }

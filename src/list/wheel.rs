@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "holds timers that it does not own")]
 
 mod ahead;
+mod clear;
 
 use std::{cell::Cell, ptr::NonNull};
 
