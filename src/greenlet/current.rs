@@ -11,7 +11,7 @@
 use super::control::{BEFORE_END, Block, Node, ROOT, STARTED};
 use super::outermost::OutermostCalls;
 use super::report;
-use super::scheduler::Scheduler;
+use super::scheduler::{Scheduler, is_parked};
 use super::trace::Tracer;
 use crate::arch;
 use crate::stack::{self, AlternateStack, Cache};
@@ -148,6 +148,11 @@ impl Thread {
         };
         self.for_each_alive(|node| node.block().into_iter().for_each(mark));
         mark(&self.root);
+        // A root that waits for the scheduler will wait for ever. It awaits nothing from now on, so that whoever asks
+        // whether it is parked, to know that the thread does not end, need not ask for this flag, too.
+        if self.root.has(BEFORE_END) && is_parked(&self.root) {
+            self.root.expect.set(null());
+        }
     }
 
     /// May this greenlet run on? Not if its frames are older than the end of the thread.

@@ -3,7 +3,7 @@
 //! What the rest of the tree knows of the parked is in `scheduler.rs`.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{Block, END_UNSEEN, EXIT_SENT, UNTRACED};
+use super::control::{BEFORE_END, Block, END_UNSEEN, EXIT_SENT, UNTRACED};
 use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
@@ -46,10 +46,16 @@ pub(crate) fn may_hand_over() -> bool {
     root_is_parked() || !thread_ends()
 }
 
-/// Does the root greenlet wait for its scheduler? Then the thread does not end.
+/// Does the root greenlet wait for its scheduler? Then the thread does not end, as far as anybody knows: the root of
+/// one that was seen to end is not parked.
 #[inline(always)]
 pub(crate) fn root_is_parked() -> bool {
     is_parked(&thread_or_none().root)
+}
+
+/// Had it begun when its thread was seen to end, so that it does not run on?
+pub(crate) fn is_left_behind(block: &Block) -> bool {
+    block.has(BEFORE_END)
 }
 
 /// Are this thread's locals being destroyed?

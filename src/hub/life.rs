@@ -16,8 +16,8 @@ use super::watched::{self, Pulse};
 use crate::driver::{Driver, Kind, Settings, TimeStampCounter};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
-    fatal, for_each_alive, is_parked, leave_untraced, let_end_unseen, root, root_is_parked,
-    scheduler, set_name, set_scheduler, set_text_of_others, thread_ends,
+    fatal, for_each_alive, is_left_behind, is_parked, leave_untraced, let_end_unseen, root,
+    root_is_parked, scheduler, set_name, set_scheduler, set_text_of_others, thread_ends,
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
@@ -167,7 +167,8 @@ impl Hub {
     /// one: their buffers may lie in thread-locals that are gone, so that nobody may enter its driver
     /// any more. `None` if that one cannot be had.
     ///
-    /// A thread ends in its root greenlet, or in one that it has switched to.
+    /// A thread ends in its root greenlet, or in one that it has switched to; or in any that calls `exit`, and then
+    /// the root is not parked any more when the end is known.
     #[inline(always)]
     fn unless_thread_ends(&self) -> Option<&Hub> {
         if root_is_parked() { Some(self) } else { self.while_root_runs() }
@@ -200,13 +201,13 @@ impl Hub {
     /// The thread has no hub any more. Whoever is parked in this one stays so for ever.
     fn leave(&self) {
         // Marked as ready, and in no list of a new hub: no wake reaches them.
-        let freeze = |block: &Block| {
-            if is_parked(block) || has(block, READY) {
+        let freeze = |block: &Block, is_left: bool| {
+            if is_left || is_parked(block) || has(block, READY) {
                 set(block, READY | FROZEN);
             }
         };
-        for_each_alive(freeze);
-        block_of(&root()).into_iter().for_each(freeze);
+        for_each_alive(|block| freeze(block, false));
+        block_of(&root()).into_iter().for_each(|root| freeze(root, is_left_behind(root)));
         // SAFETY: there is none.
         unsafe { set_scheduler(null()) };
         // Time limits of whoever goes on lie in this wheel; a new one must not be asked to take them out.

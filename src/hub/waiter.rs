@@ -106,10 +106,10 @@ impl Hub {
     /// frozen, which looks like being ready, and will not go on.
     #[inline]
     pub(crate) fn wake(&self, block: &Block) -> bool {
+        if has(block, READY) {
+            return !has(block, FROZEN);
+        }
         if is_parked(block) {
-            if has(block, READY) {
-                return !has(block, FROZEN);
-            }
             self.ready.push(block);
         } else if has(block, IN_PLACE) {
             set(block, WOKEN_IN_PLACE);

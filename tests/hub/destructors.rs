@@ -167,48 +167,65 @@ fn who_borrows_a_destroyed_thread_local_never_runs_again() {
     assert!(!outcome.told("saw"), "{outcome}");
 }
 
+const BYTES: usize = 64;
+
+/// A buffer of a thread-local. It is freed when that is destroyed, but for a look at it later.
+struct Buffer(RefCell<Vec<u8>>);
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let freed = std::mem::take(self.0.get_mut());
+        FREED.with(|it| it.set(Box::leak(freed.into_boxed_slice()).as_mut_ptr()));
+    }
+}
+
+thread_local! {
+    static READ_INTO: Buffer = const { Buffer(RefCell::new(Vec::new())) };
+    static FREED: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// Reads from `near` into the buffer of a thread-local.
+fn read_into_buffer(mut near: UnixStream) {
+    READ_INTO.with(|buffer| {
+        let mut buffer = buffer.0.borrow_mut();
+        buffer.resize(BYTES, 0);
+        let _ = near.read(&mut buffer);
+    });
+}
+
+/// How many bytes have come into that buffer.
+fn stray_bytes() -> usize {
+    let freed = FREED.get();
+    assert!(!freed.is_null(), "it is destroyed before this");
+    // SAFETY: leaked.
+    let bytes = unsafe { std::slice::from_raw_parts(freed, BYTES) };
+    bytes.iter().filter(|byte| **byte != 0).count()
+}
+
+/// Is it a ring without DEFER_TASKRUN, as before Linux 6.1? It writes what it has read by itself.
+fn ring_writes_by_itself() -> bool {
+    let hub = config().to_string().lines().next().unwrap().to_owned();
+    stats().hub == HubKind::Uring && !hub.contains("defer_taskrun")
+}
+
 /// Tasks read into thread-locals, which are destroyed; then a destructor waits for the kernel, which has
-/// bytes for them. (A ring without DEFER_TASKRUN, as before Linux 6.1, writes them by itself.)
+/// bytes for them.
 #[test]
 fn nothing_is_read_into_a_destroyed_thread_local() {
-    struct Buffer(RefCell<Vec<u8>>);
-    impl Drop for Buffer {
-        /// It is freed, but for a look at it later.
-        fn drop(&mut self) {
-            let freed = std::mem::take(self.0.get_mut());
-            FREED.with(|it| it.set(Box::leak(freed.into_boxed_slice()).as_mut_ptr()));
-        }
-    }
-    thread_local! {
-        static READ_INTO: Buffer = const { Buffer(RefCell::new(Vec::new())) };
-        static FREED: Cell<*mut u8> = const { Cell::new(std::ptr::null_mut()) };
-    }
-    let hub = config().to_string().lines().next().unwrap().to_owned();
-    if stats().hub == HubKind::Uring && !hub.contains("defer_taskrun") {
+    if ring_writes_by_itself() {
         return println!("not run: nobody can keep this ring from it");
     }
-    const BYTES: usize = 64;
     static STRAY: Mutex<Vec<usize>> = Mutex::new(Vec::new());
     let outcome = in_child(this_test!(), || {
         with_both(|key| {
-            let (mut near, mut far) = UnixStream::pair().unwrap();
-            let reader = spawn(move || {
-                READ_INTO.with(|buffer| {
-                    let mut buffer = buffer.0.borrow_mut();
-                    buffer.resize(BYTES, 0);
-                    let _ = near.read(&mut buffer);
-                });
-            });
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let reader = spawn(move || read_into_buffer(near));
             sleep(ms(1)); // it reads now, and the kernel has been told
             at_exit(key, move || {
                 far.write_all(&[7; BYTES]).unwrap();
                 wait_for_the_kernel();
                 sleep(ms(1));
-                let freed = FREED.get();
-                assert!(!freed.is_null(), "it is destroyed before this");
-                // SAFETY: leaked.
-                let bytes = unsafe { std::slice::from_raw_parts(freed, BYTES) };
-                STRAY.lock().unwrap().push(bytes.iter().filter(|byte| **byte != 0).count());
+                STRAY.lock().unwrap().push(stray_bytes());
                 drop(reader);
             });
         });
@@ -216,6 +233,32 @@ fn nothing_is_read_into_a_destroyed_thread_local() {
     });
     outcome.exited_with(0).says("a thread ended with 1 unfinished greenlet");
     assert_eq!(outcome.numbers("stray"), [0, 0]);
+}
+
+/// As above; but it is a task that ends the process, while the root greenlet is parked.
+#[test]
+fn nothing_is_read_into_a_destroyed_thread_local_after_exit_in_a_task() {
+    if ring_writes_by_itself() {
+        return println!("not run: nobody can keep this ring from it");
+    }
+    let outcome = in_child(this_test!(), || {
+        thread(|| {
+            FIRST.with(|_| ()); // older than the thread's greenlets
+            sleep(Duration::from_micros(10));
+            let (near, mut far) = UnixStream::pair().unwrap();
+            spawn_detached(move || read_into_buffer(near));
+            sleep(ms(1)); // it reads now, and the kernel has been told
+            at_exit(&FIRST, move || {
+                far.write_all(&[7; BYTES]).unwrap();
+                wait_for_the_kernel();
+                tell("stray", &[stray_bytes()]);
+            });
+            spawn_detached(|| std::process::exit(0));
+            sleep(Duration::MAX);
+        });
+    });
+    outcome.exited_with(0);
+    assert_eq!(outcome.numbers("stray"), [0]);
 }
 
 /// An operation is under way at the thread's end, so that a destructor needs a hub of its own; but the
