@@ -132,7 +132,7 @@ impl Thread {
 
     /// From now on this thread's locals are being destroyed.
     #[cold]
-    fn ends(&self) {
+    pub(super) fn ends(&self) {
         if self.has(EXITING) {
             return;
         }

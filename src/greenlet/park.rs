@@ -63,6 +63,11 @@ pub(crate) fn thread_ends() -> bool {
     thread_or_none().is_ending()
 }
 
+/// Something has shown that this thread's locals are being destroyed.
+pub(crate) fn note_end_of_thread() {
+    thread_or_none().ends();
+}
+
 /// The greenlet that runs, where nothing is out of the ordinary: it may hand over, and plainly. Nobody
 /// traces, unwinds, kills by drop, or runs without a handle, and the root greenlet is parked: so the
 /// thread does not end.

@@ -2,7 +2,8 @@
 //!
 //! - **Closed when nobody names it**: the number goes back to the kernel only when no operation of
 //!   ours names it any more: [`close`](Descriptor::close) ends them and waits; a drop finds none,
-//!   because each borrows the descriptor, but where the frames of those who wait are left for ever.
+//!   because each borrows the descriptor, but where the frames of those who wait are left for ever: at
+//!   the end of a thread.
 //! - **Parked memory stays**: every operation in flight lies in a frame of its greenlet, and is taken
 //!   out of its descriptor's list before that frame is left.
 #![expect(unsafe_code, reason = "links operations on parked stacks; owns a descriptor")]
@@ -12,7 +13,7 @@ use super::arrivals::Arrivals;
 use super::turn::Line;
 use crate::driver::Fd;
 use crate::driver::planted::{self, Bug};
-use crate::greenlet::current_block;
+use crate::greenlet::{current_block, note_end_of_thread};
 use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
 use std::cell::Cell;
 use std::fmt;
@@ -318,21 +319,25 @@ impl Descriptor {
 impl Drop for Descriptor {
     fn drop(&mut self) {
         let is_closed = self.closed.get();
+        // First: it finds out who does not run any more.
+        let mut hub = hub_if_any().filter(|_| !is_closed);
+        if hub.is_some() && self.is_in_use() {
+            // **Closed when nobody names it**, so this is a thread-local that `exit` in the middle of the thread
+            // destroys. Its hub must not be used any more: what waits to be submitted there names the number, which
+            // may soon be another file's.
+            note_end_of_thread();
+            hub = None;
+        }
         if !is_closed {
             self.arrivals.close();
         }
         self.arrivals.free();
-        if is_closed {
-            return;
-        }
-        // First: it finds out who does not run any more.
-        match hub_if_any() {
-            // **Closed when nobody names it**, but that `exit` in the middle of a thread destroys a thread-local in
-            // which a greenlet waits: nobody will run there.
-            Some(hub) if !self.is_in_use() => drop(hub.close_fd(self.fd.get())),
-            _ if self.fd.get().is_simulated() => {} // it went with its world
+        match hub {
+            _ if is_closed => {}
+            Some(hub) => drop(hub.close_fd(self.fd.get())),
+            None if self.fd.get().is_simulated() => {} // it went with its world
             // SAFETY: ours, and open.
-            _ => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
+            None => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What destructors of thread-locals do with greenlets, and what is kept from them.
 
 use crate::filter;
-use crate::in_child::{in_child, tell, this_test};
+use crate::in_child::{Case, cases_in_children, in_child, tell, this_test};
 use crate::log::OnDrop;
 use crate::ms;
 use crate::thread_end::thread;
@@ -259,6 +259,49 @@ fn nothing_is_read_into_a_destroyed_thread_local_after_exit_in_a_task() {
     });
     outcome.exited_with(0);
     assert_eq!(outcome.numbers("stray"), [0]);
+}
+
+/// A task reads from a socket of a thread-local, and the kernel has not been told when another task ends the
+/// process. The socket is destroyed, and its number used again: what comes there is nobody else's.
+#[test]
+fn nothing_is_read_from_a_socket_with_the_number_of_a_destroyed_one() {
+    thread_local! {
+        static STREAM: RefCell<Option<UnixStream>> = const { RefCell::new(None) };
+    }
+    fn read_again() {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        far.write_all(b"x").unwrap();
+        near.set_read_timeout(Some(ms(200))).unwrap();
+        tell("read", &[near.read(&mut [0; 2]).unwrap_or(0)]);
+    }
+    fn exit_beside_a_reader(key: &'static std::thread::LocalKey<AtExit>) {
+        let (near, far) = UnixStream::pair().unwrap();
+        std::mem::forget(far);
+        STREAM.set(Some(near)); // younger than `key`, so that it is destroyed before
+        at_exit(key, read_again);
+        let read = |stream: &RefCell<Option<UnixStream>>| {
+            let stream = stream.borrow();
+            let mut stream = stream.as_ref().unwrap();
+            let _ = stream.read(&mut [0; 2]);
+        };
+        spawn_detached(move || STREAM.with(read));
+        spawn_detached(|| std::process::exit(0));
+        sleep(Duration::MAX);
+    }
+    let cases: [Case<'_>; 2] = [
+        ("older than the greenlets", |_| {
+            FIRST.with(|_| ());
+            exit_beside_a_reader(&FIRST);
+        }),
+        ("younger", |_| {
+            sleep(Duration::from_micros(10));
+            SECOND.with(|_| ());
+            exit_beside_a_reader(&SECOND);
+        }),
+    ];
+    cases_in_children(this_test!(), &cases, |_, outcome| {
+        assert_eq!(outcome.exited_with(0).numbers("read"), [1]);
+    });
 }
 
 /// An operation is under way at the thread's end, so that a destructor needs a hub of its own; but the
