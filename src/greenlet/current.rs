@@ -148,6 +148,10 @@ impl Thread {
         };
         self.for_each_alive(|node| node.block().into_iter().for_each(mark));
         mark(&self.root);
+        // SAFETY: null, or a scheduler that is still there.
+        if let Some(scheduler) = unsafe { self.scheduler.get().as_ref() } {
+            (scheduler.ends)(scheduler);
+        }
         // A root that waits for the scheduler will wait for ever. It awaits nothing from now on, so that whoever asks
         // whether it is parked, to know that the thread does not end, need not ask for this flag, too.
         if self.root.has(BEFORE_END) && is_parked(&self.root) {

@@ -82,7 +82,7 @@ pub(crate) use {
     kill::{give_up_current, note_orphan},
     park::{
         Plain, block_of, current_block, current_scheduled, for_each_alive, hand_over, handle_of,
-        id_of, is_left_behind, leave_untraced, let_end_unseen, may_hand_over, note_end_of_thread,
+        id_of, leave_untraced, let_end_unseen, may_hand_over, note_end_of_thread,
         raise_in_suspended, root_is_parked, set_scheduler, thread_ends,
     },
     payload::{describe, set_text_of_others, text_of},

@@ -3,7 +3,7 @@
 //! What the rest of the tree knows of the parked is in `scheduler.rs`.
 #![expect(unsafe_code, reason = "hands control to greenlets by address")]
 
-use super::control::{BEFORE_END, Block, END_UNSEEN, EXIT_SENT, UNTRACED};
+use super::control::{Block, END_UNSEEN, EXIT_SENT, UNTRACED};
 use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
@@ -51,11 +51,6 @@ pub(crate) fn may_hand_over() -> bool {
 #[inline(always)]
 pub(crate) fn root_is_parked() -> bool {
     is_parked(&thread_or_none().root)
-}
-
-/// Had it begun when its thread was seen to end, so that it does not run on?
-pub(crate) fn is_left_behind(block: &Block) -> bool {
-    block.has(BEFORE_END)
 }
 
 /// Are this thread's locals being destroyed?
@@ -242,6 +237,7 @@ mod tests {
             seam: Scheduler {
                 deliver: deliver_to_list,
                 wind_up: |_| {},
+                ends: |_| {},
                 close: |_| {},
                 fallback: Cell::new(null()),
             },

@@ -27,6 +27,8 @@ pub(crate) struct Scheduler {
     pub(crate) deliver: fn(&Scheduler, &Block, Payload),
     /// Ends all that it has running; called in the root greenlet, before the tree does the same.
     pub(crate) wind_up: fn(&Scheduler),
+    /// The thread was just seen to end: nobody who is parked runs any more.
+    pub(crate) ends: fn(&Scheduler),
     /// Gives up what is left: the thread's locals are destroyed, and none of its code runs any more.
     pub(crate) close: unsafe fn(*const Scheduler),
     /// The parked greenlet that runs when one dies under a parked ancestor.

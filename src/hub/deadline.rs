@@ -6,7 +6,7 @@
 
 use super::Hub;
 use super::interrupt::{Elapsed, unmark_if_quiet};
-use super::life::hub_before_fork;
+use super::life::hub_as_it_is;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, WeakGreenlet};
 use crate::list::{Timer, prefetch};
@@ -194,7 +194,7 @@ impl Interrupting {
     /// It will not be raised any more, whether its moment has come or not. Also where the hub is gone, or
     /// is the parent's: it may be dropped there all the same.
     pub(crate) fn take_back(&self) {
-        match hub_before_fork() {
+        match hub_as_it_is() {
             Some(hub) => hub.take_back_interrupting(self),
             None => self.unqueue(), // a wheel that has ended has unlinked all
         }

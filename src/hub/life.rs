@@ -16,8 +16,8 @@ use super::watched::{self, Pulse};
 use crate::driver::{Driver, Kind, Settings, TimeStampCounter};
 use crate::greenlet::{
     Block, GreenletExit, Payload, Plain, Scheduler, TaskStack, block_of, current_block, dismiss,
-    fatal, for_each_alive, is_left_behind, is_parked, leave_untraced, let_end_unseen, root,
-    root_is_parked, scheduler, set_name, set_scheduler, set_text_of_others, thread_ends,
+    fatal, for_each_alive, is_parked, leave_untraced, let_end_unseen, root, root_is_parked,
+    scheduler, set_name, set_scheduler, set_text_of_others, thread_ends,
 };
 use crate::list::Wheel;
 use crate::stack::Shape;
@@ -62,10 +62,10 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     hub.unless_thread_ends()
 }
 
-/// This thread's hub, also in the child of a fork, where it runs nobody. Something can be taken out of its lists
-/// there; a greenlet that is made ready stays where it is.
+/// This thread's hub, also in the child of a fork and at the thread's end, where it runs nobody. Something can be taken
+/// out of its lists there; a greenlet that is made ready stays where it is.
 #[inline(always)]
-pub(super) fn hub_before_fork<'a>() -> Option<&'a Hub> {
+pub(super) fn hub_as_it_is<'a>() -> Option<&'a Hub> {
     // SAFETY: as in `hub`.
     unsafe { scheduler().cast::<Hub>().as_ref() }
 }
@@ -115,14 +115,14 @@ fn hub_slowly<'a>(existing: Option<&Hub>) -> &'a Hub {
 ///   never pass.
 #[doc(alias = "gevent.reinit")]
 pub fn reinit() {
-    if let Some(old) = hub_before_fork().filter(|old| old.forks != forks()) {
+    if let Some(old) = hub_as_it_is().filter(|old| old.forks != forks()) {
         old.leave(); // leaked, because frames of its time may still refer to it
     }
 }
 
 /// Is this thread's hub that of the process that has forked?
 pub(crate) fn hub_is_of_parent() -> bool {
-    hub_before_fork().is_some_and(|hub| hub.forks != forks())
+    hub_as_it_is().is_some_and(|hub| hub.forks != forks())
 }
 
 /// Does it wait in a hub that [`reinit`] has forgotten?
@@ -176,12 +176,7 @@ impl Hub {
 
     #[inline(never)]
     fn while_root_runs(&self) -> Option<&Hub> {
-        // Asked once: nobody but who runs at the end begins an operation after that.
-        if self.saw_the_end.get() || !thread_ends() {
-            return Some(self);
-        }
-        if self.in_flight.get() == 0 || self.is_simulated() {
-            self.saw_the_end.set(true);
+        if !thread_ends() || !self.has_left_some.get() || self.is_simulated() {
             return Some(self);
         }
         // A second ring may be refused, for the limit of lockable memory, as the first is still there.
@@ -193,21 +188,33 @@ impl Hub {
         self.leave(); // it stays until the new one is closed
         self.close_mail();
         let new = establish(stack, driver, self.in_force.clone());
-        new.saw_the_end.set(true);
         new.before.set(old);
         Some(new)
     }
 
-    /// The thread has no hub any more. Whoever is parked in this one stays so for ever.
-    fn leave(&self) {
-        // Marked as ready, and in no list of a new hub: no wake reaches them.
-        let freeze = |block: &Block, is_left: bool| {
-            if is_left || is_parked(block) || has(block, READY) {
+    /// The thread ends.
+    fn note_end(&self) {
+        // Nobody but who runs at the end begins an operation after this.
+        self.has_left_some.set(self.in_flight.get() > 0);
+        self.freeze();
+    }
+
+    /// Whoever is parked stays so for ever.
+    fn freeze(&self) {
+        // Marked as ready, and in no list: no wake reaches them.
+        let freeze = |block: &Block| {
+            if is_parked(block) || has(block, READY) {
                 set(block, READY | FROZEN);
             }
         };
-        for_each_alive(|block| freeze(block, false));
-        block_of(&root()).into_iter().for_each(|root| freeze(root, is_left_behind(root)));
+        for_each_alive(freeze);
+        block_of(&root()).into_iter().for_each(freeze);
+        self.ready.forget_all();
+    }
+
+    /// The thread has no hub any more. Whoever is parked in this one stays so for ever.
+    fn leave(&self) {
+        self.freeze();
         // SAFETY: there is none.
         unsafe { set_scheduler(null()) };
         // Time limits of whoever goes on lie in this wheel; a new one must not be asked to take them out.
@@ -237,6 +244,7 @@ fn establish<'a>(stack: TaskStack, driver: Driver, in_force: InForce) -> &'a Hub
         seam: Scheduler {
             deliver: |seam, block, payload| of(seam).deliver(block, payload),
             wind_up: |seam| of(seam).wind_up(),
+            ends: |seam| of(seam).note_end(),
             close,
             fallback: Cell::new(null()),
         },
@@ -248,7 +256,7 @@ fn establish<'a>(stack: TaskStack, driver: Driver, in_force: InForce) -> &'a Hub
         round: Cell::new(in_force.wanted.round.value),
         inline_left: Cell::new(0),
         number: HUBS.fetch_add(1, Ordering::Relaxed),
-        saw_the_end: Cell::new(false),
+        has_left_some: Cell::new(false),
         before: Cell::new(null()),
         full: Cell::new(null()),
         in_flight: Cell::new(0),

@@ -99,8 +99,8 @@ pub(crate) struct Hub {
     inline_left: Cell<u32>,
     /// Unlike any other hub's in this process.
     number: u64,
-    /// It was asked for when the thread's locals were being destroyed.
-    saw_the_end: Cell<bool>,
+    /// Operations were under way when the thread was seen to end.
+    has_left_some: Cell<bool>,
     /// The thread's hub before that, if this is one for the destructors of thread-locals.
     before: Cell<*const Hub>,
     /// A stream that has brought more than anybody takes.

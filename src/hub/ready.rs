@@ -73,6 +73,12 @@ impl Ready {
         Some(block)
     }
 
+    /// Takes all out, and leaves their marks: nobody will run them.
+    pub(super) fn forget_all(&self) {
+        // SAFETY: as in `pop`.
+        while unsafe { self.0.pop() }.is_some() {}
+    }
+
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -9,7 +9,7 @@
 //! - **Parked memory stays**: a node is taken out of its list before its memory is left.
 #![expect(unsafe_code, reason = "links nodes on parked stacks")]
 
-use super::life::{hub_before_fork, is_frozen};
+use super::life::{hub_as_it_is, is_frozen};
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, current_block};
 use std::cell::Cell;
@@ -127,7 +127,7 @@ impl OneOfSeveral {
 /// being destroyed, or this is the child of a fork. A guard may be dropped then all the same.
 #[inline(always)]
 fn wake(block: &Block) -> bool {
-    match hub_before_fork() {
+    match hub_as_it_is() {
         Some(hub) => hub.wake(block),
         None => !is_frozen(block),
     }

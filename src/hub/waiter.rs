@@ -106,15 +106,17 @@ impl Hub {
     /// frozen, which looks like being ready, and will not go on.
     #[inline]
     pub(crate) fn wake(&self, block: &Block) -> bool {
-        if has(block, READY) {
-            return !has(block, FROZEN);
-        }
         if is_parked(block) {
+            if has(block, READY) {
+                return !has(block, FROZEN);
+            }
             self.ready.push(block);
-        } else if has(block, IN_PLACE) {
+            return true;
+        }
+        if has(block, IN_PLACE) {
             set(block, WOKEN_IN_PLACE);
         }
-        true
+        !has(block, FROZEN) // the root greenlet, at the end of its thread
     }
 
     /// Makes a task ready that has not begun.

@@ -6,6 +6,8 @@ use crate::log::OnDrop;
 use crate::ms;
 use crate::thread_end::thread;
 use greenlet::net::{UdpSocket, UnixStream};
+use greenlet::sync::queue::Queue;
+use greenlet::sync::{RwLock, Semaphore};
 use greenlet::{
     Greenlet, HubHandle, HubKind, RemoteJoinError, Timeout, config, run, shield, sleep, spawn,
     spawn_detached, stats, timeout, yield_now,
@@ -15,7 +17,7 @@ use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Calls what it holds when the thread's locals are destroyed.
 pub(crate) struct AtExit(RefCell<Vec<Box<dyn FnOnce()>>>);
@@ -302,6 +304,79 @@ fn nothing_is_read_from_a_socket_with_the_number_of_a_destroyed_one() {
     cases_in_children(this_test!(), &cases, |_, outcome| {
         assert_eq!(outcome.exited_with(0).numbers("read"), [1]);
     });
+}
+
+/// A getter, and one who wants a permit, wait for ever: what destructors give up is not theirs any more.
+#[test]
+fn what_destructors_give_up_goes_to_nobody_who_is_left() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let (queue, permits) = (Queue::unbounded(), Rc::new(Semaphore::new(1)));
+            let permit = permits.clone().acquire_owned();
+            let lock: &RwLock<i32> = Box::leak(Box::default());
+            let (writes, rendezvous) = (lock.write(), Queue::bounded(0));
+            let gets = queue.clone();
+            spawn_detached(move || assert!(gets.get().is_err()));
+            let acquires = permits.clone();
+            spawn_detached(move || drop(acquires.acquire()));
+            spawn_detached(move || drop(lock.read()));
+            let takes = rendezvous.clone();
+            spawn_detached(move || assert!(takes.get().is_err()));
+            yield_now();
+            at_exit(key, move || {
+                yield_now(); // this is where the end of the thread is noticed, if it was not before
+                assert!(rendezvous.try_put(1).is_err());
+                queue.put(1).unwrap();
+                assert_eq!(queue.try_get(), Ok(1));
+                drop(permit);
+                assert!(permits.try_acquire().is_some());
+                drop(writes);
+                assert!(lock.try_write().is_some());
+                tell("free", &[]);
+            });
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 4 unfinished greenlets");
+    assert_eq!(outcome.stdout.matches("tell free").count(), 2, "{outcome}");
+}
+
+/// As above; the one who is left is the root greenlet.
+#[test]
+fn what_destructors_give_up_after_exit_in_a_task_does_not_go_to_the_root() {
+    let outcome = in_child(this_test!(), || {
+        thread(|| {
+            FIRST.with(|_| ());
+            let queue = Queue::unbounded();
+            let puts = queue.clone();
+            at_exit(&FIRST, move || {
+                puts.put(7).unwrap();
+                tell("got", &[puts.try_get().unwrap_or(0)]);
+            });
+            spawn_detached(|| std::process::exit(0));
+            let _: Result<usize, _> = queue.get();
+        });
+    });
+    assert_eq!(outcome.exited_with(0).numbers("got"), [7]);
+}
+
+/// Who slept, or was ready, when the thread ended does not keep a turn of the hub from waiting.
+#[test]
+fn a_turn_in_a_destructor_waits_for_nobody_who_is_left() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            spawn_detached(|| sleep(ms(2)));
+            yield_now();
+            spawn_detached(|| ());
+            at_exit(key, || {
+                let began = Instant::now();
+                assert!(!greenlet::turn(ms(10)));
+                assert!(began.elapsed() >= ms(10), "{:?}", began.elapsed());
+                tell("waited", &[]);
+            });
+        });
+    });
+    outcome.exited_with(0).says("a thread ended with 2 unfinished greenlets");
+    assert_eq!(outcome.stdout.matches("tell waited").count(), 2, "{outcome}");
 }
 
 /// An operation is under way at the thread's end, so that a destructor needs a hub of its own; but the
