@@ -62,6 +62,21 @@ pub(crate) fn hub_if_any<'a>() -> Option<&'a Hub> {
     hub.unless_thread_ends()
 }
 
+/// As [`hub`], for what waits for nothing, and only leaves marks: at the end of a thread it is the hub that was there
+/// before, because another one may not be had.
+pub(crate) fn hub_at_hand<'a>() -> &'a Hub {
+    match hub_as_it_is() {
+        Some(hub) if hub.forks == forks() => hub,
+        other => hub_slowly(other),
+    }
+}
+
+/// Was a hub made in this process, on this thread? Where it has none that is [of any use](hub_if_any) all the same, the
+/// thread ends, nobody in that one runs any more, and no other one can be had.
+pub(crate) fn has_hub() -> bool {
+    hub_as_it_is().is_some_and(|hub| hub.forks == forks())
+}
+
 /// This thread's hub, also in the child of a fork and at the thread's end, where it runs nobody. Something can be taken
 /// out of its lists there; a greenlet that is made ready stays where it is.
 #[inline(always)]

@@ -58,7 +58,7 @@ pub(crate) use interrupt::{interrupted, vacate};
 #[cfg(feature = "sim")]
 pub(crate) use life::make_simulated;
 pub use life::{config, reinit};
-pub(crate) use life::{hub, hub_if_any, hub_is_of_parent, hub_of, is_frozen};
+pub(crate) use life::{has_hub, hub, hub_at_hand, hub_if_any, hub_is_of_parent, hub_of, is_frozen};
 pub(crate) use memory::give_back_memory;
 pub use remote::HubHandle;
 pub(crate) use remote::{Errand, Key, Mailbox, RemoteWaker};

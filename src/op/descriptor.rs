@@ -14,7 +14,7 @@ use super::turn::Line;
 use crate::driver::Fd;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{current_block, note_end_of_thread};
-use crate::hub::{Operation, WaitList, WaitNode, hub, hub_if_any, set_waits_for};
+use crate::hub::{Operation, WaitList, WaitNode, has_hub, hub, hub_if_any, set_waits_for};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
@@ -249,7 +249,8 @@ impl Descriptor {
     /// Ends the operations that use it, waits for them, and closes it. Whoever comes later gets an
     /// error. Not interrupted: it only waits for what was told to end.
     pub(crate) fn close(&self) -> io::Result<()> {
-        let hub = hub(); // first: it finds out who does not run any more
+        // First: it finds out who does not run any more. None: nobody does, and no other hub can be had.
+        let hub = hub_if_any().or_else(|| (!has_hub()).then(hub));
         if self.closed.replace(true) {
             return Ok(());
         }
@@ -259,18 +260,19 @@ impl Descriptor {
         while let Some(in_flight) = unsafe { next.as_ref() } {
             in_flight.closed.set(true);
             next = in_flight.next.get();
-            if in_flight.is_frozen() {
-                self.leave(in_flight);
-            } else {
+            match hub.filter(|_| !in_flight.is_frozen()) {
                 // SAFETY: as above.
-                hub.cancel_and_wake(unsafe { &*in_flight.operation });
+                Some(hub) => hub.cancel_and_wake(unsafe { &*in_flight.operation }),
+                None => self.leave(in_flight),
             }
         }
         self.arrivals.close();
         // From a destructor while the thread unwinds the others cannot leave: what they had begun was
         // told to end, and the kernel keeps the file until it has.
         let was_used = !self.first.get().is_null();
-        while !self.first.get().is_null() && hub.others_can_run() {
+        while let Some(hub) = hub.filter(|hub| hub.others_can_run())
+            && !self.first.get().is_null()
+        {
             if planted::is(Bug::CloseBeforeFlush) {
                 break;
             }
@@ -285,7 +287,22 @@ impl Descriptor {
         if planted::is(Bug::LeakADescriptor) && was_used {
             return Ok(());
         }
-        hub.close_fd(self.fd.get())
+        match hub {
+            Some(hub) => hub.close_fd(self.fd.get()),
+            None => {
+                self.close_number();
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes it, where no hub's driver knows of it, or will be entered again.
+    fn close_number(&self) {
+        // One of a simulated world has gone with that.
+        if !self.fd.get().is_simulated() {
+            // SAFETY: ours, and open.
+            drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) });
+        }
     }
 
     /// For those who hand its number to the kernel by themselves.
@@ -335,9 +352,7 @@ impl Drop for Descriptor {
         match hub {
             _ if is_closed => {}
             Some(hub) => drop(hub.close_fd(self.fd.get())),
-            None if self.fd.get().is_simulated() => {} // it went with its world
-            // SAFETY: ours, and open.
-            None => drop(unsafe { OwnedFd::from_raw_fd(self.fd.get().number()) }),
+            None => self.close_number(),
         }
     }
 }

@@ -97,7 +97,7 @@ macro_rules! methods {
                 // Without a hub nothing waits at the socket, which is closed with whoever has it; but in the
                 // child of a fork those who have it never end.
                 let needs_one = self.core.is_of_parent() && !crate::hub::hub_is_of_parent();
-                if needs_one || crate::hub::hub_if_any().is_some() {
+                if needs_one || crate::hub::has_hub() {
                     self.core.close();
                 }
             }

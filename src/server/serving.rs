@@ -2,7 +2,7 @@
 
 use super::ending::StopServe;
 use crate::greenlet::line;
-use crate::hub::{hub, shield};
+use crate::hub::{hub_at_hand, shield};
 use crate::pool::Pool;
 use crate::sync::{Event, Watched, watch};
 use crate::task::{JoinHandle, TaskBuilder, TaskRef};
@@ -293,7 +293,7 @@ impl<S: Service> Core<S> {
     pub(super) fn close(&self) {
         self.notice_fork();
         let (socket, taker) = (self.socket.take(), self.taker.take());
-        let waits = hub().others_can_run();
+        let waits = hub_at_hand().others_can_run();
         self.is_started.set(false);
         if socket.is_none() && taker.is_none() {
             if waits {
@@ -335,7 +335,7 @@ impl<S: Service> Core<S> {
         self.close();
         // Those of now: whoever starts it again meanwhile has handlers of his own.
         let mut left = self.others();
-        let waits = hub().others_can_run();
+        let waits = hub_at_hand().others_can_run();
         if waits {
             wait_for_all(&left, grace);
         }

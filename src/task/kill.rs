@@ -3,7 +3,7 @@
 use super::cell::{Head, Phase};
 use super::handle::JoinHandle;
 use crate::greenlet::{GreenletExit, Payload, current_block};
-use crate::hub::hub;
+use crate::hub::hub_at_hand;
 use crate::sync::{Watched, watch};
 use std::any::Any;
 use std::fmt;
@@ -46,7 +46,7 @@ impl<T> JoinHandle<T> {
     /// As [`kill`](JoinHandle::kill).
     pub fn kill_with(&self, reason: impl Any + Send) {
         self.kill_soon_with(reason);
-        if !self.head().raise_in_self() && hub().others_can_run() {
+        if !self.head().raise_in_self() && hub_at_hand().others_can_run() {
             self.wait();
         }
     }
@@ -57,7 +57,7 @@ impl<T> JoinHandle<T> {
     /// As [`kill`](JoinHandle::kill).
     pub fn kill_timeout(&self, limit: Duration) -> bool {
         self.kill_soon();
-        if !self.head().raise_in_self() && hub().others_can_run() {
+        if !self.head().raise_in_self() && hub_at_hand().others_can_run() {
             self.wait_timeout(limit);
         }
         self.is_finished()
@@ -97,7 +97,7 @@ impl Head {
         }
         let reason = reason(); // perhaps by code of the user's, in which the task may end
         if let Some(block) = self.block() {
-            hub().interrupt(block, reason);
+            hub_at_hand().interrupt(block, reason);
         }
     }
 
@@ -109,7 +109,7 @@ impl Head {
     pub(super) fn raise_in_self(&self) -> bool {
         let is_current = self.is_current();
         if is_current {
-            hub().raise_pending();
+            hub_at_hand().raise_pending();
         }
         is_current
     }
@@ -164,7 +164,7 @@ impl<T> KillAll<'_, T> {
             self.tasks.iter().copied().partition(|task| task.head().is_current());
         others.iter().for_each(|task| task.head().kill_soon(&self.reason));
         let last = own.first().map(|own| KilledLast(own.head(), Some((self.reason)())));
-        if hub().others_can_run() {
+        if hub_at_hand().others_can_run() {
             let things = others.iter().map(|task| (task.is_finished(), task.watchers()));
             watch(things, self.limit, |_| false);
         }

@@ -3,7 +3,7 @@
 use super::cell::AnyCell;
 use super::handle::{JoinHandle, TaskState};
 use crate::greenlet::{GreenletExit, GreenletId};
-use crate::hub::{hub, is_frozen};
+use crate::hub::{hub, hub_at_hand, is_frozen};
 use crate::sync::{Waitable, Watched, Watchers};
 use std::any::Any;
 use std::fmt;
@@ -65,7 +65,7 @@ impl TaskRef {
     /// As [`kill`](TaskRef::kill).
     pub fn kill_with(&self, reason: impl Any + Send) {
         self.kill_soon_with(reason);
-        if !self.0.head().raise_in_self() && hub().others_can_run() {
+        if !self.0.head().raise_in_self() && hub_at_hand().others_can_run() {
             self.wait();
         }
     }
@@ -76,7 +76,7 @@ impl TaskRef {
     /// As [`kill`](TaskRef::kill).
     pub fn kill_timeout(&self, limit: Duration) -> bool {
         self.kill_soon();
-        if !self.0.head().raise_in_self() && hub().others_can_run() {
+        if !self.0.head().raise_in_self() && hub_at_hand().others_can_run() {
             self.wait_timeout(limit);
         }
         self.is_finished()

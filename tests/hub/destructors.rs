@@ -460,6 +460,28 @@ fn a_destructor_drops_a_socket_where_no_other_hub_can_be_made() {
     assert!(outcome.told("ended"), "{outcome}");
 }
 
+/// As above: it tells a task to end, which waits for nothing, either.
+#[test]
+fn a_destructor_kills_a_task_where_no_other_hub_can_be_made() {
+    let outcome = in_child(this_test!(), || {
+        with_both(|key| {
+            let far = read_from_for_ever();
+            let task = spawn(|| sleep(Duration::MAX));
+            yield_now();
+            at_exit(key, move || {
+                let before = limit_open_files(1);
+                task.kill_soon();
+                task.kill();
+                limit_open_files(before);
+                drop(far);
+            });
+        });
+        tell("ended", &[]);
+    });
+    outcome.exited_with(0);
+    assert!(outcome.told("ended"), "{outcome}");
+}
+
 /// Says what the limit was.
 fn limit_open_files(most: libc::rlim_t) -> libc::rlim_t {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -1,10 +1,11 @@
 //! Handlers that end the server.
 
-use crate::{LONG, Trace, client};
-use greenlet::net::TcpStream;
+use crate::in_child::{in_child, this_test};
+use crate::{LONG, SHORT, Trace, client, until};
+use greenlet::net::{TcpListener, TcpStream};
 use greenlet::server::{Ending, StopServe, StreamServer};
-use greenlet::spawn;
-use std::cell::Cell;
+use greenlet::{sleep, spawn};
+use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -69,4 +70,51 @@ fn others_are_let_end() {
     }
     serving.join().unwrap();
     assert_eq!(trace.take(), ["ended", "ended"]);
+}
+
+/// A server in a thread-local. When that is destroyed nothing can be opened any more, so that there can be no
+/// other hub; the socket is closed all the same.
+#[test]
+fn a_server_is_closed_at_the_end_of_a_thread_where_no_other_hub_can_be_made() {
+    struct Held(RefCell<Option<StreamServer<TcpListener>>>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let before = limit_open_files(1);
+            drop(self.0.take());
+            limit_open_files(before);
+        }
+    }
+    thread_local!(static HELD: Held = const { Held(RefCell::new(None)) });
+    let outcome = in_child(this_test!(), || {
+        for is_older in [false, true] {
+            let served = std::thread::spawn(move || {
+                if is_older {
+                    HELD.with(|_| ());
+                }
+                sleep(SHORT); // the thread's first greenlet
+                let server = StreamServer::bind("127.0.0.1:0", |_, _| ()).unwrap();
+                server.start().unwrap();
+                sleep(SHORT); // it accepts now, and the kernel has been told
+                let address = server.local_addr();
+                HELD.with(|held| held.0.replace(Some(server)));
+                address
+            });
+            let address = served.join().unwrap();
+            // A ring lets go of its files some time after it was closed.
+            until(|| std::net::TcpStream::connect(address).is_err());
+        }
+    });
+    outcome.exited_with(0);
+}
+
+/// Says what the limit was.
+fn limit_open_files(most: libc::rlim_t) -> libc::rlim_t {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: room for the limit, which is then a valid one.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        let before = std::mem::replace(&mut limit.rlim_cur, most);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+        before
+    }
 }
