@@ -42,7 +42,7 @@ macro_rules! listener {
 
             fn take(&self) -> io::Result<($stream, $address)> {
                 // Not by `incoming`: what was accepted ahead of its place would count against the limit, and
-                // be reset by a stop.
+                // be closed by a stop.
                 patiently(|| self.accept())
             }
 

@@ -317,13 +317,13 @@ impl Sim {
         (self.awaits_others, self.others_may_come) = (awaits, may_come);
     }
 
-    /// The first rule that was broken, said once.
     /// As if the hub had broken a rule.
     #[cfg(test)]
     pub(crate) fn violate(&mut self) {
         self.world.violated("a rule was broken".to_owned());
     }
 
+    /// The first rule that was broken, said once.
     pub(crate) fn take_violation(&mut self) -> Option<String> {
         if self.has_told || self.world.violations.is_empty() {
             return None;

@@ -97,7 +97,8 @@ impl TcpListener {
     ///
     /// On io_uring the kernel accepts connections ahead, which is faster than one by one: from the first `next`
     /// until this is dropped, or 64 or more have not been taken. Those that were not taken come first in
-    /// later calls of `accept` and `incoming`; they are reset when the listener is dropped or closed. So use
+    /// later calls of `accept` and `incoming`; they are closed when the listener is dropped or closed: their clients
+    /// read the end of the stream, or an error if they have sent something. So use
     /// `accept` in a loop if others accept from the same socket ([`try_clone`](TcpListener::try_clone),
     /// other processes), or if waiting connections are to stay in the kernel's queue. If this is
     /// forgotten ([`std::mem::forget`]), the kernel goes on accepting until the listener is closed on the thread
@@ -121,7 +122,7 @@ impl TcpListener {
     /// it. A second call does nothing.
     ///
     /// Unless a [clone](TcpListener::try_clone) keeps the socket open, new connections are refused and waiting
-    /// ones are reset. Those that [`incoming`](TcpListener::incoming) had accepted ahead are reset in any case.
+    /// ones are reset. Those that [`incoming`](TcpListener::incoming) had accepted ahead are closed in any case.
     ///
     /// ```
     /// use greenlet::net::TcpListener;
