@@ -135,7 +135,10 @@
 //! Threads that use greenlets should do their work inside [`run`], which ends all greenlets before it returns.
 //! Greenlets that a thread leaves suspended without it are leaked: they are never unwound, and never run again.
 //! Destructors of thread-locals may use new greenlets, but a switch to one that had begun before is refused
-//! ([`Why::ThreadEnds`]), because it may borrow a thread-local that is gone.
+//! ([`Why::ThreadEnds`]), because it may borrow a thread-local that is gone. What a destructor gives up (an item, a
+//! permit, a lock) is handed to nobody who is left; but a thread-local that was initialised after the thread's first
+//! use of this crate has to call [`yield_now`] before, by which the end is noticed. A destructor that waits ends
+//! the process if operations were under way and there is no descriptor or memory left for another hub.
 //!
 //! Safe code is sound but for these five cases, which this crate can neither see nor prevent. If all greenlets of a
 //! thread have ended inside [`run`], only the second one is left:
@@ -144,8 +147,8 @@
 //!   any other use of this crate, switches by [`Greenlet::switch`] to a greenlet that had begun before.
 //!   That one runs on, and may use a thread-local that is gone.
 //! - `exit` is called in the middle of the thread's work, also inside of [`run`], and the destructor of such a
-//!   thread-local runs or ends a greenlet that borrows another thread-local; for example, by dropping its last
-//!   handle.
+//!   thread-local runs or ends a greenlet that borrows another thread-local, for example by dropping its last
+//!   handle; or it waits, or closes a socket, while a greenlet reads into another thread-local.
 //! - On aarch64, where the thread's first calls have no unwind information, and on the main thread of an executable
 //!   that is not position-independent, the end of a thread may be noticed only after such thread-locals are destroyed. Until then their destructors can run or end greenlets that had
 //!   begun before.
