@@ -17,7 +17,6 @@ use crate::arch;
 use crate::stack::{self, AlternateStack, Cache};
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// There is no state yet: this is the static one.
@@ -336,14 +335,25 @@ fn drop_tracer(thread: &Thread) {
 }
 
 fn exit_key() -> libc::pthread_key_t {
-    static KEY: OnceLock<libc::pthread_key_t> = OnceLock::new();
-    *KEY.get_or_init(|| {
-        let mut key = 0;
-        // SAFETY: creates a key; `end_of_thread` has the signature of a destructor.
-        let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(end_of_thread)) };
-        assert_eq!(failed, 0, "pthread_key_create failed: too many keys");
-        key
-    })
+    // No lock, which another thread might hold in the moment of a fork.
+    static KEY: AtomicU64 = AtomicU64::new(UNKNOWN);
+    const UNKNOWN: u64 = u64::MAX;
+    let known = KEY.load(Ordering::Relaxed);
+    if known != UNKNOWN {
+        return known as libc::pthread_key_t;
+    }
+    let mut key = 0;
+    // SAFETY: creates a key; `end_of_thread` has the signature of a destructor.
+    let failed = unsafe { libc::pthread_key_create(&raw mut key, Some(end_of_thread)) };
+    assert_eq!(failed, 0, "pthread_key_create failed: too many keys");
+    match KEY.compare_exchange(UNKNOWN, key.into(), Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => key,
+        Err(theirs) => {
+            // SAFETY: created above, and no thread has set it.
+            unsafe { libc::pthread_key_delete(key) };
+            theirs as libc::pthread_key_t
+        }
+    }
 }
 
 /// Frees the state, after all thread-locals; or leaks and reports what still lives.

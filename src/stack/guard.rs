@@ -11,8 +11,7 @@
 #![expect(unsafe_code, reason = "takes access away from memory")]
 
 use std::io;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use super::advise::{self, MADV_GUARD_INSTALL, page_bytes};
 use super::error::StackError;
@@ -42,12 +41,23 @@ impl Fence {
 
 /// What `GREENLET_GUARD` asks for.
 pub(super) fn forced() -> Option<GuardKind> {
-    static FORCED: OnceLock<Option<GuardKind>> = OnceLock::new();
-    *FORCED.get_or_init(|| match std::env::var_os("GREENLET_GUARD")?.to_str()? {
-        "madvise" => Some(GuardKind::Madvise),
-        "mprotect" => Some(GuardKind::Mprotect),
-        _ => None,
-    })
+    // No lock, which another thread might hold in the moment of a fork.
+    static FORCED: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = 3;
+    let known = match FORCED.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let asked = std::env::var_os("GREENLET_GUARD");
+            let known = match asked.as_ref().and_then(|asked| asked.to_str()) {
+                Some("madvise") => 1,
+                Some("mprotect") => 2,
+                _ => 0,
+            };
+            FORCED.store(known, Ordering::Relaxed);
+            known
+        }
+        known => known,
+    };
+    [None, Some(GuardKind::Madvise), Some(GuardKind::Mprotect)][usize::from(known)]
 }
 
 /// Builds guards, all or as many as the budget allows, and says how many and of which kind.
@@ -154,14 +164,21 @@ fn reserve(wanted: usize) -> usize {
 fn budget() -> usize {
     const MOST: usize = 25_000;
     const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
-    static BUDGET: OnceLock<usize> = OnceLock::new();
-    *BUDGET.get_or_init(|| {
-        let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count")
-            .ok()
-            .and_then(|text| text.trim().parse::<usize>().ok())
-            .unwrap_or(DEFAULT_MAX_MAP_COUNT);
-        MOST.min(mappings / 4 * 3 / 2)
-    })
+    // As in `forced`.
+    static BUDGET: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    const UNKNOWN: usize = usize::MAX;
+    match BUDGET.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+                .ok()
+                .and_then(|text| text.trim().parse::<usize>().ok())
+                .unwrap_or(DEFAULT_MAX_MAP_COUNT);
+            let budget = MOST.min(mappings / 4 * 3 / 2);
+            BUDGET.store(budget, Ordering::Relaxed);
+            budget
+        }
+        budget => budget,
+    }
 }
 
 /// Rounds a guard up to whole pages, at least one.

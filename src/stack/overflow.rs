@@ -12,7 +12,7 @@
 use std::cell::UnsafeCell;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{c_int, c_void, siginfo_t};
 
@@ -37,25 +37,27 @@ impl Previous {
 
 /// Installs the report, once per process.
 pub(crate) fn install_overflow_handler() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        for previous in &PREVIOUS {
-            // SAFETY: only this closure writes the cell, and our handler, which reads it, is not there yet.
-            let old = unsafe { (*previous.action.get()).as_mut_ptr() };
-            // SAFETY: a null action only asks; `old` has room for the answer. If it fails, the zeroes that
-            // stand there say SIG_DFL.
-            unsafe { libc::sigaction(previous.signal, ptr::null(), old) };
-            // SAFETY: zeroes are a valid sigaction, and so is what the kernel filled in.
-            let mut ours = unsafe { ptr::read(old) };
-            ours.sa_sigaction = report as *const () as usize;
-            // The mask and what else the previous handler wished for its run stay; it may be the one to run.
-            ours.sa_flags &= libc::SA_NODEFER | libc::SA_RESTART;
-            ours.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
-            // SAFETY: `report` has the signature that SA_SIGINFO asks for and is async-signal-safe. A
-            // failure leaves the previous handler in place, which is all that can be done about it.
-            unsafe { libc::sigaction(previous.signal, &ours, ptr::null_mut()) };
-        }
-    });
+    // Not a `Once`: in the child of a fork, one that another thread was in would never end.
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    if BEGUN.load(Ordering::Relaxed) || BEGUN.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    for previous in &PREVIOUS {
+        // SAFETY: only who has set the flag writes the cell, and our handler, which reads it, is not there yet.
+        let old = unsafe { (*previous.action.get()).as_mut_ptr() };
+        // SAFETY: a null action only asks; `old` has room for the answer. If it fails, the zeroes that
+        // stand there say SIG_DFL.
+        unsafe { libc::sigaction(previous.signal, ptr::null(), old) };
+        // SAFETY: zeroes are a valid sigaction, and so is what the kernel filled in.
+        let mut ours = unsafe { ptr::read(old) };
+        ours.sa_sigaction = report as *const () as usize;
+        // The mask and what else the previous handler wished for its run stay; it may be the one to run.
+        ours.sa_flags &= libc::SA_NODEFER | libc::SA_RESTART;
+        ours.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: `report` has the signature that SA_SIGINFO asks for and is async-signal-safe. A
+        // failure leaves the previous handler in place, which is all that can be done about it.
+        unsafe { libc::sigaction(previous.signal, &ours, ptr::null_mut()) };
+    }
 }
 
 extern "C" fn report(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {

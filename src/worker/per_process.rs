@@ -2,8 +2,7 @@
 #![expect(unsafe_code, reason = "registers a handler for forks, and shares by address")]
 
 use std::ptr::null_mut;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 /// How often this process is the child of a fork.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -17,14 +16,17 @@ pub(crate) fn forks() -> u32 {
 /// Sees to it that forks are counted from now on. Children of `vfork` and of a bare `clone` are not
 /// noticed; they may do next to nothing anyway.
 pub(crate) fn watch_forks() {
-    static WATCH: Once = Once::new();
+    // Not a `Once`: in the child of a fork, one that another thread was in would never end. Where two threads are here
+    // at once a fork counts twice, which is no other answer to whether there was one.
+    static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_child() {
         FORKS.fetch_add(1, Ordering::Relaxed);
     }
-    WATCH.call_once(|| {
+    if !WATCHED.load(Ordering::Relaxed) {
         // SAFETY: the handler is async-signal-safe. A failure (no memory) leaves forks unnoticed.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+        WATCHED.store(true, Ordering::Relaxed);
+    }
 }
 
 /// One value for each process, made when it is first asked for. A child does not look at that of its

@@ -4,6 +4,7 @@ use crate::in_child::{in_child, this_test};
 use greenlet::sync::thread::{Event, bounded};
 use std::sync::mpsc::{TryRecvError, TrySendError, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// A thread without a hub, which sleeps in `f`.
 fn asleep<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
@@ -82,6 +83,28 @@ fn the_child_does_not_look_where_threads_have_slept() {
         });
         event.set();
         asleep.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    outcome.exited_with(0);
+}
+
+/// What a process does once, at its first greenlet and its first hub, another thread has just begun. In each round a
+/// process that has not done so yet forks after a little more time.
+#[test]
+fn the_child_does_not_wait_for_what_another_thread_has_begun() {
+    let outcome = in_child(this_test!(), || {
+        for spins in 0..400 {
+            in_fork(|| {
+                let begins = thread::spawn(|| greenlet::sleep(Duration::from_micros(1)));
+                (0..spins * 50).for_each(|_| std::hint::spin_loop());
+                in_fork(|| {
+                    // SAFETY: it has no preconditions; a child that hangs dies of `SIGALRM`.
+                    unsafe { libc::alarm(5) };
+                    greenlet::sleep(Duration::from_micros(1));
+                    true
+                });
+                begins.join().is_ok()
+            });
+        }
     });
     outcome.exited_with(0);
 }
