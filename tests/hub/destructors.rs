@@ -4,6 +4,7 @@ use crate::filter;
 use crate::in_child::{Case, cases_in_children, in_child, tell, this_test};
 use crate::log::OnDrop;
 use crate::ms;
+use crate::open_files::limit_open_files;
 use crate::thread_end::thread;
 use greenlet::net::{UdpSocket, UnixStream};
 use greenlet::sync::queue::Queue;
@@ -480,16 +481,4 @@ fn a_destructor_kills_a_task_where_no_other_hub_can_be_made() {
     });
     outcome.exited_with(0);
     assert!(outcome.told("ended"), "{outcome}");
-}
-
-/// Says what the limit was.
-fn limit_open_files(most: libc::rlim_t) -> libc::rlim_t {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: room for the limit, which is then a valid one.
-    unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
-        let before = std::mem::replace(&mut limit.rlim_cur, most);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
-        before
-    }
 }

@@ -12,6 +12,8 @@ mod filter;
 mod in_child;
 #[path = "../lifetime/log.rs"]
 mod log;
+#[path = "../support/open_files.rs"]
+mod open_files;
 #[path = "../support/random.rs"]
 mod random;
 

@@ -1,6 +1,7 @@
 //! What a loop over `incoming` takes ahead: in order, and nothing is lost.
 
 use crate::in_child::{in_child, this_test};
+use crate::open_files::limit_open_files;
 use crate::{pair, raw};
 use greenlet::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use greenlet::{sleep, spawn, timeout, yield_now};
@@ -239,7 +240,7 @@ fn a_want_of_descriptors_ends_it_and_it_begins_again() {
         let (listener, address) = listen();
         let mut incoming = begin(&listener, address);
         let _all = clients(address, 0..10);
-        raw::limit_descriptors(raw::next_number() as u64 + 3);
+        limit_open_files(raw::next_number() as u64 + 3);
         let mut taken = Vec::new();
         for expected in 0..10 {
             if taken.len() == 3 {

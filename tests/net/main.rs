@@ -4,6 +4,9 @@
 #[allow(unsafe_code, reason = "limits the child")]
 #[path = "../support/in_child.rs"]
 mod in_child;
+#[allow(unsafe_code, reason = "limits this process")]
+#[path = "../support/open_files.rs"]
+mod open_files;
 
 mod datagrams;
 mod elsewhere;

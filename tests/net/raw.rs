@@ -51,13 +51,6 @@ pub(crate) fn not_taken(socket: &(impl AsRawFd + ?Sized)) -> usize {
     ask(socket, libc::FIONREAD)
 }
 
-/// How many descriptors this process may have.
-pub(crate) fn limit_descriptors(most: u64) {
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: a valid limit.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-}
-
 /// Lets this process have as many descriptors as it may; how many those are.
 pub(crate) fn all_descriptors() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

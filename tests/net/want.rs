@@ -1,6 +1,7 @@
 //! Too few descriptors: accepting waits, says so, and goes on by itself.
 
 use crate::in_child::{in_child, tell, this_test};
+use crate::open_files::limit_open_files;
 use crate::{pair, raw};
 use greenlet::net::TcpStream;
 use greenlet::{sleep, spawn};
@@ -16,7 +17,7 @@ fn accepting_waits_for_descriptors_and_then_goes_on() {
         // Threads have one table of descriptors, so the clients are in a process of their own: here
         // they are made first, and wait in the listener's queue.
         let clients: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
-        raw::limit_descriptors(raw::next_number() as u64 + 5);
+        limit_open_files(raw::next_number() as u64 + 5);
         let plain = {
             let taken: Vec<_> = std::iter::from_fn(|| listener.accept().ok()).collect();
             (taken.len(), listener.accept().unwrap_err().raw_os_error())
@@ -59,7 +60,7 @@ fn a_kill_arrives_while_it_waits_for_descriptors() {
     in_child(this_test!(), || {
         let listener = pair::listen();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        raw::limit_descriptors(raw::next_number() as u64);
+        limit_open_files(raw::next_number() as u64);
         let server = spawn(move || listener.incoming().next().map(drop));
         sleep(Duration::from_millis(25));
         assert!(!server.is_finished());

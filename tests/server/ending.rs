@@ -1,6 +1,7 @@
 //! Handlers that end the server.
 
 use crate::in_child::{in_child, this_test};
+use crate::open_files::limit_open_files;
 use crate::{LONG, SHORT, Trace, client, until};
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::server::{Ending, StopServe, StreamServer};
@@ -105,16 +106,4 @@ fn a_server_is_closed_at_the_end_of_a_thread_where_no_other_hub_can_be_made() {
         }
     });
     outcome.exited_with(0);
-}
-
-/// Says what the limit was.
-fn limit_open_files(most: libc::rlim_t) -> libc::rlim_t {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: room for the limit, which is then a valid one.
-    unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
-        let before = std::mem::replace(&mut limit.rlim_cur, most);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
-        before
-    }
 }

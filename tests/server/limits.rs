@@ -1,6 +1,7 @@
 //! How many at once, and what happens when something runs out.
 
 use crate::in_child::{in_child, this_test};
+use crate::open_files::limit_open_files;
 use crate::{Trace, asks, client, echo_server, settle, until};
 use greenlet::net::TcpStream;
 use greenlet::pool::Pool;
@@ -195,12 +196,7 @@ fn it_waits_while_there_are_no_descriptors() {
     let outcome = in_child(this_test!(), || {
         let server = StreamServer::bind("127.0.0.1:0", |stream, _| crate::echo(stream)).unwrap();
         let clients: Vec<_> = (0..20).map(|_| client(&server)).collect();
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: valid addresses.
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-        limit.rlim_cur = 64;
-        // SAFETY: as above.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        limit_open_files(64);
         let mut others = Vec::new();
         while let Ok(other) = clients[0].try_clone() {
             others.push(other);

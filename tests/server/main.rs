@@ -3,6 +3,8 @@
 
 #[path = "../support/in_child.rs"]
 mod in_child;
+#[path = "../support/open_files.rs"]
+mod open_files;
 
 mod convenience;
 mod datagrams;

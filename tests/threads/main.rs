@@ -7,6 +7,8 @@
 mod counting;
 #[path = "../support/in_child.rs"]
 mod in_child;
+#[path = "../support/open_files.rs"]
+mod open_files;
 #[path = "../support/random.rs"]
 mod random;
 

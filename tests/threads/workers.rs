@@ -1,6 +1,7 @@
 //! One hub per processor.
 
 use crate::in_child::{in_child, this_test};
+use crate::open_files::limit_open_files;
 use crate::{LONG, ms};
 use greenlet::net::{TcpListener, TcpStream};
 use greenlet::sync::thread::{Sender, bounded, unbounded};
@@ -155,10 +156,7 @@ fn incoming_cpu(listener: &TcpListener) -> usize {
 #[test]
 fn when_not_all_can_begin_the_others_are_told_to_stop() {
     let outcome = in_child(this_test!(), || {
-        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 + 6;
-        let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
-        // SAFETY: reads the record.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        limit_open_files(std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 + 6);
         let (said, heard) = std::sync::mpsc::channel();
         let crew = workers(40, move |worker| {
             said.send(()).unwrap();
