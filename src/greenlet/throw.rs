@@ -197,16 +197,23 @@ unsafe fn raise_here(
 
 /// What arrived for one that raises what it did not await.
 ///
+/// A payload is raised from here, which is inlined: every frame that is unwound costs as much as twenty switches.
+///
 /// # Safety
 /// It came to the current greenlet, which awaited a `B`.
-#[inline]
+#[inline(always)]
 #[track_caller]
 pub(super) unsafe fn arrived<B: 'static>(arrival: Arrival) -> B {
-    // SAFETY: tag 0 means exactly a `B`; forwarded.
+    if arrival.tag == 0 {
+        // SAFETY: tag 0 means exactly a `B`.
+        return unsafe { unpack(arrival.payload) };
+    }
+    let mut value = MaybeUninit::<B>::uninit();
+    // SAFETY: forwarded; `value` is filled if there is no payload.
     unsafe {
-        match arrival.tag {
-            0 => unpack(arrival.payload),
-            tag => value_or_raise(arrival.payload, tag),
+        match value_or_payload(arrival.payload, arrival.tag, &mut value) {
+            None => value.assume_init(),
+            Some(payload) => std::panic::resume_unwind(payload),
         }
     }
 }
@@ -226,19 +233,23 @@ pub(super) unsafe fn try_arrived<A, B: 'static>(arrival: Arrival) -> Result<B, S
     }
 }
 
+/// Fills `value`, or returns what is to be raised instead.
+///
 /// # Safety
 /// As [`received`].
 #[cold]
 #[inline(never)]
 #[track_caller]
-unsafe fn value_or_raise<B: 'static>(payload: Word, tag: usize) -> B {
-    let mut value = MaybeUninit::<B>::uninit();
-    // SAFETY: as in `received`, but the value is made where it is returned, and not moved once more.
-    unsafe {
-        match arrive(thread(), payload, tag, ValueType::of::<B>(), value.as_mut_ptr().cast()) {
-            Ok(()) => value.assume_init(),
-            Err(raised) => raise::<B>(raised),
-        }
+unsafe fn value_or_payload<B: 'static>(
+    payload: Word,
+    tag: usize,
+    value: &mut MaybeUninit<B>,
+) -> Option<Payload> {
+    // SAFETY: as in `received`, but the value is made where it is used, and not moved once more.
+    match unsafe { arrive(thread(), payload, tag, ValueType::of::<B>(), value.as_mut_ptr().cast()) }
+    {
+        Ok(()) => None,
+        Err(raised) => Some(to_be_raised::<B>(raised)), // no closure: that would hide the caller's place
     }
 }
 
@@ -260,24 +271,22 @@ pub(super) fn value_or_panic<A, B>(
 ) -> B {
     match result {
         Ok(value) => value,
-        Err(Failed::Raised(raised)) => raise::<B>(raised),
+        Err(Failed::Raised(raised)) => std::panic::resume_unwind(to_be_raised::<B>(raised)),
         Err(Failed::Refused(why, _)) => panic!("cannot {attempt}: {why}"),
     }
 }
 
-/// Raises in the current greenlet, which waited for a `B`, what came instead.
+/// What is to be raised in the current greenlet, which waited for a `B`; a child's exit panics here.
 ///
 /// Nothing is printed for a payload: a panic was reported where it began. What was thrown and gets
 /// as far as the root leaves one line, because the process may end of it without another word.
-///
-/// Inlined: every frame that is unwound costs as much as twenty switches.
 #[inline(always)]
 #[track_caller]
-fn raise<B>(raised: Raised) -> ! {
+fn to_be_raised<B>(raised: Raised) -> Payload {
     match raised {
         Raised::Throw(thrown) => {
             note(&thrown);
-            std::panic::resume_unwind(thrown.payload)
+            thrown.payload
         }
         Raised::Exit(exit) => child_exited(&exit, type_name::<B>()),
     }
