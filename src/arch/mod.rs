@@ -22,6 +22,7 @@
 //! The register tables, frame drawings and unwind rules stand in `asm/<arch>/`.
 #![expect(unsafe_code, reason = "inline and global assembly, and the frame that they read")]
 
+use std::arch::asm;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
@@ -156,6 +157,17 @@ pub(crate) unsafe fn switch(
     #[cfg(feature = "fpenv")]
     fpenv::restore(control);
     arrival
+}
+
+/// The same address. The compiler does not know that it is, and so does not take an equal one for it that comes
+/// later.
+#[inline(always)]
+pub(crate) fn as_if_unknown<T>(mut address: *const T) -> *const T {
+    // SAFETY: no instruction.
+    unsafe {
+        asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
+    }
+    address
 }
 
 /// Gives a new context the thread's default floating-point control words (feature `fpenv`).

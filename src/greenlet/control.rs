@@ -14,12 +14,12 @@
 //! - **Identity**: a handle names a live greenlet iff `block.node == handle.node`. Slots are never
 //!   unmapped while their thread lives and a retired block has a null node, so that the read is
 //!   always legal. A stack that the caller brought keeps its block in the side table.
-//! - **Expectation**: `expect` is the type that a suspended or unstarted greenlet waits for. It is
-//!   null for everyone else (running, dead, without a body), so that one comparison refuses them.
+//! - **Expectation**: `expect` is the type that a suspended or unstarted greenlet waits for. There is
+//!   none for everyone else (running, dead, without a body), so that one comparison refuses them.
 //! - **One thread**: all of it belongs to one thread; foreign threads read at most the fields of
 //!   `Node` through `link`, which are plain words.
 //! - **Clean slot**: in a slot that is not in use, `killer`, `user`, `extra` and `label.name` are
-//!   null, the seat is empty, and `node` and `expect` are null. Creation relies on it, retiring
+//!   null, the seat is empty, `node` is null, and nothing is expected. Creation relies on it, retiring
 //!   keeps it.
 #![expect(unsafe_code, reason = "the blocks are shared by address")]
 
@@ -27,13 +27,13 @@
 use super::inherited::Values;
 #[cfg(feature = "hub")]
 use super::seat::Seat;
-use super::value::ValueType;
+use super::value::{Describe, ValueType};
 use crate::arch::{self, Body, Header, Link};
 use crate::stack::{BLOCK_BYTES, Label};
 use std::any::Any;
 use std::cell::Cell;
 use std::mem::offset_of;
-use std::ptr::null;
+use std::ptr::{fn_addr_eq, null};
 
 /// The control block of a greenlet, at the top of its stack.
 ///
@@ -52,7 +52,7 @@ use std::ptr::null;
 pub(crate) struct Block {
     // Line 1: all that a plain switch touches.
     pub(super) header: Header,
-    pub(super) expect: Cell<*const ValueType>,
+    pub(super) expect: Cell<Option<Describe>>,
     pub(super) node: Cell<*const Node>,
     /// The parent's block as of the last look: valid iff its `node` is our `header.up`.
     pub(super) parent: Cell<*const Block>,
@@ -136,7 +136,7 @@ impl Block {
                 up: Cell::new(null()),
                 body: Cell::new(null()),
             },
-            expect: Cell::new(null()),
+            expect: Cell::new(None),
             node: Cell::new(null()),
             parent: Cell::new(null()),
             flags: Cell::new(0),
@@ -177,8 +177,7 @@ impl Block {
 
     /// The type that this suspended greenlet waits for.
     pub(super) fn awaited(&self) -> Option<&'static ValueType> {
-        // SAFETY: null or the address of a promoted constant.
-        unsafe { self.expect.get().as_ref() }
+        self.expect.get().map(|describe| describe())
     }
 
     /// Is this the block of the living greenlet with this node?
@@ -190,10 +189,15 @@ impl Block {
     /// Does it wait for exactly a `T`?
     #[inline(always)]
     pub(super) fn awaits<T: 'static>(&self) -> bool {
-        let expect = self.expect.get();
-        // SAFETY: not null, so the address of a promoted constant.
-        std::ptr::eq(expect, ValueType::of::<T>())
-            || (!expect.is_null() && unsafe { (*expect).is::<T>() })
+        let kind: Describe = ValueType::describe::<T>;
+        self.expect.get().is_some_and(|expect| fn_addr_eq(expect, kind)) || self.awaits_same(kind)
+    }
+
+    /// As [`awaits`](Block::awaits), where the address does not decide.
+    #[cold]
+    #[inline(never)]
+    fn awaits_same(&self, kind: Describe) -> bool {
+        self.awaited().is_some_and(|awaited| awaited.same(kind()))
     }
 
     /// The extra part, made if there is none. The reference must not live across user code.

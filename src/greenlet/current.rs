@@ -13,7 +13,7 @@ use super::outermost::OutermostCalls;
 use super::report;
 use super::scheduler::{Scheduler, is_parked};
 use super::trace::Tracer;
-use crate::arch;
+use crate::arch::{self, Link};
 use crate::stack::{self, AlternateStack, Cache};
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
@@ -154,7 +154,7 @@ impl Thread {
         // A root that waits for the scheduler will wait for ever. It awaits nothing from now on, so that whoever asks
         // whether it is parked, to know that the thread does not end, need not ask for this flag, too.
         if self.root.has(BEFORE_END) && is_parked(&self.root) {
-            self.root.expect.set(null());
+            self.root.expect.set(None);
         }
     }
 
@@ -174,6 +174,21 @@ impl Thread {
     pub(super) fn current(&self) -> &Block {
         // SAFETY: set when the state was created, and by every transfer to a living greenlet.
         unsafe { &*self.current.get() }
+    }
+
+    /// `block`, if it is that of a living greenlet with this node.
+    ///
+    /// The root lives as long as its thread, so its address decides; and then its address comes from here, where a
+    /// switch need not wait for `block`, which may have been read from the cold stack of one of many.
+    #[inline(always)]
+    pub(super) fn living(&self, block: *const Block, node: *const Link) -> Option<&Block> {
+        if std::ptr::eq(block, &raw const self.root) {
+            // SAFETY: it is a field of this.
+            return Some(unsafe { &*arch::as_if_unknown(&raw const self.root) });
+        }
+        // SAFETY: **Identity**: blocks stay readable while their thread lives.
+        let block = unsafe { &*block };
+        block.is_named_by(node).then_some(block)
     }
 
     #[inline(always)]

@@ -268,7 +268,7 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
     let bound = !block.has(UNBOUND);
     let body = block.body();
     forget_block(block);
-    block.expect.set(null());
+    block.expect.set(None);
     if bound {
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
         report::contain(|| unsafe { (body.drop_closure)(block) });

@@ -14,7 +14,7 @@ use crate::stack::Label;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::ptr::{NonNull, null};
+use std::ptr::NonNull;
 
 /// Closures above this are boxed: what is moved to a stack's top is missing from the stack.
 pub(crate) const LARGEST_IN_PLACE: usize = 1024;
@@ -111,7 +111,7 @@ where
     // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
     unsafe { to.write(closure) };
     block.header.body.set((&raw const Start::<A, R, F>::TABLE.body).cast());
-    block.expect.set(ValueType::of::<A>());
+    block.expect.set(Some(ValueType::describe::<A>));
     // SAFETY: the header is complete, and below the closure the stack is unused.
     unsafe { arch::prepare(&block.header, to.cast()) };
 }
@@ -184,7 +184,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
             let mut result = ManuallyDrop::new(result);
             let word = pack(&mut result);
             if let Some(parent) = awaiting_parent::<R>(thread, me) {
-                parent.expect.set(null());
+                parent.expect.set(None);
                 thread.set_current(parent);
                 // SAFETY: only the result is left on this stack; the parent awaits it.
                 unsafe {

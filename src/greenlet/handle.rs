@@ -394,13 +394,12 @@ impl Greenlet {
 
     /// The block, if a plain switch of an `A` to it is all there is to do.
     #[inline(always)]
-    fn plain_target<A: 'static>(&self, thread: &Thread) -> Option<&Block> {
-        // SAFETY: **Identity**: blocks stay readable while their thread lives.
-        let block = unsafe { &*self.block };
-        let plain = thread.flags.get() == 0
-            && block.awaits::<A>()
-            && block.is_named_by(self.node.cast())
-            && !std::thread::panicking();
+    fn plain_target<'a, A: 'static>(&self, thread: &'a Thread) -> Option<&'a Block> {
+        if thread.flags.get() != 0 {
+            return None;
+        }
+        let block = thread.living(self.block, self.node.cast())?;
+        let plain = block.awaits::<A>() && !std::thread::panicking();
         plain.then_some(block)
     }
 }

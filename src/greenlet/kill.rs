@@ -173,7 +173,7 @@ pub(super) fn leak_silently(thread: &Thread, victim: &Block) {
     thread.leaked.set(thread.leaked.get() + 1);
     let node = victim.record();
     death::forget_block(victim);
-    victim.expect.set(std::ptr::null());
+    victim.expect.set(None);
     death::release(thread, node);
 }
 

@@ -8,11 +8,10 @@ use super::current::{EXITING, KILLING, Thread, thread, thread_or_none};
 use super::error::{Payload, Thrown};
 use super::handle::Greenlet;
 use super::kill;
-use super::scheduler::{Scheduler, WOKEN, Woken, deliver, is_parked};
+use super::scheduler::{Scheduler, WOKEN, Woken, deliver, is_parked, woken};
 use super::state::GreenletId;
 use super::switch::{Cargo, Raised, depart, received};
 use crate::arch::{self, Word};
-use std::ptr::null;
 
 /// Makes `scheduler` that of this thread; null for none.
 ///
@@ -129,8 +128,8 @@ pub(crate) unsafe fn hand_over(next: &Block) {
 /// As [`hand_over`]; the thread's flags are all clear, and `me` is the current greenlet.
 #[inline(always)]
 unsafe fn hand_over_plainly(thread: &Thread, me: &Block, next: &Block) {
-    me.expect.set(&raw const WOKEN);
-    next.expect.set(null());
+    me.expect.set(Some(woken));
+    next.expect.set(None);
     thread.set_current(next);
     // SAFETY: `next` is suspended or unstarted (**Saved frame**) and awaits a `Woken`; `me` runs.
     let arrival = unsafe { arch::switch(&me.header, &next.header, Word::uninit(), 0) };
@@ -218,6 +217,7 @@ mod tests {
     use super::*;
     use crate::greenlet::value::ValueType;
     use std::cell::{Cell, RefCell};
+    use std::ptr::null;
     use std::rc::Rc;
 
     #[repr(C)]

@@ -4,22 +4,28 @@
 //! hands the payload to the scheduler; whoever dies under it hands over to the scheduler's own
 //! greenlet.
 //!
-//! - **Parked or not**: a greenlet is parked iff it awaits [`WOKEN`]; so is a task that has not begun.
+//! - **Parked or not**: a greenlet is parked iff it awaits [`woken`]; so is a task that has not begun.
 #![expect(unsafe_code, reason = "the scheduler is known by its address")]
 
 use super::control::{Block, Node};
 use super::current::thread_or_none;
 use super::error::Payload;
 use super::report;
-use super::value::ValueType;
+use super::value::{Describe, ValueType};
 use std::cell::Cell;
 use std::ptr;
 
 /// What a wake brings. Private: nobody else can send one.
 pub(crate) struct Woken;
 
-/// The type that the parked await, at one address.
-pub(super) static WOKEN: ValueType = ValueType::new::<Woken>();
+/// The type that the parked await.
+pub(super) static WOKEN: ValueType = ValueType::new::<Woken>(woken);
+
+/// Not generic, so that it has one address in all crates.
+#[inline(never)]
+pub(super) fn woken() -> &'static ValueType {
+    &WOKEN
+}
 
 /// What the tree needs of the scheduler of its thread.
 pub(crate) struct Scheduler {
@@ -44,7 +50,7 @@ pub(crate) fn scheduler() -> *const Scheduler {
 /// Is this greenlet parked?
 #[inline]
 pub(crate) fn is_parked(block: &Block) -> bool {
-    ptr::eq(block.expect.get(), &raw const WOKEN)
+    block.expect.get().is_some_and(|expect| ptr::fn_addr_eq(expect, woken as Describe))
 }
 
 /// Is this the scheduler's own greenlet?

@@ -113,10 +113,8 @@ fn plain_parent<A: 'static>(thread: &Thread) -> Option<&Block> {
         return None;
     }
     let me = thread.current();
-    // SAFETY: **Identity**: blocks stay readable while their thread lives.
-    let parent = unsafe { &*me.parent.get() };
-    let plain =
-        parent.awaits::<A>() && parent.is_named_by(me.header.up.get()) && !std::thread::panicking();
+    let parent = thread.living(me.parent.get(), me.header.up.get())?;
+    let plain = parent.awaits::<A>() && !std::thread::panicking();
     plain.then_some(parent)
 }
 

@@ -124,8 +124,8 @@ unsafe fn leave_for<B: 'static>(
     tag: usize,
 ) -> Arrival {
     let me = thread.current();
-    me.expect.set(ValueType::of::<B>());
-    target.expect.set(null());
+    me.expect.set(Some(ValueType::describe::<B>));
+    target.expect.set(None);
     thread.set_current(target);
     // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
     unsafe { arch::switch(&me.header, &target.header, word, tag) }
@@ -202,7 +202,7 @@ pub(super) unsafe fn depart(
     thread.clear(ORPHAN);
     let trace =
         is_traced(thread, me, target).then(|| (TraceKind::of(&cargo), Greenlet::of(me.record())));
-    me.expect.set(awaited); // nothing unwinds from here on: who runs awaits nothing
+    me.expect.set(Some(awaited.itself())); // nothing unwinds from here on: who runs awaits nothing
     // SAFETY: `me` runs; `target` is as the caller promises.
     let arrival = unsafe { send(thread, me, target, Transfer { cargo, orphan, trace }) };
     if arrival.tag == 0 {
@@ -242,7 +242,7 @@ fn is_traced(thread: &Thread, me: &Block, target: &Block) -> bool {
 /// # Safety
 /// As for [`depart`]; `me` is the current greenlet, or was until it died.
 unsafe fn send(thread: &Thread, me: &Block, target: &Block, transfer: Transfer) -> Arrival {
-    target.expect.set(null());
+    target.expect.set(None);
     thread.set_current(target);
     // Nothing that is dropped may be left in this frame: it may never be resumed.
     let transfer = ManuallyDrop::new(transfer);

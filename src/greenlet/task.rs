@@ -9,7 +9,7 @@ use super::control::{Block, BodyTable, STARTED, UNCOMMON};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::entry::{LARGEST_IN_PLACE, closure_of, drop_closure, occupy};
 use super::park::arrive_woken;
-use super::scheduler::WOKEN;
+use super::scheduler::{WOKEN, woken};
 use super::switch::{Cargo, depart_for_ever};
 use super::value::ValueType;
 use super::{death, local};
@@ -17,7 +17,7 @@ use crate::arch::{self, Body, Header, Word};
 use crate::stack::{Label, Shape, StackError};
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::ptr::{NonNull, null};
+use std::ptr::NonNull;
 
 /// A stack that a task will run on.
 pub(crate) struct TaskStack {
@@ -70,7 +70,7 @@ impl TaskStack {
         // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
         unsafe { to.write(body) };
         block.header.body.set((&raw const Start::<F, N>::TABLE.body).cast());
-        block.expect.set(&raw const WOKEN);
+        block.expect.set(Some(woken));
         // SAFETY: the header is complete, and below the closure the stack is unused.
         unsafe { arch::prepare(&block.header, to.cast()) };
         block
@@ -92,7 +92,7 @@ pub(crate) unsafe fn dismiss(block: &Block) {
     let (thread, node) = (thread_or_none(), block.record());
     let_go_of_itself(block);
     death::forget_block(block);
-    block.expect.set(null());
+    block.expect.set(None);
     // SAFETY: nobody resumes it: nothing leads to it any more.
     unsafe { thread.stacks.put(NonNull::from(&block.label)) };
     death::release(thread, node);
@@ -143,7 +143,7 @@ unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
     unsafe { death::retire_common(thread, me) };
     // SAFETY: by the promise of the caller of `occupy`, a greenlet that is parked.
     let next = unsafe { &*next::<N>() };
-    next.expect.set(null());
+    next.expect.set(None);
     thread.set_current(next);
     // SAFETY: `next` awaits a `Woken`; this stack is left for ever.
     unsafe { arch::switch(&me.header, &next.header, Word::uninit(), 0) };

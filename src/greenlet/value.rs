@@ -9,29 +9,30 @@ use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 
-/// A type, as sender and receiver compare it.
+/// A type, as it is described to whoever handles a value of it by address.
 ///
-/// The address decides nearly always: one generic instance, one descriptor. Two crates or two
-/// code generation units may hold equal descriptors at different addresses, then the `TypeId`
-/// decides. Different types never share one, because the `TypeId` is part of it. (A call that returns the
-/// `TypeId` instead costs 1.5 ns more each way. The constant one needs Rust 1.91.)
+/// Different types never share one, because the `TypeId` is part of it; but each code generation unit may have
+/// its own. (The constant `TypeId` needs Rust 1.91.)
 #[derive(Debug)]
 pub(crate) struct ValueType {
     id: TypeId,
+    itself: Describe,
     name: fn() -> &'static str,
     layout: Layout,
     drop: Option<unsafe fn(*mut u8)>,
 }
 
+/// Returns the descriptor of a type: sender and receiver compare its address, nobody calls it on the way.
+///
+/// A function has one address in a crate, unlike the constant that it returns: with that, a third of all
+/// instructions of a switch went into comparing contents. Two crates may have two for one type, and then the
+/// `TypeId` decides. Functions of different types are never merged into one, because they return different things.
+pub(crate) type Describe = fn() -> &'static ValueType;
+
 struct Of<T>(T);
 
 impl<T: 'static> Of<T> {
-    const TYPE: ValueType = ValueType {
-        id: TypeId::of::<T>(),
-        name: type_name::<T>,
-        layout: Layout::new::<T>(),
-        drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
-    };
+    const TYPE: ValueType = ValueType::new::<T>(ValueType::describe::<T>);
 }
 
 /// # Safety
@@ -42,15 +43,32 @@ unsafe fn drop_value<T>(value: *mut u8) {
 }
 
 impl ValueType {
-    /// A descriptor of `T`, for a static.
-    pub(super) const fn new<T: 'static>() -> ValueType {
-        Of::<T>::TYPE
+    /// A descriptor of `T`, which `itself` returns.
+    pub(super) const fn new<T: 'static>(itself: Describe) -> ValueType {
+        ValueType {
+            id: TypeId::of::<T>(),
+            itself,
+            name: type_name::<T>,
+            layout: Layout::new::<T>(),
+            drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
+        }
     }
 
     /// The descriptor of `T`.
     #[inline(always)]
     pub(crate) fn of<T: 'static>() -> &'static ValueType {
         &const { Of::<T>::TYPE }
+    }
+
+    /// Its address stands for `T`.
+    #[inline(never)]
+    pub(crate) fn describe<T: 'static>() -> &'static ValueType {
+        ValueType::of::<T>()
+    }
+
+    /// The function that describes this type.
+    pub(crate) fn itself(&self) -> Describe {
+        self.itself
     }
 
     /// Is this the type of `T`?
