@@ -122,6 +122,19 @@ pub fn all() -> Vec<Question> {
             let own = ours::create_finish();
             in_order(q, o, 1, own, create_finish())
         }),
+        question("create_finish", 2, "the same, two calls below the loop", |q, o| {
+            answers(
+                q,
+                o,
+                1,
+                ours::create_finish_in_two_calls(),
+                &[
+                    work::create_finish_in_two_calls::<Corosensei>,
+                    work::create_finish_in_two_calls::<Generator>,
+                    work::create_finish_in_two_calls::<InlineJump>,
+                ],
+            )
+        }),
         question("create_kill", 1, "create, suspend two calls deep, end it there", |q, o| {
             let floor = work::create_kill::<InlineJump>().named("floor: forgotten, not unwound");
             let peers =

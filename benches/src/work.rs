@@ -214,6 +214,30 @@ pub fn create_finish<P: Peer>() -> Case {
     })
 }
 
+#[inline(never)]
+fn creator_one<P: Peer>(spare: &mut Option<P::Handle>, value: usize) -> usize {
+    P::finish_one(spare, value.wrapping_add(1)).wrapping_add(1)
+}
+
+#[inline(never)]
+fn creator_two<P: Peer>(spare: &mut Option<P::Handle>, value: usize) -> usize {
+    creator_one::<P>(spare, value.wrapping_add(1)).wrapping_add(1)
+}
+
+/// As [`create_finish`], two calls below the loop.
+pub fn create_finish_in_two_calls<P: Peer>() -> Case {
+    let mut spare = None;
+    Case::new(P::NAME, 1, move |laps| {
+        let start = Stopwatch::start();
+        let mut value = 0;
+        for _ in 0..laps {
+            value = creator_two::<P>(&mut spare, value);
+        }
+        black_box(value);
+        start.elapsed()
+    })
+}
+
 /// Create, run until it suspends two calls deep, end it there.
 pub fn create_kill<P: Peer>() -> Case {
     let mut spare = None;

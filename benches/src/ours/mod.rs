@@ -60,6 +60,13 @@ pub fn create_finish() -> Vec<Case> {
     vec![work::create_finish::<bare::Bare>(), work::create_finish::<tree::Suspend>().named(SWITCH)]
 }
 
+pub fn create_finish_in_two_calls() -> Vec<Case> {
+    vec![
+        work::create_finish_in_two_calls::<bare::Bare>(),
+        work::create_finish_in_two_calls::<tree::Suspend>().named(SWITCH),
+    ]
+}
+
 pub fn create_kill() -> Vec<Case> {
     vec![work::create_kill::<tree::Suspend>()]
 }
