@@ -182,6 +182,22 @@ pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
     }
 }
 
+/// See `asm/aarch64/this_thread.s`.
+#[inline(always)]
+pub(super) fn this_thread() -> *const () {
+    let word;
+    // SAFETY: reads a thread-local of this crate.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/this_thread.s"),
+            word = out(reg) word,
+            base = out(reg) _,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
 /// See `asm/aarch64/switch.s`.
 ///
 /// # Safety

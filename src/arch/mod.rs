@@ -24,6 +24,7 @@
 
 use std::arch::asm;
 use std::cell::Cell;
+use std::hint::assert_unchecked;
 use std::mem::MaybeUninit;
 
 #[cfg(target_arch = "aarch64")]
@@ -159,15 +160,51 @@ pub(crate) unsafe fn switch(
     arrival
 }
 
+/// Gives each thread a word, which begins as the address of a static. Once in the crate, see `asm/<arch>/thread.s`.
+macro_rules! word_of_each_thread {
+    ($nobody:path) => {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::global_asm!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/asm/x86_64/thread.s")),
+            nobody = sym $nobody,
+        );
+        #[cfg(target_arch = "aarch64")]
+        std::arch::global_asm!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/asm/aarch64/thread.s")),
+            nobody = sym $nobody,
+        );
+    };
+}
+pub(crate) use word_of_each_thread;
+
+unsafe extern "C" {
+    fn greenlet_set_thread(word: *const ());
+}
+
+/// The word of this thread. Greenlets stay on theirs, so it may be kept across switches.
+#[inline(always)]
+pub(crate) fn this_thread() -> *const () {
+    native::this_thread()
+}
+
+/// Sets the word of this thread.
+pub(crate) fn set_this_thread(word: *const ()) {
+    // SAFETY: writes the thread's own word, whatever it means.
+    unsafe { greenlet_set_thread(word) }
+}
+
 /// The same address. The compiler does not know that it is, and so does not take an equal one for it that comes
 /// later.
 #[inline(always)]
-pub(crate) fn as_if_unknown<T>(mut address: *const T) -> *const T {
-    // SAFETY: no instruction.
+#[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is read through it")]
+pub(crate) fn as_if_unknown<T>(it: &T) -> &T {
+    let mut address = &raw const *it;
+    // SAFETY: no instruction, so the register is not changed.
     unsafe {
         asm!("/* {0} */", inout(reg) address, options(pure, nomem, nostack, preserves_flags));
+        assert_unchecked(!address.is_null());
+        &*address
     }
-    address
 }
 
 /// Gives a new context the thread's default floating-point control words (feature `fpenv`).

@@ -165,6 +165,21 @@ pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
     }
 }
 
+/// See `asm/x86_64/this_thread.s`.
+#[inline(always)]
+pub(super) fn this_thread() -> *const () {
+    let word;
+    // SAFETY: reads a thread-local of this crate.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/this_thread.s"),
+            word = out(reg) word,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
 /// See `asm/x86_64/switch.s`.
 ///
 /// # Safety

@@ -27,7 +27,7 @@
 use super::inherited::Values;
 #[cfg(feature = "hub")]
 use super::seat::Seat;
-use super::value::{Describe, ValueType};
+use super::value::{Describe, Received, ValueType};
 use crate::arch::{self, Body, Header, Link};
 use crate::stack::{BLOCK_BYTES, Label};
 use std::any::Any;
@@ -186,18 +186,26 @@ impl Block {
         std::ptr::eq(self.node.get().cast(), node)
     }
 
-    /// Does it wait for exactly a `T`?
+    /// Does it wait for exactly a `T`? No only means that the address does not say so: [`takes`](Block::takes) knows.
     #[inline(always)]
-    pub(super) fn awaits<T: 'static>(&self) -> bool {
+    pub(super) fn plainly_awaits<T: 'static>(&self) -> bool {
         let kind: Describe = ValueType::describe::<T>;
-        self.expect.get().is_some_and(|expect| fn_addr_eq(expect, kind)) || self.awaits_same(kind)
+        self.expect.get().is_some_and(|expect| fn_addr_eq(expect, kind))
     }
 
-    /// As [`awaits`](Block::awaits), where the address does not decide.
-    #[cold]
-    #[inline(never)]
-    fn awaits_same(&self, kind: Describe) -> bool {
-        self.awaited().is_some_and(|awaited| awaited.same(kind()))
+    /// How it takes an `A`, if it does.
+    pub(super) fn takes<A: 'static>(&self) -> Option<Taken> {
+        if self.plainly_awaits::<A>() {
+            return Some(Taken::AsItIs);
+        }
+        if self.plainly_awaits::<Received>() {
+            return Some(Taken::AsReceived);
+        }
+        match self.awaited()? {
+            awaited if awaited.is::<A>() => Some(Taken::AsItIs),
+            awaited if awaited.is::<Received>() => Some(Taken::AsReceived),
+            _ => None,
+        }
     }
 
     /// The extra part, made if there is none. The reference must not live across user code.
@@ -221,6 +229,14 @@ impl Block {
         // SAFETY: `header.body` of a greenlet is always the first field of a `BodyTable` constant.
         unsafe { &*self.header.body.get().cast::<BodyTable>() }
     }
+}
+
+/// How a suspended greenlet takes a value.
+pub(super) enum Taken {
+    /// It awaits exactly this type.
+    AsItIs,
+    /// It awaits a value of any type.
+    AsReceived,
 }
 
 /// What few greenlets have: made when it is first needed, gone when the greenlet ends.

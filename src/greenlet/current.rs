@@ -1,6 +1,7 @@
 //! This thread's state: its root, who runs, its stacks, and the one thread-local that leads there.
 //!
-//! - **One thread-local**: one const-initialised pointer without destructor, read in this file.
+//! - **One thread-local**: one const-initialised word without destructor, read in this file; `asm/<arch>/thread.s`
+//!   defines it.
 //!   It starts at a static whose flags are not zero, so that the fast path of a switch needs no
 //!   null check: the first use of a thread takes the cold path and creates the state.
 //! - The state outlives every thread-local: it is freed by a pthread key's destructor, which runs
@@ -183,8 +184,7 @@ impl Thread {
     #[inline(always)]
     pub(super) fn living(&self, block: *const Block, node: *const Link) -> Option<&Block> {
         if std::ptr::eq(block, &raw const self.root) {
-            // SAFETY: it is a field of this.
-            return Some(unsafe { &*arch::as_if_unknown(&raw const self.root) });
+            return Some(arch::as_if_unknown(&self.root));
         }
         // SAFETY: **Identity**: blocks stay readable while their thread lives.
         let block = unsafe { &*block };
@@ -261,10 +261,9 @@ impl Thread {
     }
 }
 
-thread_local! {
-    static THREAD: Cell<*const Thread> = const { Cell::new(&raw const NO_THREAD.0) };
-}
+arch::word_of_each_thread!(NO_THREAD);
 
+#[repr(transparent)]
 struct NoThread(Thread);
 
 // SAFETY: never written; `flags` keeps every path but creation away from it.
@@ -277,7 +276,7 @@ static NO_THREAD: NoThread = NoThread(Thread::new(UNINITIALISED, None));
 pub(super) fn thread_or_none<'a>() -> &'a Thread {
     // SAFETY: the state is freed only after the last code of this thread that may call us, and
     // the reference does not leave the thread.
-    unsafe { &*THREAD.get() }
+    unsafe { &*arch::this_thread().cast() }
 }
 
 /// This thread's state.
@@ -306,7 +305,7 @@ fn create_state<'a>() -> &'a Thread {
     root.label.id.set(node.id.get());
     thread.current.set(root);
     thread.look();
-    THREAD.set(state);
+    arch::set_this_thread(state.cast());
     // SAFETY: the key exists for ever; its destructor gets this pointer back.
     unsafe { libc::pthread_setspecific(exit_key(), state.cast()) };
     if NOTICE.try_with(|_| ()).is_err() {
@@ -397,7 +396,7 @@ unsafe extern "C" fn end_of_thread(state: *mut libc::c_void) {
             if left == 1 { "" } else { "s" }
         ));
     }
-    THREAD.set(&raw const NO_THREAD.0);
+    arch::set_this_thread((&raw const NO_THREAD).cast());
     if left == 0 {
         // SAFETY: no greenlet of this thread lives, so nobody stands on its stacks.
         unsafe { thread.stacks.release() };

@@ -1,7 +1,7 @@
 //! How a greenlet begins: its closure, its first frame, and the first function on its stack.
 #![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
 
-use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
+use super::control::{Block, BodyTable, FOREIGN, STARTED, Taken, UNBOUND};
 use super::current::{Thread, thread_or_none};
 use super::death;
 use super::handle::Greenlet;
@@ -213,7 +213,7 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
     let plain = thread.flags.get() == 0
         && me.flags.get() == STARTED
         && parent.is_named_by(me.header.up.get())
-        && parent.awaits::<R>();
+        && matches!(parent.takes::<R>(), Some(Taken::AsItIs));
     plain.then_some(parent)
 }
 

@@ -3,10 +3,11 @@
 
 use super::builder::Builder;
 use super::control::{Block, Node, UNBOUND, nowhere};
+use super::cross::{cross, cross_if_taken, plain_target};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::GreenletExit;
 use super::state::GreenletId;
-use super::switch::{TakesThrows, cross, cross_any, switch_slowly};
+use super::switch::{TakesThrows, switch_slowly};
 use super::value::Received;
 use super::weak::WeakGreenlet;
 use super::{RaisedPayload, SwitchError, entry, kill, throw};
@@ -160,7 +161,7 @@ impl Greenlet {
     pub fn switch<A: 'static, B: 'static>(&self, value: A) -> B {
         let thread = thread_or_none();
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = self.plain_target::<A>(thread) {
+        if let Some(target) = plain_target::<A>(thread, || self.living(thread)) {
             // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
             // a `B`.
             return unsafe { throw::arrived(cross::<A, B>(thread, target, &mut value)) };
@@ -174,9 +175,9 @@ impl Greenlet {
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
         let thread = thread();
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = self.plain_target::<Received>(thread) {
-            // SAFETY: as in `switch`; the target takes any value.
-            return unsafe { throw::arrived(cross_any::<A, B>(thread, target, &mut value)) };
+        if let Some(arrival) = cross_if_taken::<A, B>(thread, self.living(thread), &mut value) {
+            // SAFETY: it came to us, who await a `B`.
+            return unsafe { throw::arrived(arrival) };
         }
         let result = switch_slowly(thread, self.node(), ManuallyDrop::into_inner(value));
         throw::value_or_panic(result, format_args!("switch to {self}"))
@@ -221,7 +222,7 @@ impl Greenlet {
         let thread = thread();
         let _takes_throws = TakesThrows::in_current(thread);
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = self.plain_target::<A>(thread) {
+        if let Some(target) = plain_target::<A>(thread, || self.living(thread)) {
             // SAFETY: as in `switch`.
             return unsafe { throw::try_arrived(cross::<A, B>(thread, target, &mut value)) };
         }
@@ -236,9 +237,9 @@ impl Greenlet {
         value: A,
     ) -> Result<B, SwitchError<A>> {
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = self.plain_target::<Received>(thread) {
-            // SAFETY: as in `switch`; the target takes any value.
-            return unsafe { throw::try_arrived(cross_any::<A, B>(thread, target, &mut value)) };
+        if let Some(arrival) = cross_if_taken::<A, B>(thread, self.living(thread), &mut value) {
+            // SAFETY: it came to us, who await a `B`.
+            return unsafe { throw::try_arrived(arrival) };
         }
         switch_slowly(thread, self.node(), ManuallyDrop::into_inner(value))
             .map_err(SwitchError::from)
@@ -392,15 +393,10 @@ impl Greenlet {
         block.is_named_by(self.node.cast()).then_some(block)
     }
 
-    /// The block, if a plain switch of an `A` to it is all there is to do.
+    /// The block, while it lives.
     #[inline(always)]
-    fn plain_target<'a, A: 'static>(&self, thread: &'a Thread) -> Option<&'a Block> {
-        if thread.flags.get() != 0 {
-            return None;
-        }
-        let block = thread.living(self.block, self.node.cast())?;
-        let plain = block.awaits::<A>() && !std::thread::panicking();
-        plain.then_some(block)
+    fn living<'a>(&self, thread: &'a Thread) -> Option<&'a Block> {
+        thread.living(self.block, self.node.cast())
     }
 }
 

@@ -6,7 +6,7 @@
 //!  error payload state value       what crosses, and what can go wrong
 //!  control seat current scheduler outermost report   the blocks, this thread's state, lines on
 //!                          standard error
-//!  switch                  the one place that crosses stacks
+//!  switch cross            the one place that crosses stacks, and the plain way over
 //!  park trace local        seams: schedulers, callbacks, values per greenlet
 //!  death kill throw        how greenlets end, and to whom their end goes
 //!  entry task              how they begin
@@ -24,6 +24,7 @@
 mod builder;
 mod control;
 mod coroutine;
+mod cross;
 mod current;
 mod death;
 mod entry;

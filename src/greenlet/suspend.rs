@@ -5,8 +5,9 @@
 #![expect(unsafe_code, reason = "switches to a block")]
 
 use super::control::{Block, Node};
+use super::cross::{cross, cross_if_taken, plain_target};
 use super::current::{Thread, thread, thread_or_none};
-use super::switch::{TakesThrows, cross, cross_any, switch_slowly};
+use super::switch::{TakesThrows, switch_slowly};
 use super::value::Received;
 use super::{SwitchError, throw};
 use std::mem::ManuallyDrop;
@@ -32,8 +33,8 @@ use std::mem::ManuallyDrop;
 pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread_or_none();
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_parent::<A>(thread) {
-        // SAFETY: `plain_parent` found no flag set, and that the parent awaits an `A`; we await a `B`.
+    if let Some(parent) = plain_target::<A>(thread, || living_parent(thread)) {
+        // SAFETY: `plain_target` found no flag set, and that the parent awaits an `A`; we await a `B`.
         return unsafe { throw::arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
     suspend_slowly(ManuallyDrop::into_inner(value))
@@ -45,9 +46,9 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread();
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_parent::<Received>(thread) {
-        // SAFETY: as in `suspend`; the parent takes any value.
-        return unsafe { throw::arrived(cross_any::<A, B>(thread, parent, &mut value)) };
+    if let Some(arrival) = cross_if_taken::<A, B>(thread, living_parent(thread), &mut value) {
+        // SAFETY: it came to us, who await a `B`.
+        return unsafe { throw::arrived(arrival) };
     }
     let value = ManuallyDrop::into_inner(value);
     let result = switch_slowly(thread, parent_of_current(thread), value);
@@ -83,7 +84,7 @@ pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>
     let thread = thread();
     let _takes_throws = TakesThrows::in_current(thread);
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_parent::<A>(thread) {
+    if let Some(parent) = plain_target::<A>(thread, || living_parent(thread)) {
         // SAFETY: as in `suspend`.
         return unsafe { throw::try_arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
@@ -98,24 +99,19 @@ fn try_suspend_slowly<A: 'static, B: 'static>(
     value: A,
 ) -> Result<B, SwitchError<A>> {
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_parent::<Received>(thread) {
-        // SAFETY: as in `suspend`; the parent takes any value.
-        return unsafe { throw::try_arrived(cross_any::<A, B>(thread, parent, &mut value)) };
+    if let Some(arrival) = cross_if_taken::<A, B>(thread, living_parent(thread), &mut value) {
+        // SAFETY: it came to us, who await a `B`.
+        return unsafe { throw::try_arrived(arrival) };
     }
     let value = ManuallyDrop::into_inner(value);
     switch_slowly(thread, parent_of_current(thread), value).map_err(SwitchError::from)
 }
 
-/// The parent's block, if a plain switch of an `A` to it is all there is to do.
+/// The parent's block, while it lives.
 #[inline(always)]
-fn plain_parent<A: 'static>(thread: &Thread) -> Option<&Block> {
-    if thread.flags.get() != 0 {
-        return None;
-    }
+fn living_parent(thread: &Thread) -> Option<&Block> {
     let me = thread.current();
-    let parent = thread.living(me.parent.get(), me.header.up.get())?;
-    let plain = parent.awaits::<A>() && !std::thread::panicking();
-    plain.then_some(parent)
+    thread.living(me.parent.get(), me.header.up.get())
 }
 
 /// The parent's node, which the current greenlet keeps; no handle, that would keep the parent alive.

@@ -90,80 +90,10 @@ struct Transfer {
     trace: Option<(TraceKind, Greenlet)>,
 }
 
-const ANY: usize = 1;
-const THROW: usize = 2;
+pub(super) const ANY: usize = 1;
+pub(super) const THROW: usize = 2;
 const _: () = assert!(align_of::<ValueType>() > 1 && align_of::<Thrown>() > 2);
 const _: () = assert!(align_of::<Transfer>() > 2);
-
-/// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`].
-///
-/// # Safety
-/// - `target` is suspended or unstarted and awaits an `A`.
-/// - The thread's flags are all clear.
-/// - Nobody uses `value` again.
-#[inline(always)]
-pub(super) unsafe fn cross<A: 'static, B: 'static>(
-    thread: &Thread,
-    target: &Block,
-    value: &mut ManuallyDrop<A>,
-) -> Arrival {
-    // SAFETY: forwarded; tag 0 goes with exactly the awaited type.
-    unsafe { leave_for::<B>(thread, target, pack(value), 0) }
-}
-
-/// Switches to `target`, and awaits a `B`.
-///
-/// # Safety
-/// - `target` is suspended or unstarted, and takes what the word and the tag mean.
-/// - The thread's flags are all clear.
-#[inline(always)]
-unsafe fn leave_for<B: 'static>(
-    thread: &Thread,
-    target: &Block,
-    word: Word,
-    tag: usize,
-) -> Arrival {
-    let me = thread.current();
-    me.expect.set(Some(ValueType::describe::<B>));
-    target.expect.set(None);
-    thread.set_current(target);
-    // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
-    unsafe { arch::switch(&me.header, &target.header, word, tag) }
-}
-
-/// As [`cross`], for a target that waits for a value of any type.
-///
-/// # Safety
-/// - `target` is suspended or unstarted and awaits a [`Received`], but no `A`.
-/// - The thread's flags are all clear.
-/// - Nobody uses `value` again.
-#[inline(always)]
-pub(super) unsafe fn cross_any<A: 'static, B: 'static>(
-    thread: &Thread,
-    target: &Block,
-    value: &mut ManuallyDrop<A>,
-) -> Arrival {
-    let tag = (&raw const *ValueType::of::<A>()).expose_provenance() | ANY;
-    // SAFETY: forwarded.
-    unsafe { leave_for::<B>(thread, target, pack(value), tag) }
-}
-
-/// As [`cross`], with something that is raised instead of a value.
-///
-/// # Safety
-/// - `target` is suspended and not parked.
-/// - The thread's flags are all clear.
-#[inline(always)]
-pub(super) unsafe fn cross_throw<B: 'static>(
-    thread: &Thread,
-    target: &Block,
-    thrown: Thrown,
-) -> Arrival {
-    let thrown = ManuallyDrop::new(thrown);
-    let tag = (&raw const *thrown).expose_provenance() | THROW;
-    // SAFETY: forwarded.
-    unsafe { leave_for::<B>(thread, target, Word::uninit(), tag) }
-}
 
 /// The first act of a receiver that waits for a `B` and got a tag that is not 0: more than the word
 /// arrived. (With tag 0 it is exactly a `B`, and unpacking it is all there is to do.)

@@ -3,14 +3,13 @@
 
 use super::SwitchError;
 use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND};
+use super::cross::cross_throw;
 use super::current::{Thread, thread};
 use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
 use super::report::{self, Called};
 use super::scheduler;
-use super::switch::{
-    Cargo, Failed, Raised, allowed, arrive, cross_throw, depart, received, take, takes,
-};
+use super::switch::{Cargo, Failed, Raised, allowed, arrive, depart, received, take, takes};
 use super::trace::{self, TraceKind};
 use super::value::{Received, ValueType, unpack};
 use crate::arch::{Arrival, Word};
@@ -49,7 +48,7 @@ fn plain_target<'a>(thread: &Thread, target: &'a Node) -> Option<&'a Block> {
     let plain = thread.flags.get() == 0
         && !thread.is_ending()
         && block.has(STARTED)
-        && block.awaited().is_some() // not the current one
+        && block.expect.get().is_some() // not the current one
         && !scheduler::is_parked(block)
         && !std::thread::panicking()
         && (cfg!(panic = "unwind") || block.has(TAKES_THROWS));

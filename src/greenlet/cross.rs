@@ -1,0 +1,116 @@
+//! The plain switch: what `switch`, `suspend` and `throw` are when nothing else is to be done.
+//!
+//! All of it is inlined where a user calls it: a function that returns on another stack than it was called on
+//! makes the processor mispredict that return and those after it.
+#![expect(unsafe_code, reason = "crosses stacks")]
+
+use super::control::{Block, Taken};
+use super::current::Thread;
+use super::error::Thrown;
+use super::switch::{ANY, THROW};
+use super::value::{ValueType, pack};
+use crate::arch::{self, Arrival, Word};
+use std::mem::ManuallyDrop;
+
+/// The block that `living` finds, if a plain switch of an `A` to it is all there is to do.
+#[inline(always)]
+pub(super) fn plain_target<'a, A: 'static>(
+    thread: &'a Thread,
+    living: impl FnOnce() -> Option<&'a Block>,
+) -> Option<&'a Block> {
+    if thread.flags.get() != 0 {
+        return None;
+    }
+    let target = living()?;
+    let plain = target.plainly_awaits::<A>() && !std::thread::panicking();
+    plain.then_some(target)
+}
+
+/// Sends `value` to the living `target`, if it is suspended and takes an `A` in one way or the other, and waits for
+/// a `B`; `None` if it is not as simple as that.
+#[inline(always)]
+pub(super) fn cross_if_taken<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: Option<&Block>,
+    value: &mut ManuallyDrop<A>,
+) -> Option<Arrival> {
+    let target = target.filter(|_| thread.flags.get() == 0 && !std::thread::panicking())?;
+    let taken = target.takes::<A>()?;
+    // SAFETY: no flag is set, the target takes the value like this, and whoever sees an arrival does not use it again.
+    Some(unsafe {
+        match taken {
+            Taken::AsItIs => cross::<A, B>(thread, target, value),
+            Taken::AsReceived => cross_any::<A, B>(thread, target, value),
+        }
+    })
+}
+
+/// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`].
+///
+/// # Safety
+/// - `target` is suspended or unstarted and awaits an `A`.
+/// - The thread's flags are all clear.
+/// - Nobody uses `value` again.
+#[inline(always)]
+pub(super) unsafe fn cross<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    value: &mut ManuallyDrop<A>,
+) -> Arrival {
+    // SAFETY: forwarded; tag 0 goes with exactly the awaited type.
+    unsafe { leave_for::<B>(thread, target, pack(value), 0) }
+}
+
+/// Switches to `target`, and awaits a `B`.
+///
+/// # Safety
+/// - `target` is suspended or unstarted, and takes what the word and the tag mean.
+/// - The thread's flags are all clear.
+#[inline(always)]
+unsafe fn leave_for<B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    word: Word,
+    tag: usize,
+) -> Arrival {
+    let me = thread.current();
+    me.expect.set(Some(ValueType::describe::<B>));
+    target.expect.set(None);
+    thread.set_current(target);
+    // SAFETY: `target` is suspended (**Saved frame**) and `me` runs.
+    unsafe { arch::switch(&me.header, &target.header, word, tag) }
+}
+
+/// As [`cross`], for a target that waits for a value of any type.
+///
+/// # Safety
+/// - `target` is suspended or unstarted and awaits a [`Received`], but no `A`.
+/// - The thread's flags are all clear.
+/// - Nobody uses `value` again.
+#[inline(always)]
+pub(super) unsafe fn cross_any<A: 'static, B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    value: &mut ManuallyDrop<A>,
+) -> Arrival {
+    let tag = (&raw const *ValueType::of::<A>()).expose_provenance() | ANY;
+    // SAFETY: forwarded.
+    unsafe { leave_for::<B>(thread, target, pack(value), tag) }
+}
+
+/// As [`cross`], with something that is raised instead of a value.
+///
+/// # Safety
+/// - `target` is suspended and not parked.
+/// - The thread's flags are all clear.
+#[inline(always)]
+pub(super) unsafe fn cross_throw<B: 'static>(
+    thread: &Thread,
+    target: &Block,
+    thrown: Thrown,
+) -> Arrival {
+    let thrown = ManuallyDrop::new(thrown);
+    let tag = (&raw const *thrown).expose_provenance() | THROW;
+    // SAFETY: forwarded.
+    unsafe { leave_for::<B>(thread, target, Word::uninit(), tag) }
+}
