@@ -37,7 +37,8 @@
 #![expect(unsafe_code, reason = "this door is unsafe by its nature")]
 
 use crate::arch::{self, Body, Header, Link, Run};
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ptr::null;
 
 pub use crate::arch::Word;
@@ -54,7 +55,9 @@ pub type Entry =
 #[derive(Debug)]
 pub struct Context {
     header: Header,
-    link: Link,
+    /// Where the walks of those go on whose parent this is. Written when the first of them is made one: most contexts
+    /// have none.
+    link: UnsafeCell<MaybeUninit<Link>>,
     body: Body,
 }
 
@@ -84,7 +87,7 @@ impl Context {
                 up: Cell::new(arch::END_OF_WALK),
                 body: Cell::new(null()),
             },
-            link: Link::new(),
+            link: UnsafeCell::new(MaybeUninit::uninit()),
             body: Body { run },
         }
     }
@@ -106,7 +109,6 @@ impl Context {
         // SAFETY: just written.
         let context = unsafe { &*place };
         context.header.body.set(&raw const context.body);
-        context.link.set_header(&context.header);
         // SAFETY: the header is complete and stays; below it the stack is unused.
         unsafe { arch::prepare(&context.header, place.cast()) };
         context
@@ -122,9 +124,15 @@ impl Context {
     pub unsafe fn set_parent(&self, parent: *const Context) {
         // SAFETY: the caller's promise.
         let parent = unsafe { &*parent };
-        parent.link.set_header(&parent.header);
-        self.header.up.set(&raw const parent.link);
-        self.link.up.set(&raw const parent.link);
+        let link = Link::new();
+        link.set_header(&parent.header);
+        link.up.set(parent.header.up.get());
+        // SAFETY: no reference to a link ever lives, and of this thread nobody walks now.
+        unsafe { parent.link.get().write(MaybeUninit::new(link)) };
+        let up = parent.link.get().cast::<Link>().cast_const();
+        self.header.up.set(up);
+        // SAFETY: the place is ours; those who have it for their link find the rest of it there.
+        unsafe { (&raw mut (*self.link.get().cast::<Link>()).up).write(Cell::new(up)) };
     }
 }
 

@@ -159,6 +159,15 @@ impl Block {
         self.flags.set(self.flags.get() | flag);
     }
 
+    /// The body begins.
+    #[inline(always)]
+    pub(super) fn start(&self) {
+        let flags = self.flags.get() | STARTED;
+        // SAFETY: a cell. Volatile, or it becomes a change of one byte, and the end of a short body, which reads all
+        // four, waits until that has reached the cache.
+        unsafe { self.flags.as_ptr().write_volatile(flags) }
+    }
+
     pub(super) fn clear(&self, flag: u32) {
         self.flags.set(self.flags.get() & !flag);
     }
@@ -191,6 +200,18 @@ impl Block {
     pub(super) fn plainly_awaits<T: 'static>(&self) -> bool {
         let kind: Describe = ValueType::describe::<T>;
         self.expect.get().is_some_and(|expect| fn_addr_eq(expect, kind))
+    }
+
+    /// Does it wait for exactly a `T`?
+    #[inline(always)]
+    pub(super) fn awaits<T: 'static>(&self) -> bool {
+        self.plainly_awaits::<T>() || self.awaits_out_of_line::<T>()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn awaits_out_of_line<T: 'static>(&self) -> bool {
+        matches!(self.takes::<T>(), Some(Taken::AsItIs))
     }
 
     /// How it takes an `A`, if it does.

@@ -103,8 +103,13 @@ impl Thread {
     pub(super) fn before_one_begins(&self) {
         // SAFETY: a static, or a place on the thread's own stack, which outlives the thread's code.
         if unsafe { self.started.get().read_volatile() } != self.running.get() {
-            self.is_ending();
+            self.look_whether_it_ends();
         }
+    }
+
+    #[cold]
+    fn look_whether_it_ends(&self) {
+        self.is_ending();
     }
 
     /// Are this thread's locals being destroyed?

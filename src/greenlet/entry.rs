@@ -1,7 +1,7 @@
 //! How a greenlet begins: its closure, its first frame, and the first function on its stack.
 #![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
 
-use super::control::{Block, BodyTable, FOREIGN, STARTED, Taken, UNBOUND};
+use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread_or_none};
 use super::death;
 use super::handle::Greenlet;
@@ -163,7 +163,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     // SAFETY: the header is the first field of the block of the greenlet that has just begun.
     let me = unsafe { &*me.cast::<Block>() };
     thread.before_one_begins();
-    me.set(STARTED);
+    me.start();
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
     let argument = if tag == 0 {
@@ -171,7 +171,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
         unsafe { unpack(payload) }
     } else {
         // SAFETY: as above.
-        match unsafe { received::<A>(payload, tag) } {
+        match unsafe { tagged_argument::<A>(payload, tag) } {
             Ok(argument) => argument,
             // SAFETY: the body never ran, and nothing is left on this stack.
             Err(raised) => unsafe { end_unrun(thread, me, raised, closure) },
@@ -205,6 +205,17 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     }
 }
 
+/// The argument, if it came with a tag; out of the way of those that have none.
+///
+/// # Safety
+/// As [`received`].
+#[cold]
+#[inline(never)]
+unsafe fn tagged_argument<A: 'static>(payload: Word, tag: usize) -> Result<A, Raised> {
+    // SAFETY: forwarded.
+    unsafe { received(payload, tag) }
+}
+
 /// The parent, if this death is nothing but a plain switch to it.
 #[inline(always)]
 fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Block> {
@@ -213,7 +224,7 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
     let plain = thread.flags.get() == 0
         && me.flags.get() == STARTED
         && parent.is_named_by(me.header.up.get())
-        && matches!(parent.takes::<R>(), Some(Taken::AsItIs));
+        && parent.awaits::<R>();
     plain.then_some(parent)
 }
 

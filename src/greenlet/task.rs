@@ -126,7 +126,7 @@ unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
     let thread = thread_or_none(); // there is one: it has greenlets
     // SAFETY: the header is the first field of the block of the greenlet that has just begun.
     let me = unsafe { &*me.cast::<Block>() };
-    me.set(STARTED);
+    me.start();
     // SAFETY: `occupy` left the body there, and it is moved out only here.
     let body = unsafe { closure_of::<F>(me).read() };
     if tag != 0 {

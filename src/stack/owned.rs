@@ -10,9 +10,8 @@ use std::ptr::NonNull;
 
 use super::error::StackError;
 use super::forks::stacks;
-use super::region::{Label, Region};
+use super::region::Label;
 use super::shape::{Shape, StackReuse};
-use super::shelf::Shelf;
 
 /// One that is not at hand.
 #[cold]
@@ -20,16 +19,28 @@ fn taken(bytes: usize) -> Result<NonNull<Label>, StackError> {
     stacks().take(Shape::new(bytes, Shape::DEFAULT.guard_bytes, StackReuse::Fast)?)
 }
 
+/// One that is not kept at hand.
+///
+/// # Safety
+///
+/// - The label was taken from [`stacks`], and nobody uses its stack.
+#[cold]
+unsafe fn give_back(label: NonNull<Label>) {
+    // SAFETY: forwarded.
+    unsafe { stacks().put(label) };
+}
+
 /// A few free stacks of the default shape that this thread gave back last. No lock is taken for them: the
 /// locked instructions would cost more than all else that a new context needs.
 struct AtHand {
-    shelf: Shelf,
+    labels: [Cell<Option<NonNull<Label>>>; AtHand::MOST],
+    /// How many there are. The rest of `labels` is old.
     count: Cell<usize>,
 }
 
 thread_local! {
     static AT_HAND: AtHand =
-        const { AtHand { shelf: Shelf::new(Shape::DEFAULT, 0), count: Cell::new(0) } };
+        const { AtHand { labels: [const { Cell::new(None) }; AtHand::MOST], count: Cell::new(0) } };
 }
 
 impl AtHand {
@@ -37,12 +48,17 @@ impl AtHand {
 
     #[inline]
     fn take() -> Option<NonNull<Label>> {
-        let take = |at_hand: &AtHand| {
-            let label = at_hand.shelf.pop()?;
-            at_hand.count.set(at_hand.count.get() - 1);
-            Some(label)
-        };
-        AT_HAND.try_with(take).ok().flatten()
+        AT_HAND.try_with(AtHand::pop).ok().flatten()
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<NonNull<Label>> {
+        let last = self.count.get().checked_sub(1)?;
+        let label = self.labels.get(last)?.get()?;
+        self.count.set(last);
+        #[cfg(feature = "valgrind")]
+        super::valgrind::is_used_again(label);
+        Some(label)
     }
 
     /// Takes a stack back; false if there are enough, or the thread's locals are gone.
@@ -54,11 +70,12 @@ impl AtHand {
     unsafe fn put(label: NonNull<Label>) -> bool {
         let put = |at_hand: &AtHand| {
             let count = at_hand.count.get();
-            if count < AtHand::MOST {
-                at_hand.shelf.push(label);
+            let place = at_hand.labels.get(count);
+            if let Some(place) = place {
+                place.set(Some(label));
                 at_hand.count.set(count + 1);
             }
-            count < AtHand::MOST
+            place.is_some()
         };
         AT_HAND.try_with(put).unwrap_or(false)
     }
@@ -66,7 +83,7 @@ impl AtHand {
 
 impl Drop for AtHand {
     fn drop(&mut self) {
-        while let Some(label) = self.shelf.pop() {
+        while let Some(label) = self.pop() {
             // SAFETY: taken from this cache, and given back once.
             unsafe { stacks().put(label) };
         }
@@ -80,8 +97,12 @@ impl Drop for AtHand {
 /// runs on it needs an alternate signal stack for an overflow to be reported by name; otherwise the process just
 /// dies by `SIGSEGV`.
 pub struct Stack {
-    label: NonNull<Label>,
+    /// The label's address, and [`DEFAULT`] for one of the default shape, which may be kept at hand.
+    tagged: NonNull<Label>,
 }
+
+const DEFAULT: usize = 1;
+const _: () = assert!(align_of::<Label>() > DEFAULT);
 
 impl Stack {
     /// Bytes at the top that hold the stack's own label.
@@ -97,12 +118,12 @@ impl Stack {
     #[track_caller]
     pub fn new(bytes: usize) -> Result<Stack, StackError> {
         let location = Location::caller();
-        let at_hand = if bytes == Shape::DEFAULT.stack_bytes { AtHand::take() } else { None };
-        let label = match at_hand {
-            Some(label) => label,
-            None => taken(bytes)?,
-        };
-        Ok(Stack::created_at(label, location))
+        if bytes == Shape::DEFAULT.stack_bytes
+            && let Some(label) = AtHand::take()
+        {
+            return Ok(Stack::created_at(location, label, DEFAULT));
+        }
+        Stack::not_at_hand(location, taken(bytes)?)
     }
 
     /// A stack in the caller's memory: `bytes` from `memory` upwards. It has no guard.
@@ -118,35 +139,57 @@ impl Stack {
     #[track_caller]
     pub unsafe fn from_memory(memory: NonNull<u8>, bytes: usize) -> Result<Stack, StackError> {
         let label = stacks().take_foreign(memory.as_ptr(), bytes)?;
-        Ok(Stack::created_at(label, Location::caller()))
+        Stack::not_at_hand(Location::caller(), label)
+    }
+
+    #[cold]
+    fn not_at_hand(
+        created: &'static Location<'static>,
+        label: NonNull<Label>,
+    ) -> Result<Stack, StackError> {
+        // SAFETY: the label of a taken slot names its region, and regions stay for ever.
+        let is_default = unsafe { &*label.as_ref().region.get() }.is_default();
+        Ok(Stack::created_at(created, label, if is_default { DEFAULT } else { 0 }))
     }
 
     #[inline]
-    fn created_at(label: NonNull<Label>, location: &'static Location<'static>) -> Stack {
-        let stack = Stack { label };
-        stack.label().created.set(Some(location));
-        stack
+    fn created_at(created: &'static Location<'static>, label: NonNull<Label>, tag: usize) -> Stack {
+        // SAFETY: labels are mapped for ever.
+        unsafe { label.as_ref() }.created.set(Some(created));
+        Stack { tagged: label.map_addr(|address| address | tag) }
     }
 
-    fn label(&self) -> &Label {
+    /// The label, if the stack is of the default shape.
+    #[inline]
+    fn default_label(&self) -> Option<NonNull<Label>> {
+        let is_default = self.tagged.addr().get() & DEFAULT != 0;
+        // SAFETY: takes away what was added.
+        is_default.then(|| unsafe { self.tagged.byte_sub(DEFAULT) })
+    }
+
+    fn label(&self) -> NonNull<Label> {
+        self.default_label().unwrap_or(self.tagged)
+    }
+
+    #[cold]
+    fn in_slot(&self) -> &Label {
         // SAFETY: the slot is ours, and labels are mapped for ever.
-        unsafe { self.label.as_ref() }
-    }
-
-    fn region(&self) -> &Region {
-        // SAFETY: the label of a taken slot names its region, which is never freed.
-        unsafe { &*self.label().region.get() }
+        unsafe { self.label().as_ref() }
     }
 
     /// The highest address, aligned to 64 bytes; everything from the bottom up to here may be used.
     #[inline]
     pub fn top(&self) -> *mut u8 {
-        self.label().stack_end().wrapping_sub(Stack::LABEL_BYTES)
+        let end = match self.default_label() {
+            Some(label) => label.as_ptr().wrapping_add(1).cast(),
+            None => self.in_slot().stack_end(),
+        };
+        end.wrapping_sub(Stack::LABEL_BYTES)
     }
 
     /// From the bottom (lowest usable address) to [`top`](Stack::top).
     pub fn bounds(&self) -> Range<usize> {
-        let whole = self.region().bounds(self.label.as_ptr());
+        let whole = self.in_slot().bounds();
         whole.start..whole.end - Stack::LABEL_BYTES
     }
 }
@@ -154,13 +197,11 @@ impl Stack {
 impl Drop for Stack {
     #[inline]
     fn drop(&mut self) {
-        // From here on the signal handler does not read the name any more.
-        self.label().id.set(0);
         // SAFETY: `self` was the only one to know the stack, which was taken from there.
-        let kept = self.region().is_default() && unsafe { AtHand::put(self.label) };
+        let kept = self.default_label().is_some_and(|label| unsafe { AtHand::put(label) });
         if !kept {
             // SAFETY: as above.
-            unsafe { stacks().put(self.label) };
+            unsafe { give_back(self.label()) };
         }
     }
 }
@@ -176,6 +217,10 @@ impl fmt::Debug for Stack {
 mod tests {
     use super::*;
 
+    fn place(stack: &Stack) -> usize {
+        stack.label().as_ptr().addr()
+    }
+
     #[test]
     fn all_of_it_can_be_written() {
         for bytes in [32 << 10, 64 << 10, 8 << 20] {
@@ -185,7 +230,7 @@ mod tests {
             assert_eq!(stack.top().addr() % 64, 0);
             // SAFETY: the bytes below the top are the stack's.
             unsafe { stack.top().sub(end - start).write_bytes(7, end - start) };
-            assert!(stack.label().created.get().is_some());
+            assert!(stack.in_slot().created.get().is_some());
         }
     }
 
@@ -193,21 +238,21 @@ mod tests {
     fn a_thread_takes_the_stack_that_it_dropped_last_and_its_end_gives_all_back() {
         let labels = std::thread::spawn(|| {
             let stacks: Vec<Stack> = (0..40).map(|_| Stack::new(64 << 10).unwrap()).collect();
-            let labels: Vec<usize> = stacks.iter().map(|s| s.label.as_ptr().addr()).collect();
+            let labels: Vec<usize> = stacks.iter().map(place).collect();
             stacks.into_iter().for_each(drop);
             let again: Vec<Stack> =
                 (0..AtHand::MOST).map(|_| Stack::new(64 << 10).unwrap()).collect();
             let kept = labels[..AtHand::MOST].iter().rev();
-            assert!(again.iter().map(|s| s.label.as_ptr().addr()).eq(kept.copied()));
+            assert!(again.iter().map(place).eq(kept.copied()));
             let other = Stack::new(128 << 10).unwrap();
-            assert!(!labels.contains(&other.label.as_ptr().addr()));
+            assert!(!labels.contains(&place(&other)));
             labels
         })
         .join()
         .unwrap();
         // Tests that run meanwhile take some of them.
         let taken: Vec<Stack> = (0..400).map(|_| Stack::new(64 << 10).unwrap()).collect();
-        let back = taken.iter().filter(|s| labels.contains(&s.label.as_ptr().addr())).count();
+        let back = taken.iter().filter(|s| labels.contains(&place(s))).count();
         assert!(back > AtHand::MOST, "{back} of {}", labels.len());
     }
 
@@ -221,9 +266,9 @@ mod tests {
         let bounds = stack.bounds();
         assert_eq!(bounds.start, around.start.addr());
         assert!(bounds.end <= around.end.addr() && bounds.end > around.end.addr() - 256);
-        assert!(!around.contains(&stack.label.as_ptr().cast_const().cast()));
+        assert!(!around.contains(&stack.label().as_ptr().cast_const().cast()));
         drop(memory);
-        let label = stack.label;
+        let label = stack.label();
         drop(stack);
         // SAFETY: labels stay readable for ever.
         assert_eq!(unsafe { label.as_ref() }.id.get(), 0);

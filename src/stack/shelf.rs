@@ -68,11 +68,7 @@ impl Shelf {
         // SAFETY: slots in the list belong to us and have their labels (**Mapped for ever**).
         self.head.set(unsafe { label.as_ref() }.next.get());
         #[cfg(feature = "valgrind")]
-        {
-            // SAFETY: as above.
-            let stack = unsafe { label.as_ref() }.bounds();
-            super::valgrind::may_be_written(stack.start..stack.end - super::BLOCK_BYTES);
-        }
+        super::valgrind::is_used_again(label);
         Some(label)
     }
 

@@ -6,8 +6,11 @@
 
 #![expect(unsafe_code, reason = "the request is inline assembly")]
 
+use super::BLOCK_BYTES;
+use super::region::Label;
 use std::arch::asm;
 use std::ops::Range;
+use std::ptr::NonNull;
 
 const STACK_REGISTER: usize = 0x1501;
 /// The letters of the tool, then a number.
@@ -18,10 +21,12 @@ pub(super) fn announce(stack: Range<usize>) {
     ask([STACK_REGISTER, stack.start, stack.end - 1, 0, 0, 0]);
 }
 
-/// A stack is used again, and will be written to from outside, where memcheck still sees the dead
+/// A free stack is used again, and will be written to from outside, where memcheck still sees the dead
 /// frames of whoever ran there before.
-pub(super) fn may_be_written(stack: Range<usize>) {
-    ask([MAKE_MEM_UNDEFINED, stack.start, stack.end - stack.start, 0, 0, 0]);
+pub(super) fn is_used_again(label: NonNull<Label>) {
+    // SAFETY: free slots have their labels, which stay mapped for ever.
+    let stack = unsafe { label.as_ref() }.bounds();
+    ask([MAKE_MEM_UNDEFINED, stack.start, stack.len() - BLOCK_BYTES, 0, 0, 0]);
 }
 
 fn ask(request: [usize; 6]) {

@@ -1,8 +1,7 @@
 //! The bare switch of `greenlet::context`.
 
-use std::cell::Cell;
 use std::hint::black_box;
-use std::ptr::{NonNull, null, without_provenance_mut};
+use std::ptr::{NonNull, without_provenance_mut};
 
 use greenlet::context::{Context, Stack, Word, switch};
 
@@ -45,7 +44,7 @@ impl Out for Back {
     #[inline(always)]
     fn suspend(&self, sent: usize) -> usize {
         // SAFETY: this coroutine runs and its resumer waits in `resume`; both send words.
-        unsafe { value(switch(self.own, HOME.get(), word(sent), 0).payload) }
+        unsafe { value(switch(self.own, home(), word(sent), 0).payload) }
     }
 }
 
@@ -68,14 +67,12 @@ unsafe extern "C" fn entry<B: Body>(
 
 thread_local! {
     /// The measuring side's own context.
-    static HOME: Cell<*const Context> = const { Cell::new(null()) };
+    static HOME: Context = const { Context::running() };
 }
 
+#[inline(always)]
 fn home() -> *const Context {
-    if HOME.get().is_null() {
-        HOME.set(Box::leak(Box::new(Context::running())));
-    }
-    HOME.get()
+    HOME.with(|home| &raw const *home)
 }
 
 impl Peer for Bare {
