@@ -42,7 +42,12 @@ mod interrupted;
 
 #[cfg(feature = "hub")]
 pub(crate) use interrupted::{Registers, follows_a_call, is_first_call, walk_interrupted};
+mod prefetch;
+
 pub(crate) use native::{Frame, Link};
+#[cfg(feature = "hub")]
+pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::prefetch_stack;
 
 /// One machine word that need not be initialised: a pointer, or a small value's bytes.
 pub type Word = MaybeUninit<*mut u8>;

@@ -1,13 +1,93 @@
-//! What can be chosen before a greenlet is made.
+//! How a greenlet is made, and what can be chosen before.
 #![expect(unsafe_code, reason = "stacks of memory that the caller brings")]
 
-use super::control::{FOREIGN, UNCOMMON};
+use super::control::{FOREIGN, UNBOUND, UNCOMMON};
 use super::current::{Thread, thread};
 use super::entry;
 use super::handle::Greenlet;
 use crate::stack::{Label, Shape, StackError, StackReuse};
 use std::panic::Location;
 use std::ptr::NonNull;
+
+impl Greenlet {
+    /// Makes a greenlet that will run `body` when the first value is sent to it. Runs nothing yet.
+    ///
+    /// The value that is sent first must be of `body`'s argument type; write `|()|` for none.
+    /// Values are moved several times on their way: box what is larger than about a kilobyte.
+    ///
+    /// # Panics
+    /// When there is no memory for another stack; see [`Greenlet::try_new`].
+    #[inline]
+    #[track_caller]
+    pub fn new<A: 'static, R: 'static>(body: impl FnOnce(A) -> R + 'static) -> Greenlet {
+        let thread = thread();
+        match thread.stacks.take_default() {
+            Some(label) => entry::create(thread, label, 0, Location::caller(), body),
+            None => match Builder::new().create(body) {
+                Ok(greenlet) => greenlet,
+                Err(error) => panic!("cannot create a greenlet: {error}"),
+            },
+        }
+    }
+
+    /// As [`Greenlet::new`], but returns an error if there is no memory for another stack.
+    ///
+    /// # Errors
+    /// [`StackError`], with nothing changed; `body` is dropped.
+    #[inline]
+    #[track_caller]
+    pub fn try_new<A: 'static, R: 'static>(
+        body: impl FnOnce(A) -> R + 'static,
+    ) -> Result<Greenlet, StackError> {
+        Builder::new().create(body)
+    }
+
+    /// Chooses name, stack and parent of a greenlet before it is made.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Makes a greenlet without a body, for greenlets that must know each other.
+    ///
+    /// Whatever is sent to it is refused until [`bind`](Greenlet::bind) has given it one. Bodies that hold
+    /// each other's handles keep both greenlets alive until one has ended; if neither ever runs, both leak.
+    /// To avoid that, let one hold the other by a [`WeakGreenlet`](crate::WeakGreenlet).
+    ///
+    /// ```
+    /// use greenlet::Greenlet;
+    /// let (a, b) = (Greenlet::unbound(), Greenlet::unbound());
+    /// a.bind({ let b = b.clone(); move |x: i32| -> i32 { b.switch(x + 1) } });
+    /// b.bind({ let a = a.clone(); move |x: i32| { a.switch_any(x * 10); } });
+    /// assert_eq!(a.switch::<i32, i32>(1), 20);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Greenlet::new`].
+    #[track_caller]
+    pub fn unbound() -> Greenlet {
+        match Builder::new().create_unbound() {
+            Ok(greenlet) => greenlet,
+            Err(error) => panic!("cannot create a greenlet: {error}"),
+        }
+    }
+
+    /// Gives a body to a greenlet made by [`Greenlet::unbound`]; its parent stays.
+    ///
+    /// # Panics
+    /// If it has a body already, or is dead.
+    #[track_caller]
+    #[doc(alias = "run")]
+    pub fn bind<A: 'static, R: 'static>(&self, body: impl FnOnce(A) -> R + 'static) {
+        match self.alive() {
+            Some(block) if block.has(UNBOUND) => {
+                block.clear(UNBOUND);
+                entry::install(block, body);
+            }
+            Some(_) => panic!("{self} has a body already"),
+            None => panic!("{self} is dead and cannot be given a body"),
+        }
+    }
+}
 
 /// Configures a greenlet before it is made; see [`Greenlet::builder`].
 ///

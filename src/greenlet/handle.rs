@@ -1,8 +1,7 @@
 //! `Greenlet`: the handle, and everything that can be done with it.
 #![expect(unsafe_code, reason = "a handle is two addresses")]
 
-use super::builder::Builder;
-use super::control::{Block, Node, UNBOUND, nowhere};
+use super::control::{Block, Node, nowhere};
 use super::cross::{cross, cross_if_taken, plain_target};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::error::GreenletExit;
@@ -10,13 +9,11 @@ use super::state::GreenletId;
 use super::switch::{TakesThrows, switch_slowly};
 use super::value::Received;
 use super::weak::WeakGreenlet;
-use super::{RaisedPayload, SwitchError, entry, kill, throw};
-use crate::stack::StackError;
+use super::{RaisedPayload, SwitchError, kill, throw};
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::mem::ManuallyDrop;
-use std::panic::Location;
 
 /// A greenlet: a body with a stack of its own, that runs when something is sent to it.
 ///
@@ -62,84 +59,6 @@ pub struct Greenlet {
 }
 
 impl Greenlet {
-    /// Makes a greenlet that will run `body` when the first value is sent to it. Runs nothing yet.
-    ///
-    /// The value that is sent first must be of `body`'s argument type; write `|()|` for none.
-    /// Values are moved several times on their way: box what is larger than about a kilobyte.
-    ///
-    /// # Panics
-    /// When there is no memory for another stack; see [`Greenlet::try_new`].
-    #[inline]
-    #[track_caller]
-    pub fn new<A: 'static, R: 'static>(body: impl FnOnce(A) -> R + 'static) -> Greenlet {
-        let thread = thread();
-        match thread.stacks.take_default() {
-            Some(label) => entry::create(thread, label, 0, Location::caller(), body),
-            None => match Builder::new().create(body) {
-                Ok(greenlet) => greenlet,
-                Err(error) => panic!("cannot create a greenlet: {error}"),
-            },
-        }
-    }
-
-    /// As [`Greenlet::new`], but returns an error if there is no memory for another stack.
-    ///
-    /// # Errors
-    /// [`StackError`], with nothing changed; `body` is dropped.
-    #[inline]
-    #[track_caller]
-    pub fn try_new<A: 'static, R: 'static>(
-        body: impl FnOnce(A) -> R + 'static,
-    ) -> Result<Greenlet, StackError> {
-        Builder::new().create(body)
-    }
-
-    /// Chooses name, stack and parent of a greenlet before it is made.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    /// Makes a greenlet without a body, for greenlets that must know each other.
-    ///
-    /// Whatever is sent to it is refused until [`bind`](Greenlet::bind) has given it one. Bodies that hold
-    /// each other's handles keep both greenlets alive until one has ended; if neither ever runs, both leak.
-    /// To avoid that, let one hold the other by a [`WeakGreenlet`].
-    ///
-    /// ```
-    /// use greenlet::Greenlet;
-    /// let (a, b) = (Greenlet::unbound(), Greenlet::unbound());
-    /// a.bind({ let b = b.clone(); move |x: i32| -> i32 { b.switch(x + 1) } });
-    /// b.bind({ let a = a.clone(); move |x: i32| { a.switch_any(x * 10); } });
-    /// assert_eq!(a.switch::<i32, i32>(1), 20);
-    /// ```
-    ///
-    /// # Panics
-    /// As [`Greenlet::new`].
-    #[track_caller]
-    pub fn unbound() -> Greenlet {
-        match Builder::new().create_unbound() {
-            Ok(greenlet) => greenlet,
-            Err(error) => panic!("cannot create a greenlet: {error}"),
-        }
-    }
-
-    /// Gives a body to a greenlet made by [`Greenlet::unbound`]; its parent stays.
-    ///
-    /// # Panics
-    /// If it has a body already, or is dead.
-    #[track_caller]
-    #[doc(alias = "run")]
-    pub fn bind<A: 'static, R: 'static>(&self, body: impl FnOnce(A) -> R + 'static) {
-        match self.alive() {
-            Some(block) if block.has(UNBOUND) => {
-                block.clear(UNBOUND);
-                entry::install(block, body);
-            }
-            Some(_) => panic!("{self} has a body already"),
-            None => panic!("{self} is dead and cannot be given a body"),
-        }
-    }
-
     /// Runs this greenlet with `value`, and waits until somebody sends the current one a `B`.
     ///
     /// An unstarted greenlet takes the value as its body's argument, a suspended one as the result
@@ -383,6 +302,12 @@ impl Greenlet {
     pub(super) fn node(&self) -> &Node {
         // SAFETY: a node stays in use while it has handles.
         unsafe { &*self.node }
+    }
+
+    /// Its block, or what was that.
+    #[inline(always)]
+    pub(super) fn place(&self) -> *const Block {
+        self.block
     }
 
     /// The block while the greenlet lives.

@@ -66,6 +66,26 @@ impl Greenlet {
         self.alive().and_then(|block| block.label.created.get())
     }
 
+    /// Begins to load what a switch to it will touch. A hint to the processor, and nothing else.
+    ///
+    /// For schedulers of thousands of greenlets: a stack that ran long ago has left the caches, and a switch to it
+    /// waits for memory. Call this a few switches ahead (4 to 8), of the one whose turn comes then.
+    ///
+    /// ```
+    /// use greenlet::{Greenlet, suspend};
+    /// let all: Vec<_> = (0..100).map(|_| Greenlet::new(|mut n: u32| loop { n = suspend(n + 1) })).collect();
+    /// for (place, greenlet) in all.iter().enumerate() {
+    ///     if let Some(coming) = all.get(place + 4) {
+    ///         coming.prefetch();
+    ///     }
+    ///     assert_eq!(greenlet.switch::<u32, u32>(1), 2);
+    /// }
+    /// ```
+    #[inline]
+    pub fn prefetch(&self) {
+        arch::prefetch_stack(self.place().cast());
+    }
+
     /// A word for your own use; null at first, and once the greenlet is dead.
     pub fn user_word(&self) -> *mut () {
         self.alive().map_or(std::ptr::null_mut(), |block| block.user.get())

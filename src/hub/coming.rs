@@ -18,7 +18,8 @@
 //! What was looked at may be gone when its lines are asked for: an address is but a hint here.
 
 use super::deadline::Alarm;
-use crate::list::{Timer, Wheel, prefetch};
+use crate::arch::prefetch;
+use crate::list::{Timer, Wheel};
 use std::cell::Cell;
 use std::ptr::null;
 

@@ -7,9 +7,10 @@
 use super::Hub;
 use super::interrupt::{Elapsed, unmark_if_quiet};
 use super::life::hub_as_it_is;
+use crate::arch::prefetch;
 use crate::driver::planted::{self, Bug};
 use crate::greenlet::{Block, WeakGreenlet};
-use crate::list::{Timer, prefetch};
+use crate::list::Timer;
 use std::cell::Cell;
 use std::mem::offset_of;
 use std::ptr::null;

@@ -18,7 +18,7 @@
 //!
 //! `near.rs` has the lists of levels 0 and 1, `ring.rs` the others, `wheel.rs` knows what is in which, and
 //! looks ahead (`wheel/ahead.rs`);
-//! `model.rs` compares with an ordered map. `prefetch.rs` is a hint to the processor.
+//! `model.rs` compares with an ordered map.
 //!
 //! - **Linked where it says**: a linked timer is in the list that its `list` field names, or, if that is
 //!   near, at its `place` of any near one, in the one wheel it was inserted in, and does not move.
@@ -32,7 +32,6 @@ mod fifo;
 mod inbox;
 mod near;
 pub(crate) mod parts;
-mod prefetch;
 mod ring;
 mod timer;
 mod wheel;
@@ -44,6 +43,5 @@ mod model;
 
 pub(crate) use fifo::{Fifo, Linked};
 pub(crate) use inbox::Inbox;
-pub(crate) use prefetch::prefetch;
 pub(crate) use timer::Timer;
 pub(crate) use wheel::Wheel;

@@ -17,6 +17,8 @@ pub const BARE: &str = "greenlet::context";
 pub const SWITCH: &str = "Greenlet::switch";
 /// `suspend` as the way back.
 pub const SUSPEND: &str = "greenlet::suspend";
+/// The same, each asked for by `prefetch` a few switches before.
+pub const AHEAD: &str = "suspend, prefetched";
 /// Tasks of the hub.
 pub const HUB: &str = "greenlet::sync";
 
@@ -49,6 +51,7 @@ pub fn ring(count: usize) -> Vec<Case> {
         work::ring::<bare::Bare>(count),
         work::ring::<tree::Switch>(count),
         work::ring::<tree::Suspend>(count),
+        tree::ring_looking_ahead(count),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use greenlet::{Greenlet, SwitchError, current, set_trace, suspend};
 
-use super::{SUSPEND, SWITCH};
+use super::{AHEAD as AHEAD_NAME, SUSPEND, SWITCH};
 use crate::measure::{Case, Stopwatch};
 use crate::work::{self, Body, Endless, Out, Peer, Two};
 
@@ -110,6 +110,29 @@ impl Peer for Suspend {
     fn resume(handle: &mut Greenlet, value: usize) -> usize {
         handle.switch(value)
     }
+}
+
+/// As [`work::ring`] of [`Suspend`], for a driver that knows who is next.
+pub(super) fn ring_looking_ahead(count: usize) -> Case {
+    const AHEAD: usize = 6;
+    let mut handles: Vec<Greenlet> = (0..count).map(|_| Suspend::start(Two)).collect();
+    for handle in &mut handles {
+        Suspend::resume(handle, 0);
+    }
+    Case::new(AHEAD_NAME, count, move |laps| {
+        let start = Stopwatch::start();
+        let mut value = 0;
+        for _ in 0..laps {
+            for place in 0..count {
+                if let Some(coming) = handles.get(place + AHEAD) {
+                    coming.prefetch();
+                }
+                value = Suspend::resume(&mut handles[place], value);
+            }
+        }
+        black_box(value);
+        start.elapsed()
+    })
 }
 
 /// The round trip of [`Switch`] with a tracer that does nothing.

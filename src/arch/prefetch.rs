@@ -1,6 +1,16 @@
 //! A hint to the processor.
 #![expect(unsafe_code, reason = "an instruction")]
 
+/// Begins to load the top of a stack, at whose very end a block lies: its first line, and the frames of a few calls
+/// below it.
+#[inline(always)]
+pub(crate) fn prefetch_stack(block: *const u8) {
+    const LINES: usize = 4;
+    for line in 0..LINES {
+        prefetch(block.wrapping_sub(line * 64));
+    }
+}
+
 /// Begins to load the cache line at this address, which need not be valid. For what is far apart, each
 /// on a page of its own, a few steps before it is needed.
 #[inline(always)]
