@@ -11,7 +11,7 @@ use super::kill;
 use super::scheduler::{Scheduler, WOKEN, Woken, deliver, is_parked, woken};
 use super::state::GreenletId;
 use super::switch::{Cargo, Raised, depart, received};
-use crate::arch::{self, Word};
+use crate::arch::{self, Word, prefetch};
 
 /// Makes `scheduler` that of this thread; null for none.
 ///
@@ -203,6 +203,18 @@ pub(crate) fn handle_of(block: &Block) -> Greenlet {
 /// The number of a living greenlet.
 pub(crate) fn id_of(block: &Block) -> GreenletId {
     GreenletId::new(block.label.id.get())
+}
+
+impl Block {
+    /// Begins to load the frames in which it stopped, which may lie far below the block.
+    #[inline]
+    pub(crate) fn prefetch_frames(&self) {
+        const LINES: usize = 10;
+        let sp = self.header.saved_sp.get().cast::<u8>();
+        for line in 0..LINES {
+            prefetch(sp.wrapping_add(line * 64));
+        }
+    }
 }
 
 /// The block of a greenlet, while it lives.

@@ -73,6 +73,15 @@ impl Ready {
         Some(block)
     }
 
+    /// Begins to load the frames of who will be popped next.
+    #[inline]
+    pub(super) fn prefetch_first(&self) {
+        // SAFETY: null, or a block in the list, which stays where it is.
+        if let Some(first) = unsafe { self.0.first().as_ref() } {
+            first.prefetch_frames();
+        }
+    }
+
     /// Takes all out, and leaves their marks: nobody will run them.
     pub(super) fn forget_all(&self) {
         // SAFETY: as in `pop`.

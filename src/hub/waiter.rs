@@ -23,6 +23,13 @@ impl Hub {
         }
     }
 
+    /// Begins to load what the greenlet will touch that runs after this one. For those who go on for longer than that
+    /// takes: where each of 500 connections has something, a stack has left the caches when its turn comes.
+    #[inline]
+    pub(crate) fn prefetch_next(&self) {
+        self.ready.prefetch_first();
+    }
+
     /// As [`park`](Hub::park), where all is plain.
     ///
     /// # Safety

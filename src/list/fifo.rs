@@ -55,6 +55,12 @@ impl<T: Linked> Fifo<T> {
         self.last.set(element);
     }
 
+    /// The one that will be popped next.
+    #[inline]
+    pub(crate) fn first(&self) -> *const T {
+        self.first.get()
+    }
+
     /// Takes the first element out.
     ///
     /// # Safety

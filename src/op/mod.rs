@@ -169,6 +169,7 @@ fn wait_interruptible(
 ) {
     loop {
         hub.park();
+        hub.prefetch_next();
         if operation.is_over() {
             return;
         }
