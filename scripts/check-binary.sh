@@ -5,7 +5,8 @@
 #   (a file of assembly without the note makes GNU ld give a C program an executable stack);
 # - no object claims shadow stacks or indirect branch tracking, which the switch does not keep
 #   (a claim by all objects would let the C library turn them on);
-# - nothing is mapped writable and executable while greenlets live.
+# - nothing is mapped writable and executable while greenlets live;
+# - as a shared library that is loaded at run time the crate works, on every thread.
 #
 #   scripts/check-binary.sh            # this machine
 #   scripts/check-binary.sh aarch64    # cross-built, run under qemu-user
@@ -112,6 +113,14 @@ check_mappings() {
     echo "check-binary: $(wc -l <"$place/maps") mappings"
 }
 
+# What comes into a running process: the crate's thread-local takes a place that the C library keeps for such.
+check_loading() {
+    "$linker" -o "$place/loader" tests/binary/loaded.c -lpthread -ldl
+    # shellcheck disable=SC2086 # no runner is no word
+    $runner "$place/loader" "$1" || fault "$(basename "$1") loaded at run time failed ($?)"
+    echo "check-binary: $(basename "$1"): loaded at run time"
+}
+
 # A check that cannot fail says nothing: these two objects have what is looked for.
 check_the_checks() {
     local before=$failures planted=1
@@ -137,6 +146,7 @@ check_image "$libraries/libbinary.so"
     -lgcc_s -lpthread -lm -ldl
 check_image "$place/program"
 check_mappings "$place/program"
+check_loading "$libraries/libbinary.so"
 
 if [ $failures != 0 ]; then
     echo "check-binary: $failures faults" >&2

@@ -166,3 +166,41 @@ pub unsafe fn switch(
     let back = unsafe { arch::switch(from.cast(), to.cast(), payload, tag) };
     Arrival { payload: back.payload, tag: back.tag, from: back.from.cast() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The headers that a walk goes through above this context's first frame.
+    fn ancestors(context: &Context) -> Vec<*const Header> {
+        let mut found = Vec::new();
+        let mut up = context.header.up.get();
+        while !std::ptr::eq(up, arch::END_OF_WALK) {
+            // SAFETY: in this chain, so written, and the contexts of a test outlive the walk.
+            let link = unsafe { &*up };
+            found.push(link.header().unwrap());
+            up = link.up.get();
+        }
+        found
+    }
+
+    #[test]
+    fn walks_go_on_in_parents_in_whatever_order_they_are_set() {
+        let all: [Context; 4] = std::array::from_fn(|_| Context::running());
+        let [child, parent, grandparent, other] = &all;
+        let header = |context: &Context| &raw const context.header;
+        assert_eq!(ancestors(child), []);
+        // SAFETY: they stay where they are, and there is no cycle.
+        unsafe {
+            child.set_parent(parent);
+            parent.set_parent(grandparent);
+            assert_eq!(ancestors(child), [header(parent), header(grandparent)]);
+            other.set_parent(parent);
+            assert_eq!(ancestors(other), ancestors(child));
+            parent.set_parent(grandparent);
+            assert_eq!(ancestors(child), [header(parent), header(grandparent)]);
+            child.set_parent(grandparent);
+            assert_eq!(ancestors(child), [header(grandparent)]);
+        }
+    }
+}

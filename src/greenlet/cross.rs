@@ -114,3 +114,79 @@ pub(super) unsafe fn cross_throw<B: 'static>(
     // SAFETY: forwarded.
     unsafe { leave_for::<B>(thread, target, Word::uninit(), tag) }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::greenlet::value::ValueType;
+    use crate::greenlet::{Greenlet, Received, SwitchError, Why, suspend};
+
+    /// As another crate would describe the type: at another address.
+    fn number_elsewhere() -> &'static ValueType {
+        ValueType::of::<u32>()
+    }
+
+    fn received_elsewhere() -> &'static ValueType {
+        ValueType::of::<Received>()
+    }
+
+    fn refused<T>(result: Result<T, SwitchError<u64>>) -> (&'static str, &'static str) {
+        match result {
+            Err(SwitchError::Refused { why: Why::WrongType { sent, awaited }, value: 5 }) => {
+                (sent, awaited)
+            }
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    }
+
+    #[test]
+    fn a_type_that_another_crate_describes_is_the_same_type() {
+        let doubler = Greenlet::new(|mut n: u32| {
+            loop {
+                n = suspend(2 * n);
+            }
+        });
+        let as_elsewhere = || doubler.alive().unwrap().expect.set(Some(number_elsewhere));
+        as_elsewhere();
+        assert_eq!(doubler.switch::<u32, u32>(4), 8);
+        as_elsewhere();
+        assert_eq!(doubler.try_switch::<u32, u32>(5).unwrap(), 10);
+        as_elsewhere();
+        assert_eq!(refused(doubler.try_switch::<u64, u32>(5)), ("u64", "u32"));
+        assert_eq!(doubler.switch::<u32, u32>(6), 12, "nothing had happened");
+    }
+
+    #[test]
+    fn one_that_takes_all_takes_all_from_another_crate() {
+        let taker = Greenlet::new(|mut any: Received| {
+            loop {
+                any = suspend(any.get::<u64>() + 1);
+            }
+        });
+        for n in 1..4 {
+            taker.alive().unwrap().expect.set(Some(received_elsewhere));
+            assert_eq!(taker.switch::<u64, u64>(n), n + 1);
+        }
+    }
+
+    #[test]
+    fn a_parent_in_another_crate_takes_what_is_suspended_and_returned() {
+        let parent = Greenlet::new(|()| {
+            let child = Greenlet::new(|()| {
+                let me = greenlet_parent();
+                me.alive().unwrap().expect.set(Some(number_elsewhere));
+                let () = suspend(1u32);
+                me.alive().unwrap().expect.set(Some(number_elsewhere));
+                2u32
+            });
+            let suspended: u32 = child.switch(());
+            let returned: u32 = child.switch(());
+            (suspended, returned)
+        });
+        assert_eq!(parent.switch::<(), (u32, u32)>(()), (1, 2));
+    }
+
+    fn greenlet_parent() -> Greenlet {
+        crate::greenlet::current().parent().unwrap()
+    }
+}

@@ -105,6 +105,16 @@ fn a_switch_neither_calls_nor_returns() {
     assert!(code.len() <= 10, "ten instructions at most: {code:#?}");
 }
 
+/// A call that never returns would leave its return in the predictor, in front of everybody else's.
+#[test]
+fn an_entry_does_not_call_the_body() {
+    let Some(code) = instructions("greenlet_entry") else { return };
+    for line in &code {
+        let word = line.split_whitespace().next().unwrap();
+        assert!(!["call", "ret", "bl", "blr"].contains(&word), "{code:#?}");
+    }
+}
+
 #[test]
 fn a_switch_lands_on_a_landing_pad() {
     let Some((code, after)) = routine() else { return };
