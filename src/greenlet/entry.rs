@@ -4,6 +4,7 @@
 use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread_or_none};
 use super::death;
+use super::error::Payload;
 use super::handle::Greenlet;
 use super::report;
 use super::switch::{Cargo, Raised, received};
@@ -149,6 +150,9 @@ pub(super) unsafe fn drop_closure<F>(block: *const Block) {
 
 /// The first function on a greenlet's stack.
 ///
+/// What is rare is done elsewhere: whatever it needs room for in this frame lies between the block and the frames that
+/// every switch touches.
+///
 /// # Safety
 /// Called by `greenlet_entry` alone, with an arrival for the block of an unstarted greenlet whose
 /// body is an `F`.
@@ -164,19 +168,15 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     let me = unsafe { &*me.cast::<Block>() };
     thread.before_one_begins();
     me.start();
-    // SAFETY: `install` left the closure there, and it is moved out only here.
-    let closure = unsafe { closure_of::<F>(me).read() };
     let argument = if tag == 0 {
         // SAFETY: an unstarted greenlet awaits an `A`.
         unsafe { unpack(payload) }
     } else {
-        // SAFETY: as above.
-        match unsafe { tagged_argument::<A>(payload, tag) } {
-            Ok(argument) => argument,
-            // SAFETY: the body never ran, and nothing is left on this stack.
-            Err(raised) => unsafe { end_unrun(thread, me, raised, closure) },
-        }
+        // SAFETY: as above; the closure is where `install` left it.
+        unsafe { tagged_argument::<A, F>(thread, me, payload, tag) }
     };
+    // SAFETY: `install` left the closure there, and it is moved out only here.
+    let closure = unsafe { closure_of::<F>(me).read() };
     // **No unwinding through assembly**: caught here, crosses as a value.
     let ended = catch_unwind(AssertUnwindSafe(|| closure(argument)));
     match ended {
@@ -193,27 +193,57 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
                 }
                 unreachable!("a dead greenlet was resumed")
             }
-            let cargo = Cargo::Value { kind: ValueType::of::<R>(), word };
             // SAFETY: only the result is left on this stack.
-            unsafe { death::finish(thread, me, cargo) }
+            unsafe { end_with_value(thread, me, ValueType::of::<R>(), word) }
         }
-        Err(payload) => {
-            let cargo = Cargo::Throw(throw::caught(me, payload));
-            // SAFETY: nothing is left on this stack.
-            unsafe { death::finish(thread, me, cargo) }
-        }
+        // SAFETY: nothing is left on this stack.
+        Err(payload) => unsafe { end_with_panic(thread, me, payload) },
     }
 }
 
-/// The argument, if it came with a tag; out of the way of those that have none.
+/// The argument, if it came with a tag; or the end of a body that never ran, because its first arrival was no value.
 ///
 /// # Safety
-/// As [`received`].
+/// As [`received`]; the closure of `me`, the current greenlet, is where [`install`] left it.
 #[cold]
 #[inline(never)]
-unsafe fn tagged_argument<A: 'static>(payload: Word, tag: usize) -> Result<A, Raised> {
+unsafe fn tagged_argument<A: 'static, F>(
+    thread: &Thread,
+    me: &Block,
+    payload: Word,
+    tag: usize,
+) -> A {
     // SAFETY: forwarded.
-    unsafe { received(payload, tag) }
+    let raised = match unsafe { received::<A>(payload, tag) } {
+        Ok(argument) => return argument,
+        Err(raised) => raised,
+    };
+    // SAFETY: the caller's promise; nobody else finds it now.
+    report::contain(|| unsafe { drop_closure::<F>(me) });
+    let Raised::Throw(thrown) = raised else {
+        unreachable!("an exit ends an unstarted greenlet without running it")
+    };
+    // SAFETY: nothing is left on this stack.
+    unsafe { death::finish(thread, me, Cargo::Throw(thrown)) }
+}
+
+/// # Safety
+/// As [`death::finish`], with a value that `word` carries.
+#[cold]
+#[inline(never)]
+unsafe fn end_with_value(thread: &Thread, me: &Block, kind: &'static ValueType, word: Word) -> ! {
+    // SAFETY: forwarded.
+    unsafe { death::finish(thread, me, Cargo::Value { kind, word }) }
+}
+
+/// # Safety
+/// As [`death::finish`].
+#[cold]
+#[inline(never)]
+unsafe fn end_with_panic(thread: &Thread, me: &Block, payload: Payload) -> ! {
+    let cargo = Cargo::Throw(throw::caught(me, payload));
+    // SAFETY: forwarded.
+    unsafe { death::finish(thread, me, cargo) }
 }
 
 /// The parent, if this death is nothing but a plain switch to it.
@@ -226,18 +256,4 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
         && parent.is_named_by(me.header.up.get())
         && parent.awaits::<R>();
     plain.then_some(parent)
-}
-
-/// The end of a body that never ran: its first arrival was not a value.
-///
-/// # Safety
-/// As [`death::finish`].
-#[cold]
-unsafe fn end_unrun<F>(thread: &Thread, me: &Block, raised: Raised, closure: F) -> ! {
-    report::contain(|| drop(closure));
-    let Raised::Throw(thrown) = raised else {
-        unreachable!("an exit ends an unstarted greenlet without running it")
-    };
-    // SAFETY: forwarded.
-    unsafe { death::finish(thread, me, Cargo::Throw(thrown)) }
 }
