@@ -113,7 +113,7 @@ check_mappings() {
     echo "check-binary: $(wc -l <"$place/maps") mappings"
 }
 
-# What comes into a running process: the crate's thread-local takes a place that the C library keeps for such.
+# What comes into a running process, with more thread-locals than the C library keeps room for.
 check_loading() {
     "$linker" -o "$place/loader" tests/binary/loaded.c -lpthread -ldl
     # shellcheck disable=SC2086 # no runner is no word

@@ -129,6 +129,8 @@
 //! - A lock guard of std, or a borrow of a thread-local, that is held across a switch blocks every other
 //!   greenlet of the thread that wants the same.
 //! - Greenlets are no security boundary: all of a process share one address space.
+//! - It is linked into programs and libraries for C (`staticlib`, `cdylib`), not into a Rust `dylib`: the assembly's
+//!   symbols stay inside, and what is inlined elsewhere would not find them.
 //!
 //! # The end of a thread
 //!

@@ -6,7 +6,7 @@
 //
 //   register   in        out
 //   x0         word      -
-//   x8, x9     -         clobbered
+//   others     -         clobbered as by a C call
 //
 //   no frame
 
@@ -29,11 +29,19 @@ greenlet_set_thread:
     // 1. land
     hint    #34                     // bti c
     // 2. find the place
-    mrs     x8, tpidr_el0
-    adrp    x9, :gottprel:greenlet_thread
-    ldr     x9, [x9, :gottprel_lo12:greenlet_thread]
+    mov     x8, x0
+    mov     x9, x30
+    .cfi_register x30, x9
+    adrp    x0, :tlsdesc:greenlet_thread
+    ldr     x1, [x0, :tlsdesc_lo12:greenlet_thread]
+    add     x0, x0, :tlsdesc_lo12:greenlet_thread
+    .tlsdesccall greenlet_thread
+    blr     x1
+    mov     x30, x9
+    .cfi_restore x30
+    mrs     x1, tpidr_el0
     // 3. write
-    str     x0, [x8, x9]
+    str     x8, [x1, x0]
     // 4. return
     ret
     .cfi_endproc

@@ -6,7 +6,7 @@
 //
 //   register   in        out
 //   rdi        word      -
-//   rax        -         clobbered
+//   others     -         clobbered as by a C call
 //
 //   no frame
 
@@ -29,7 +29,12 @@ greenlet_set_thread:
     // 1. land
     endbr64
     // 2. find the place
-    mov     rax, [rip + greenlet_thread@GOTTPOFF]
+    push    rdi
+    .cfi_adjust_cfa_offset 8
+    lea     rax, [rip + greenlet_thread@tlsdesc]
+    call    [rax + greenlet_thread@tlscall]
+    pop     rdi
+    .cfi_adjust_cfa_offset -8
     // 3. write
     mov     fs:[rax], rdi
     // 4. return

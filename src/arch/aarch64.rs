@@ -186,13 +186,12 @@ pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
 #[inline(always)]
 pub(super) fn this_thread() -> *const () {
     let word;
-    // SAFETY: reads a thread-local of this crate.
+    // SAFETY: reads a thread-local of this crate; the clobbers are those of the table in this_thread.s.
     unsafe {
         asm!(
             include_str!("../../asm/aarch64/this_thread.s"),
-            word = out(reg) word,
-            base = out(reg) _,
-            options(pure, readonly, nostack, preserves_flags),
+            out("x0") word, out("x1") _, out("x30") _,
+            options(pure, readonly, raw),
         );
     }
     word

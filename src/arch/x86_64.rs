@@ -169,12 +169,21 @@ pub(super) fn set_registers(frame: &mut SignalFrame, registers: &Registers) {
 #[inline(always)]
 pub(super) fn this_thread() -> *const () {
     let word;
-    // SAFETY: reads a thread-local of this crate.
+    // SAFETY: reads a thread-local of this crate; the clobbers are those of the table in this_thread.s.
     unsafe {
         asm!(
             include_str!("../../asm/x86_64/this_thread.s"),
-            word = out(reg) word,
-            options(pure, readonly, nostack, preserves_flags),
+            out("rax") word,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            out("xmm16") _, out("xmm17") _, out("xmm18") _, out("xmm19") _,
+            out("xmm20") _, out("xmm21") _, out("xmm22") _, out("xmm23") _,
+            out("xmm24") _, out("xmm25") _, out("xmm26") _, out("xmm27") _,
+            out("xmm28") _, out("xmm29") _, out("xmm30") _, out("xmm31") _,
+            out("k0") _, out("k1") _, out("k2") _, out("k3") _, out("k4") _, out("k5") _, out("k6") _, out("k7") _,
+            options(pure, readonly, raw),
         );
     }
     word

@@ -83,7 +83,7 @@ const _: () = assert!(size_of::<Block>() == BLOCK_BYTES);
 // | flag | set in | read in |
 // |---|---|---|
 // | `STARTED` | `entry`, `task`, when the body begins; `current`, for the root | most files |
-// | `UNBOUND` | `entry`, at creation; cleared in `handle`, by `bind` | `handle`, `inspect`, `throw`, `death` |
+// | `UNBOUND` | `entry`, at creation; cleared in `builder`, by `bind` | `builder`, `inspect`, `throw`, `death` |
 // | `TAKES_THROWS` | `switch`, during a `try_` call where panics abort; cleared after it, and in `trace` | `throw` |
 // | `IN_TRACE` | `trace`, during a callback; cleared after it | `trace`, `switch` |
 // | `ROOT` | `current` | `inspect`, `running`, `throw`, `winding_up` |
