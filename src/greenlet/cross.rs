@@ -45,7 +45,7 @@ pub(super) fn cross_if_taken<A: 'static, B: 'static>(
     })
 }
 
-/// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`].
+/// Sends `value` to `target` and waits for a `B`; what arrives with a tag goes to [`received`](super::switch::received).
 ///
 /// # Safety
 /// - `target` is suspended or unstarted and awaits an `A`.
@@ -84,7 +84,7 @@ unsafe fn leave_for<B: 'static>(
 /// As [`cross`], for a target that waits for a value of any type.
 ///
 /// # Safety
-/// - `target` is suspended or unstarted and awaits a [`Received`], but no `A`.
+/// - `target` is suspended or unstarted and awaits a [`Received`](super::value::Received), but no `A`.
 /// - The thread's flags are all clear.
 /// - Nobody uses `value` again.
 #[inline(always)]

@@ -309,7 +309,7 @@ pub(super) fn reason(target: &Block, kind: &ValueType) -> Why {
     }
 }
 
-/// Everything that [`cross`] and its like are too narrow for: the dead, oneself, tracing, orphans,
+/// Everything that [`cross`](super::cross::cross) and its like are too narrow for: the dead, oneself, tracing, orphans,
 /// refusals.
 #[cold]
 #[inline(never)]
