@@ -28,15 +28,18 @@ pub(super) fn plain_target<'a, A: 'static>(
 
 /// Sends `value` to the living `target`, if it is suspended and takes an `A` in one way or the other, and waits for
 /// a `B`; `None` if it is not as simple as that.
+///
+/// # Safety
+/// - Nobody uses `value` again where something has arrived.
 #[inline(always)]
-pub(super) fn cross_if_taken<A: 'static, B: 'static>(
+pub(super) unsafe fn cross_if_taken<A: 'static, B: 'static>(
     thread: &Thread,
     target: Option<&Block>,
     value: &mut ManuallyDrop<A>,
 ) -> Option<Arrival> {
     let target = target.filter(|_| thread.flags.get() == 0 && !std::thread::panicking())?;
     let taken = target.takes::<A>()?;
-    // SAFETY: no flag is set, the target takes the value like this, and whoever sees an arrival does not use it again.
+    // SAFETY: no flag is set, and the target takes the value like this; forwarded.
     Some(unsafe {
         match taken {
             Taken::AsItIs => cross::<A, B>(thread, target, value),

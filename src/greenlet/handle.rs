@@ -94,7 +94,9 @@ impl Greenlet {
     fn switch_or_panic<A: 'static, B: 'static>(&self, value: A) -> B {
         let thread = thread();
         let mut value = ManuallyDrop::new(value);
-        if let Some(arrival) = cross_if_taken::<A, B>(thread, self.living(thread), &mut value) {
+        let target = self.living(thread);
+        // SAFETY: once something has arrived, the value is not looked at again.
+        if let Some(arrival) = unsafe { cross_if_taken::<A, B>(thread, target, &mut value) } {
             // SAFETY: it came to us, who await a `B`.
             return unsafe { throw::arrived(arrival) };
         }
@@ -156,7 +158,9 @@ impl Greenlet {
         value: A,
     ) -> Result<B, SwitchError<A>> {
         let mut value = ManuallyDrop::new(value);
-        if let Some(arrival) = cross_if_taken::<A, B>(thread, self.living(thread), &mut value) {
+        let target = self.living(thread);
+        // SAFETY: once something has arrived, the value is not looked at again.
+        if let Some(arrival) = unsafe { cross_if_taken::<A, B>(thread, target, &mut value) } {
             // SAFETY: it came to us, who await a `B`.
             return unsafe { throw::try_arrived(arrival) };
         }

@@ -46,7 +46,9 @@ pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
 fn suspend_slowly<A: 'static, B: 'static>(value: A) -> B {
     let thread = thread();
     let mut value = ManuallyDrop::new(value);
-    if let Some(arrival) = cross_if_taken::<A, B>(thread, living_parent(thread), &mut value) {
+    let target = living_parent(thread);
+    // SAFETY: once something has arrived, the value is not looked at again.
+    if let Some(arrival) = unsafe { cross_if_taken::<A, B>(thread, target, &mut value) } {
         // SAFETY: it came to us, who await a `B`.
         return unsafe { throw::arrived(arrival) };
     }
@@ -99,7 +101,9 @@ fn try_suspend_slowly<A: 'static, B: 'static>(
     value: A,
 ) -> Result<B, SwitchError<A>> {
     let mut value = ManuallyDrop::new(value);
-    if let Some(arrival) = cross_if_taken::<A, B>(thread, living_parent(thread), &mut value) {
+    let target = living_parent(thread);
+    // SAFETY: once something has arrived, the value is not looked at again.
+    if let Some(arrival) = unsafe { cross_if_taken::<A, B>(thread, target, &mut value) } {
         // SAFETY: it came to us, who await a `B`.
         return unsafe { throw::try_arrived(arrival) };
     }

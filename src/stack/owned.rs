@@ -142,6 +142,7 @@ impl Stack {
         Stack::not_at_hand(Location::caller(), label)
     }
 
+    /// A result, as its callers return one: what they make of a plain stack costs those that are at hand.
     #[cold]
     fn not_at_hand(
         created: &'static Location<'static>,
