@@ -142,34 +142,36 @@ fn resumer_two<P: Peer>(handle: &mut P::Handle, value: usize) -> usize {
     resumer_one::<P>(handle, value.wrapping_add(1)).wrapping_add(1)
 }
 
-/// One coroutine, resumed from the loop itself.
-pub fn round_trip<P: Peer>(body: impl Body) -> Case {
-    let mut handle = P::start(body);
-    P::resume(&mut handle, 0);
-    Case::new(P::NAME, 1, move |laps| {
+/// `step` again and again, each time with what it gave back the last time.
+#[inline(always)]
+fn repeated<S: 'static>(
+    name: &'static str,
+    mut state: S,
+    step: impl Fn(&mut S, usize) -> usize + 'static,
+) -> Case {
+    Case::new(name, 1, move |laps| {
         let start = Stopwatch::start();
         let mut value = 0;
         for _ in 0..laps {
-            value = P::resume(&mut handle, value);
+            value = step(&mut state, value);
         }
         black_box(value);
         start.elapsed()
     })
 }
 
+/// One coroutine, resumed from the loop itself.
+pub fn round_trip<P: Peer>(body: impl Body) -> Case {
+    let mut handle = P::start(body);
+    P::resume(&mut handle, 0);
+    repeated(P::NAME, handle, P::resume)
+}
+
 /// One coroutine, resumed two calls below the loop.
 pub fn round_trip_from_two_calls<P: Peer>(body: impl Body) -> Case {
     let mut handle = P::start(body);
     P::resume(&mut handle, 0);
-    Case::new(P::NAME, 1, move |laps| {
-        let start = Stopwatch::start();
-        let mut value = 0;
-        for _ in 0..laps {
-            value = resumer_two::<P>(&mut handle, value);
-        }
-        black_box(value);
-        start.elapsed()
-    })
+    repeated(P::NAME, handle, resumer_two::<P>)
 }
 
 /// Many coroutines, resumed in turn; the odd ones suspend inside the other chain of calls.
@@ -202,16 +204,7 @@ fn in_turn<P: Peer>(mut handles: Vec<P::Handle>) -> Case {
 
 /// Create, run to the end, give the stack back.
 pub fn create_finish<P: Peer>() -> Case {
-    let mut spare = None;
-    Case::new(P::NAME, 1, move |laps| {
-        let start = Stopwatch::start();
-        let mut value = 0;
-        for _ in 0..laps {
-            value = P::finish_one(&mut spare, value);
-        }
-        black_box(value);
-        start.elapsed()
-    })
+    repeated(P::NAME, None, P::finish_one)
 }
 
 #[inline(never)]
@@ -226,30 +219,12 @@ fn creator_two<P: Peer>(spare: &mut Option<P::Handle>, value: usize) -> usize {
 
 /// As [`create_finish`], two calls below the loop.
 pub fn create_finish_in_two_calls<P: Peer>() -> Case {
-    let mut spare = None;
-    Case::new(P::NAME, 1, move |laps| {
-        let start = Stopwatch::start();
-        let mut value = 0;
-        for _ in 0..laps {
-            value = creator_two::<P>(&mut spare, value);
-        }
-        black_box(value);
-        start.elapsed()
-    })
+    repeated(P::NAME, None, creator_two::<P>)
 }
 
 /// Create, run until it suspends two calls deep, end it there.
 pub fn create_kill<P: Peer>() -> Case {
-    let mut spare = None;
-    Case::new(P::NAME, 1, move |laps| {
-        let start = Stopwatch::start();
-        let mut value = 0;
-        for _ in 0..laps {
-            value = P::kill_one(&mut spare, value);
-        }
-        black_box(value);
-        start.elapsed()
-    })
+    repeated(P::NAME, None, P::kill_one)
 }
 
 /// Create and drop without ever running it.

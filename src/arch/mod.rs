@@ -40,10 +40,10 @@ mod fpenv;
 #[cfg(feature = "hub")]
 mod interrupted;
 
-#[cfg(feature = "hub")]
-pub(crate) use interrupted::{Registers, follows_a_call, is_first_call, walk_interrupted};
 mod prefetch;
 
+#[cfg(feature = "hub")]
+pub(crate) use interrupted::{Registers, follows_a_call, is_first_call, walk_interrupted};
 pub(crate) use native::{Frame, Link};
 #[cfg(feature = "hub")]
 pub(crate) use prefetch::prefetch;
