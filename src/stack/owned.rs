@@ -19,74 +19,104 @@ fn taken(bytes: usize) -> Result<NonNull<Label>, StackError> {
     stacks().take(Shape::new(bytes, Shape::DEFAULT.guard_bytes, StackReuse::Fast)?)
 }
 
-/// One that is not kept at hand.
+/// One that is not kept at hand; the next one is.
 ///
 /// # Safety
 ///
 /// - The label was taken from [`stacks`], and nobody uses its stack.
 #[cold]
 unsafe fn give_back(label: NonNull<Label>) {
+    if END.try_with(|_| ()).is_ok() {
+        AT_HAND.with(|at_hand| at_hand.keeps.set(true));
+    }
     // SAFETY: forwarded.
     unsafe { stacks().put(label) };
 }
 
 /// A few free stacks of the default shape that this thread gave back last. No lock is taken for them: the
 /// locked instructions would cost more than all else that a new context needs.
+///
+/// It has no destructor, which each use would have to ask for: [`End`] has it.
 struct AtHand {
-    labels: [Cell<Option<NonNull<Label>>>; AtHand::MOST],
-    /// How many there are. The rest of `labels` is old.
+    /// The one that was given back last.
+    last: Cell<Option<NonNull<Label>>>,
+    /// Those given back before it, of which there are `count`.
+    older: [Cell<Option<NonNull<Label>>>; AtHand::MOST - 1],
     count: Cell<usize>,
+    /// Are any kept? Not before the first one was given back, nor once the thread ends.
+    keeps: Cell<bool>,
 }
 
 thread_local! {
-    static AT_HAND: AtHand =
-        const { AtHand { labels: [const { Cell::new(None) }; AtHand::MOST], count: Cell::new(0) } };
+    static AT_HAND: AtHand = const { AtHand::new() };
+    static END: End = const { End };
 }
 
 impl AtHand {
     const MOST: usize = 16;
 
-    #[inline]
-    fn take() -> Option<NonNull<Label>> {
-        AT_HAND.try_with(AtHand::pop).ok().flatten()
+    const fn new() -> AtHand {
+        AtHand {
+            last: Cell::new(None),
+            older: [const { Cell::new(None) }; AtHand::MOST - 1],
+            count: Cell::new(0),
+            keeps: Cell::new(false),
+        }
     }
 
-    #[inline]
-    fn pop(&self) -> Option<NonNull<Label>> {
-        let last = self.count.get().checked_sub(1)?;
-        let label = self.labels.get(last)?.get()?;
-        self.count.set(last);
+    #[inline(always)]
+    fn take(&self) -> Option<NonNull<Label>> {
+        let label = self.last.take().or_else(|| self.take_older())?;
         #[cfg(feature = "valgrind")]
         super::valgrind::is_used_again(label);
         Some(label)
     }
 
-    /// Takes a stack back; false if there are enough, or the thread's locals are gone.
+    #[cold]
+    fn take_older(&self) -> Option<NonNull<Label>> {
+        let left = self.count.get().checked_sub(1)?;
+        self.count.set(left);
+        self.older[left].get()
+    }
+
+    /// Takes a stack back; false if there are enough.
     ///
     /// # Safety
     ///
     /// - The label was taken from [`stacks`] or from here, is of the default shape, and nobody uses its stack.
-    #[inline]
-    unsafe fn put(label: NonNull<Label>) -> bool {
-        let put = |at_hand: &AtHand| {
-            let count = at_hand.count.get();
-            let place = at_hand.labels.get(count);
-            if let Some(place) = place {
-                place.set(Some(label));
-                at_hand.count.set(count + 1);
-            }
-            place.is_some()
-        };
-        AT_HAND.try_with(put).unwrap_or(false)
+    #[inline(always)]
+    unsafe fn put(&self, label: NonNull<Label>) -> bool {
+        if self.keeps.get() && self.last.get().is_none() {
+            self.last.set(Some(label));
+            return true;
+        }
+        self.put_before_older(label)
+    }
+
+    #[cold]
+    fn put_before_older(&self, label: NonNull<Label>) -> bool {
+        let count = self.count.get();
+        if !self.keeps.get() || count == self.older.len() {
+            return false;
+        }
+        self.older[count].set(self.last.replace(Some(label)));
+        self.count.set(count + 1);
+        true
     }
 }
 
-impl Drop for AtHand {
+/// Gives all that is at hand back when the thread ends.
+struct End;
+
+impl Drop for End {
     fn drop(&mut self) {
-        while let Some(label) = self.pop() {
-            // SAFETY: taken from this cache, and given back once.
-            unsafe { stacks().put(label) };
-        }
+        AT_HAND.with(|at_hand| {
+            at_hand.keeps.set(false);
+            while let Some(label) = at_hand.take() {
+                // SAFETY: taken from this cache, and given back once.
+                unsafe { stacks().put(label) };
+            }
+        })
     }
 }
 
@@ -97,12 +127,12 @@ impl Drop for AtHand {
 /// runs on it needs an alternate signal stack for an overflow to be reported by name; otherwise the process just
 /// dies by `SIGSEGV`.
 pub struct Stack {
-    /// The label's address, and [`DEFAULT`] for one of the default shape, which may be kept at hand.
+    /// The label's address, and [`OTHER`] for one of another than the default shape, which is never kept at hand.
     tagged: NonNull<Label>,
 }
 
-const DEFAULT: usize = 1;
-const _: () = assert!(align_of::<Label>() > DEFAULT);
+const OTHER: usize = 1;
+const _: () = assert!(align_of::<Label>() > OTHER);
 
 impl Stack {
     /// Bytes at the top that hold the stack's own label.
@@ -119,9 +149,9 @@ impl Stack {
     pub fn new(bytes: usize) -> Result<Stack, StackError> {
         let location = Location::caller();
         if bytes == Shape::DEFAULT.stack_bytes
-            && let Some(label) = AtHand::take()
+            && let Some(label) = AT_HAND.with(AtHand::take)
         {
-            return Ok(Stack::created_at(location, label, DEFAULT));
+            return Ok(Stack::created_at(location, label, 0));
         }
         Stack::not_at_hand(location, taken(bytes)?)
     }
@@ -150,7 +180,7 @@ impl Stack {
     ) -> Result<Stack, StackError> {
         // SAFETY: the label of a taken slot names its region, and regions stay for ever.
         let is_default = unsafe { &*label.as_ref().region.get() }.is_default();
-        Ok(Stack::created_at(created, label, if is_default { DEFAULT } else { 0 }))
+        Ok(Stack::created_at(created, label, if is_default { 0 } else { OTHER }))
     }
 
     #[inline]
@@ -163,13 +193,12 @@ impl Stack {
     /// The label, if the stack is of the default shape.
     #[inline]
     fn default_label(&self) -> Option<NonNull<Label>> {
-        let is_default = self.tagged.addr().get() & DEFAULT != 0;
-        // SAFETY: takes away what was added.
-        is_default.then(|| unsafe { self.tagged.byte_sub(DEFAULT) })
+        (self.tagged.addr().get() & OTHER == 0).then_some(self.tagged)
     }
 
     fn label(&self) -> NonNull<Label> {
-        self.default_label().unwrap_or(self.tagged)
+        // SAFETY: takes away what was added.
+        self.default_label().unwrap_or_else(|| unsafe { self.tagged.byte_sub(OTHER) })
     }
 
     #[cold]
@@ -199,7 +228,9 @@ impl Drop for Stack {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: `self` was the only one to know the stack, which was taken from there.
-        let kept = self.default_label().is_some_and(|label| unsafe { AtHand::put(label) });
+        let kept = self
+            .default_label()
+            .is_some_and(|label| AT_HAND.with(|at_hand| unsafe { at_hand.put(label) }));
         if !kept {
             // SAFETY: as above.
             unsafe { give_back(self.label()) };
@@ -243,7 +274,8 @@ mod tests {
             stacks.into_iter().for_each(drop);
             let again: Vec<Stack> =
                 (0..AtHand::MOST).map(|_| Stack::new(64 << 10).unwrap()).collect();
-            let kept = labels[..AtHand::MOST].iter().rev();
+            // The first one, given back before any was kept, went to the others.
+            let kept = labels[1..=AtHand::MOST].iter().rev();
             assert!(again.iter().map(place).eq(kept.copied()));
             let other = Stack::new(128 << 10).unwrap();
             assert!(!labels.contains(&place(&other)));
