@@ -1,7 +1,7 @@
 """Checks gdb's backtraces in the scene of tests/walk/scene.rs; run by gdb-walk.sh, inside gdb.
 
 Five kinds of places, in the order of the story that the scene plays:
-  entry    every instruction of greenlet_entry, and the first ones of the body that it calls:
+  entry    every instruction of greenlet_entry, where it is executed, and the first ones of the body:
            the walk reaches the functions that the ancestors wait in
   stop     in a grandchild, with its stack below and then above its parent's
   walk     every instruction of greenlet_walk: the caller's frames, and during the call the
@@ -15,10 +15,12 @@ import re
 import gdb
 
 FRAMES = 300  # more than any walk of the scene has
-BODY_STEPS = 12  # instructions of a called function that are looked at: before it can switch
+BODY_STEPS = 12  # instructions of a body that are looked at: before it can switch
 MAIN = "play"
 # How gdb shows greenlet_entry and greenlet_walk, by their CFI's mark.
 MARKED = "<signal handler called>"
+# The bodies of the scene: a greenlet's, several times, and that of a bare context.
+BODIES = ["greenlet::greenlet::entry::run", "scene_other"]
 # Who waits above each greenlet that begins, in the order in which they begin.
 BEGINNINGS = [
     ["scene_root", MAIN],
@@ -120,6 +122,27 @@ def run_to(address):
         raise Wrong("expected %#x, stopped at %s" % (address, place()))
 
 
+def beginnings():
+    """Where new stacks begin: in greenlet_entry, if that leads into the body, or in the bodies themselves."""
+    code = disassembly("greenlet_entry")
+    if any(re.match(r"br?\b|jmp\b", text) for _, text, _ in code):
+        return [code[0][0]]
+    found = [start for names, start in functions() if names & set(BODIES)]
+    if len(found) <= len(BODIES):
+        raise Wrong("bodies: %r" % found)
+    return found
+
+
+def functions():
+    """Each function of the program: its names without parameters (and its file's), its address."""
+    program = gdb.current_progspace().filename
+    table = gdb.execute("maint print msymbols -objfile %s" % program, to_string=True)
+    line = re.compile(r"^\[ *\d+\] [tT] (0x[0-9a-f]+) (\S+) section \.text(?:  (.*))?$", re.MULTILINE)
+    for start, symbol, rest in line.findall(table):
+        names = [symbol, *rest.split("  ")]
+        yield {re.sub(r"(::h[0-9a-f]{16}|::<.*>|<.*>)$", "", name) for name in names}, int(start, 16)
+
+
 def look_at_entry(wanted):
     start, end = extent("greenlet_entry")
     steps = 0
@@ -169,7 +192,7 @@ def look_at_switch(symbol, until, wanted):
     if symbol_at(pc()) != symbol:
         run_to(code[first][0])
     steps, partial = 0, 0
-    while pc() != until() and steps < 200:
+    while pc() not in until and steps < 200:
         if pc() in inside:
             partial += complaint(wanted) is not None
             backtrace()
@@ -177,7 +200,7 @@ def look_at_switch(symbol, until, wanted):
             check(wanted)
         step()
         steps += 1
-    if pc() != until():
+    if pc() not in until:
         raise Wrong("the switch did not arrive, but at %s" % place())
     return steps, partial
 
@@ -193,21 +216,25 @@ def story():
     gdb.execute("set width 0")
     gdb.execute("set startup-with-shell off")
     gdb.execute("set backtrace past-main on")
-    for symbol in ["greenlet_entry", "greenlet_walk", "scene_stop", "scene_crosses"]:
+    for symbol in ["greenlet_walk", "scene_stop", "scene_crosses"]:
         gdb.execute("break *&%s" % symbol, to_string=True)
-    gdb.execute("run", to_string=True)
-    beginnings = iter(BEGINNINGS)
+    gdb.execute("starti", to_string=True)  # from now on addresses are those of the process
+    begins = beginnings()
+    for address in begins:
+        gdb.execute("break *%#x" % address, to_string=True)
+    gdb.execute("continue", to_string=True)
+    expected = iter(BEGINNINGS)
     stops = 0
     landing = None
     while gdb.selected_inferior().pid != 0:
         symbol = symbol_at(pc())
-        if symbol == "greenlet_entry":
-            wanted = next(beginnings)
+        if pc() in begins:
+            wanted = next(expected)
             steps = look_at_entry(wanted)
             print("entry: %d instructions, below %s" % (steps, wanted[0]))
             if wanted[0] == "scene_crosses":
                 steps, partial = look_at_switch(
-                    "scene_other", lambda: landing, ["scene_other", "scene_crosses", MAIN]
+                    "scene_other", [landing], ["scene_other", "scene_crosses", MAIN]
                 )
                 check(["scene_crosses", MAIN], ["scene_other"])
                 print("back: %d instructions, %d in between" % (steps, partial))
@@ -218,20 +245,19 @@ def story():
         elif symbol == "greenlet_walk":
             print("walk: %d instructions" % look_at_walk())
         elif symbol == "scene_crosses":
-            entry = extent("greenlet_entry")[0]
             code = disassembly("scene_crosses")
             leave = [i for i, (_, text, _) in enumerate(code) if re.match(r"jmp \*?%?rax$|br x16$", text)]
             landing = code[leave[0] + 1][0]
-            steps, partial = look_at_switch("scene_crosses", lambda: entry, ["scene_crosses", MAIN])
+            steps, partial = look_at_switch("scene_crosses", begins, ["scene_crosses", MAIN])
             print("crosses: %d instructions, %d in between" % (steps, partial))
-            continue  # already at the entry
+            continue  # already at a beginning
         else:
             raise Wrong("stopped at %s" % place())
         gdb.execute("continue", to_string=True)
     code = gdb.convenience_variable("_exitcode")
     if code is None or int(code) != 0:
         raise Wrong("the scene ended with %s" % code)
-    if stops != 2 or next(beginnings, None) is not None:
+    if stops != 2 or next(expected, None) is not None:
         raise Wrong("the scene was not played to its end")
 
 

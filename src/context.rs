@@ -8,7 +8,8 @@
 //! - [`switch`] is inlined where it is called and leaves by a jump. Keep it in the loop that
 //!   resumes others: a function that returns between two switches makes the processor mispredict
 //!   the returns of whoever runs next.
-//! - A body must not unwind out of its entry (that aborts), nor return from it.
+//! - A body must not unwind out of its entry (that aborts), nor return from it. It ends by [`leave`], or is never
+//!   resumed.
 //! - With the feature `fpenv` a context keeps its floating-point control words from its first switch
 //!   on; it starts with those of whoever resumed it first.
 //!
@@ -36,10 +37,9 @@
 //! ```
 #![expect(unsafe_code, reason = "this door is unsafe by its nature")]
 
-use crate::arch::{self, Body, Header, Link, Run};
+use crate::arch::{self, Header, Link, Run};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::ptr::null;
 
 pub use crate::arch::Word;
 pub use crate::stack::Stack;
@@ -58,7 +58,6 @@ pub struct Context {
     /// Where the walks of those go on whose parent this is. Written when the first of them is made one: most contexts
     /// have none.
     link: UnsafeCell<MaybeUninit<Link>>,
-    body: Body,
 }
 
 /// What [`switch`] returns.
@@ -77,18 +76,12 @@ impl Context {
     ///
     /// It must not be moved while it is suspended, nor once it is a [parent](Context::set_parent).
     pub const fn running() -> Context {
-        Context::new(never)
-    }
-
-    const fn new(run: Run) -> Context {
         Context {
             header: Header {
                 saved_sp: Cell::new(std::ptr::null_mut()),
                 up: Cell::new(arch::END_OF_WALK),
-                body: Cell::new(null()),
             },
             link: UnsafeCell::new(MaybeUninit::uninit()),
-            body: Body { run },
         }
     }
 
@@ -105,12 +98,11 @@ impl Context {
         // begins with its header.
         let run = unsafe { std::mem::transmute::<Entry, Run>(entry) };
         // SAFETY: the place lies on the caller's unused stack, aligned.
-        unsafe { place.write(Context::new(run)) };
+        unsafe { place.write(Context::running()) };
         // SAFETY: just written.
         let context = unsafe { &*place };
-        context.header.body.set(&raw const context.body);
         // SAFETY: the header is complete and stays; below it the stack is unused.
-        unsafe { arch::prepare(&context.header, place.cast()) };
+        unsafe { arch::prepare(&context.header, place.cast(), run) };
         context
     }
 
@@ -144,10 +136,6 @@ impl Context {
     }
 }
 
-unsafe extern "C" fn never(_: Word, _: usize, _: *const Header, _: *const Header) -> ! {
-    unreachable!("the context of a running stack was never prepared to start")
-}
-
 /// Saves the running stack into `from`, and resumes `to`; returns when something switches to `from`.
 ///
 /// # Safety
@@ -165,6 +153,40 @@ pub unsafe fn switch(
     // SAFETY: the caller's promises; a context begins with its header.
     let back = unsafe { arch::switch(from.cast(), to.cast(), payload, tag) };
     Arrival { payload: back.payload, tag: back.tag, from: back.from.cast() }
+}
+
+/// Resumes `to` and ends the running context, whose stack is free as soon as `to` runs.
+///
+/// The last [`switch`] of a body. It saves nothing, which makes it the cheaper one.
+///
+/// ```
+/// use greenlet::context::{Context, Stack, Word, leave, switch};
+///
+/// unsafe extern "C" fn increments(word: Word, _: usize, from: *const Context, me: *const Context) -> ! {
+///     // SAFETY: main sends an initialised word, waits in its switch, and does not switch here again.
+///     unsafe { leave(me, from, Word::new(word.assume_init().wrapping_add(1)), 0) }
+/// }
+///
+/// let (main, mut value) = (Context::running(), 0);
+/// for _ in 0..3 {
+///     let stack = Stack::new(64 * 1024)?; // each time the same one
+///     let word = Word::new(std::ptr::without_provenance_mut(value));
+///     // SAFETY: the stack is unused and outlives the context; `main` is the one that runs.
+///     value = unsafe { switch(&main, Context::start(stack.top(), increments), word, 0).payload.assume_init() }.addr();
+/// }
+/// assert_eq!(value, 3);
+/// # Ok::<(), greenlet::StackError>(())
+/// ```
+///
+/// # Safety
+/// - `from` is the context of the running stack. Nobody switches to it from now on, and no context whose
+///   [parent](Context::set_parent) it is runs any more.
+/// - What is alive on this stack is not dropped, and that is sound.
+/// - `to`, the word and the tag as for [`switch`].
+#[inline(always)]
+pub unsafe fn leave(from: *const Context, to: *const Context, payload: Word, tag: usize) -> ! {
+    // SAFETY: the caller's promises; a context begins with its header.
+    unsafe { arch::leave(from.cast(), to.cast(), payload, tag) }
 }
 
 #[cfg(test)]

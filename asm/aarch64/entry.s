@@ -1,30 +1,31 @@
 // First frame of every new stack, and the places from which suspended and interrupted stacks are walked.
 //
-//   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
+//   greenlet_entry: reached only by switch.s, never called; it leads into the body and never returns
 //   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
 //   greenlet_interrupted: never reached; a walk that comes here goes on in the registers of the signal
 //   frame at sp, as behind a handler
 //
-//   register   greenlet_entry               greenlet_walk
-//   x0         in: payload, passed on       in: frame; then data for visit
-//   x1         in: tag, passed on           in: visit
-//   x2         in: who came, passed on      in: data
-//   x3         own header for the body      clobbered
-//   x16        clobbered                    clobbered
-//   x19        in: own header, untouched    saved; holds frame during the call
+//   register   greenlet_entry, the body     greenlet_walk
+//   x0         in: payload                  in: frame; then data for visit
+//   x1         in: tag                      in: visit
+//   x2         in: who came                 in: data
+//   x3         in: own header               clobbered
+//   x17        in: the body                 clobbered
+//   x19        in: own header, for walks    saved; holds frame during the call
 //   x29        in: 0, ends x29 chains       untouched
-//   x30        clobbered                    saved
+//   x30        for the body: where it       saved
+//              would return to
 //   others     clobbered                    clobbered as by a C call
 //
-//   frame of greenlet_entry (high address first)         frame of greenlet_walk
-//   +0    sp at entry, 16-aligned: what lies above       +8    x30
+//   frame of a new stack (high address first)            frame of greenlet_walk
+//   +32   sp at entry, 16-aligned: what lies above       +8    x30
 //         belongs to the owner of the stack              +0    x19 of the caller  <- sp in the call
+//   +24   the body
+//   +0    a saved frame that resumes greenlet_entry
 //
 // Nothing is saved by greenlet_entry: there is no caller on this stack to give anything back to.
 
     .equ HEADER_UP, 8
-    .equ HEADER_BODY, 16
-    .equ BODY_RUN, 0
     .equ LINK_HEADER, 16
     .equ FRAME_SIZE, 32
     .equ FRAME_RESUME, 16
@@ -57,17 +58,13 @@ greenlet_entry:
     .cfi_offset x30, FRAME_RESUME - FRAME_SIZE
     .cfi_offset x19, FRAME_X19 - FRAME_SIZE
     .cfi_offset x29, FRAME_X29 - FRAME_SIZE
-    // 1. land
+    // 1. enter
+    // No call, whose return would never take its place in the return predictor: all returns of those that run later,
+    // each wrong by one.
     hint    #34                     // bti c
-    // 2. find the body
-    mov     x3, x19
-    ldr     x16, [x19, #HEADER_BODY]
-    ldr     x16, [x16, #BODY_RUN]
-    // 3. run it: no call, whose return would never take its place in the return predictor: all returns of
-    // those that run later, each wrong by one
     adr     x30, .Lnever
-    br      x16
-    // 4. never reached
+    br      x17
+    // 2. never reached
 .Lnever:
     brk     #1
     .cfi_endproc
@@ -80,14 +77,14 @@ greenlet_entry:
 greenlet_walk:
     .cfi_startproc
     .cfi_signal_frame
-    // 5. land
+    // 3. land
     hint    #34                     // bti c
-    // 6. save
+    // 4. save
     stp     x19, x30, [sp, #-WALK_SIZE]!
     .cfi_adjust_cfa_offset WALK_SIZE
     .cfi_rel_offset x19, 0
     .cfi_rel_offset x30, WALK_X30
-    // 7. take the frame
+    // 5. take the frame
     mov     x19, x0
     mov     x0, x2
     .cfi_remember_state
@@ -96,16 +93,16 @@ greenlet_walk:
     .cfi_offset x30, FRAME_RESUME - FRAME_SIZE
     .cfi_offset x19, FRAME_X19 - FRAME_SIZE
     .cfi_offset x29, FRAME_X29 - FRAME_SIZE
-    // 8. visit
+    // 6. visit
     blr     x1
     nop                             // the return address still belongs to the suspended view
     .cfi_restore_state
-    // 9. restore
+    // 7. restore
     ldp     x19, x30, [sp], #WALK_SIZE
     .cfi_adjust_cfa_offset -WALK_SIZE
     .cfi_restore x19
     .cfi_restore x30
-    // 10. return
+    // 8. return
     ret
     .cfi_endproc
     .size   greenlet_walk, . - greenlet_walk
@@ -119,7 +116,7 @@ greenlet_interrupted:
     // No unwind information: where there is none, unwinders know these two instructions for those
     // that the kernel returns to from a handler, and take all registers from the signal frame at
     // sp: a siginfo and a ucontext.
-    // 11. leave the handler that there is not
+    // 9. leave the handler that there is not
     mov     x8, #SYS_RT_SIGRETURN
     svc     #0
     .size   greenlet_interrupted, . - greenlet_interrupted

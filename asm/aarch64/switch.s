@@ -10,8 +10,9 @@
 //   x0         payload         payload sent to us  -
 //   x1         tag             tag sent to us      -
 //   x2         from            who resumed us      -
-//   x3         to              -                   clobbered (then the new sp)
-//   x16, x17   -               -                   clobbered (resume address, sp)
+//   x3         to              own header          -
+//   x16        -               -                   clobbered (resume address, old sp)
+//   x17        -               -                   clobbered (new sp; in a first frame, the body)
 //   x19, x29   -               -                   saved here: the compiler may not name them
 //   x20 - x28  -               -                   declared clobbered: saved only where live
 //   x18        -               -                   untouched (platform register)
@@ -19,7 +20,7 @@
 //
 //   frame of a suspended context (high address first)
 //   +32   stack of the suspended function: its sp once resumed
-//   +24   padding: sp stays 16-aligned
+//   +24   not written: sp stays 16-aligned; in a first frame, the body
 //   +16   resume address
 //    +8   x29
 //    +0   x19                               <- saved_sp
@@ -35,17 +36,17 @@
     // 1. save
     // Early: nothing below waits for anything longer. In a ring of 10,000, its cache miss overlaps with the
     // pushes: half the time.
-    ldr     x3, [x3, #.Lheader_saved_sp]
+    ldr     x17, [x3, #.Lheader_saved_sp]
     adr     x16, 2f
     stp     x19, x29, [sp, #-.Lframe_size]!
     str     x16, [sp, #.Lframe_resume]
     // 2. publish sp
-    mov     x17, sp
-    str     x17, [x2, #.Lheader_saved_sp]
+    mov     x16, sp
+    str     x16, [x2, #.Lheader_saved_sp]
     // 3. take the new sp
-    mov     sp, x3
+    mov     sp, x17
     // 4. restore
-    ldr     x16, [sp, #.Lframe_resume]
+    ldp     x16, x17, [sp, #.Lframe_resume]
     ldp     x19, x29, [sp], #.Lframe_size
     // 5. leave
     br      x16

@@ -1,29 +1,29 @@
 // First frame of every new stack, and the places from which suspended and interrupted stacks are walked.
 //
-//   greenlet_entry: reached only by switch.s, never called; it calls the body and never returns
+//   greenlet_entry: never executed; to those who walk the stack, it has called the body
+//   greenlet_entered: the place in it that the body would return to
 //   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
 //   greenlet_interrupted: never reached; a walk that comes here goes on in the registers of the signal
 //   frame at sp, as behind a handler
 //
-//   register   greenlet_entry               greenlet_walk
-//   rdi        in: payload, passed on       in: frame; then data for visit
-//   rsi        in: tag, passed on           in: visit
-//   rdx        in: who came, passed on      in: data
-//   rcx        own header for the body      clobbered
-//   r8         clobbered                    clobbered
-//   rbx        in: own header, untouched    saved; holds frame during the call
+//   register   the body, from switch.s      greenlet_walk
+//   rdi        in: payload                  in: frame; then data for visit
+//   rsi        in: tag                      in: visit
+//   rdx        in: who came                 in: data
+//   rcx        in: own header               clobbered
+//   rbx        in: own header, for walks    saved; holds frame during the call
 //   rbp        in: 0, ends rbp chains       untouched
 //   others     clobbered                    clobbered as by a C call
 //
-//   frame of greenlet_entry (high address first)         frame of greenlet_walk
-//   +0    sp at entry, 16-aligned: what lies above       +8    return address
-//         belongs to the owner of the stack              +0    rbx of the caller  <- sp in the call
+//   frame of a new stack (high address first)            frame of greenlet_walk
+//   +32   16-aligned: what lies above belongs to the     +8    return address
+//         owner of the stack                             +0    rbx of the caller  <- sp in the call
+//   +24   greenlet_entered               <- sp at entry
+//   +0    a saved frame that resumes the body
 //
-// Nothing is saved by greenlet_entry: there is no caller on this stack to give anything back to.
+// Nothing is saved below a body: there is no caller on this stack to give anything back to.
 
     .equ HEADER_UP, 8
-    .equ HEADER_BODY, 16
-    .equ BODY_RUN, 0
     .equ LINK_HEADER, 24
     .equ FRAME_SIZE, 24
     .equ FRAME_RBP, 16
@@ -39,7 +39,7 @@
 greenlet_entry:
     .cfi_startproc
     // Marked as a signal frame: gdb accepts a caller's frame at any address, and unwinders look
-    // the caller up at its exact address (the landing label of switch.s, or greenlet_entry).
+    // the caller up at its exact address (the landing label of switch.s, or the first of a body).
     .cfi_signal_frame
     // The caller is the saved frame to which the link above leads: CFA = its sp + FRAME_SIZE. No
     // branch for links whose stack is gone: they lead to a frame of their own, which is walked
@@ -54,18 +54,14 @@ greenlet_entry:
     .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
     .cfi_offset rbx, FRAME_RBX - FRAME_SIZE
     .cfi_offset rbp, FRAME_RBP - FRAME_SIZE
-    // 1. land
-    endbr64
-    // 2. find the body
-    mov     rcx, rbx
-    mov     rax, [rbx + HEADER_BODY]
-    // 3. run it: no call, whose return would never take its place in the return predictor: all returns of
-    // those that run later, each wrong by one
-    lea     r8, [rip + .Lnever]
-    push    r8
-    jmp     [rax + BODY_RUN]
-    // 4. never reached
-.Lnever:
+    // 1. enter
+    // Nothing to do: switch.s leads into the body itself, with its return address on the stack. No call, whose return
+    // would never take its place in the return predictor: all returns of those that run later, each wrong by one.
+    nop                             // unwinders look up what lies one byte before the address
+    // 2. never reached
+    .hidden greenlet_entered
+    .globl  greenlet_entered
+greenlet_entered:
     ud2
     .cfi_endproc
     .size   greenlet_entry, . - greenlet_entry
@@ -77,13 +73,13 @@ greenlet_entry:
 greenlet_walk:
     .cfi_startproc
     .cfi_signal_frame
-    // 5. land
+    // 3. land
     endbr64
-    // 6. save
+    // 4. save
     push    rbx
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset rbx, 0
-    // 7. take the frame
+    // 5. take the frame
     mov     rbx, rdi
     mov     rdi, rdx
     .cfi_remember_state
@@ -92,15 +88,15 @@ greenlet_walk:
     .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
     .cfi_offset rbx, FRAME_RBX - FRAME_SIZE
     .cfi_offset rbp, FRAME_RBP - FRAME_SIZE
-    // 8. visit
+    // 6. visit
     call    rsi
     nop                             // the return address still belongs to the suspended view
     .cfi_restore_state
-    // 9. restore
+    // 7. restore
     pop     rbx
     .cfi_adjust_cfa_offset -8
     .cfi_restore rbx
-    // 10. return
+    // 8. return
     ret
     .cfi_endproc
     .size   greenlet_walk, . - greenlet_walk
@@ -114,7 +110,7 @@ greenlet_interrupted:
     // No unwind information: where there is none, unwinders know these two instructions for those
     // that the kernel returns to from a handler, and take all registers from the signal frame at
     // sp: a ucontext.
-    // 11. leave the handler that there is not
+    // 9. leave the handler that there is not
     mov     rax, SYS_RT_SIGRETURN
     syscall
     .size   greenlet_interrupted, . - greenlet_interrupted

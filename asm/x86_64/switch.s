@@ -10,8 +10,9 @@
 //   rdi        payload         payload sent to us  -
 //   rsi        tag             tag sent to us      -
 //   rdx        from            who resumed us      -
-//   rcx        to              -                   clobbered (then the new sp)
+//   rcx        to              own header          -
 //   rax        -               -                   clobbered (resume address)
+//   r8         -               -                   clobbered (new sp)
 //   rbx, rbp   -               -                   saved here: the compiler may not name them
 //   r12 - r15  -               -                   declared clobbered: saved only where live
 //   others     -               -                   clobbered as by a C call
@@ -30,7 +31,7 @@
     // 1. save
     // Early: nothing below waits for anything longer. In a ring of 10,000, its cache miss overlaps with the
     // pushes: half the time.
-    mov     rcx, [rcx + .Lheader_saved_sp]
+    mov     r8, [rcx + .Lheader_saved_sp]
     lea     rax, [rip + 2f]
     push    rbp
     push    rbx
@@ -38,7 +39,7 @@
     // 2. publish sp
     mov     [rdx + .Lheader_saved_sp], rsp
     // 3. take the new sp
-    mov     rsp, rcx
+    mov     rsp, r8
     // 4. restore
     pop     rax
     pop     rbx

@@ -1,6 +1,6 @@
 //! The frame of a suspended context and the door to the assembly, for aarch64 (AAPCS64).
 
-use super::{Arrival, Header, Word};
+use super::{Arrival, Header, Run, Word};
 use std::arch::{asm, global_asm};
 use std::cell::Cell;
 use std::mem::offset_of;
@@ -24,8 +24,13 @@ pub(crate) struct Frame {
     x19: *const (),
     x29: *const (),
     resume: *const (),
-    padding: usize,
+    /// Of a first frame: the body.
+    body: *const (),
 }
+
+/// What a new stack begins with: see `entry.s`.
+#[repr(transparent)]
+pub(super) struct FirstFrame(Frame);
 
 const _: () = assert!(size_of::<Frame>() == 32); // FRAME_SIZE, .Lframe_size
 const _: () = assert!(offset_of!(Frame, x19) == 0); // FRAME_X19
@@ -83,18 +88,22 @@ impl Link {
     }
 }
 
-impl Frame {
-    /// Starts in `greenlet_entry` with its header at hand and the chain of frame pointers ended.
+impl FirstFrame {
+    /// Resumes `greenlet_entry`, which leads into `run`, with its header at hand and the chain of frame pointers
+    /// ended.
     #[inline(always)]
-    pub(super) fn first(header: *const Header) -> Frame {
-        Frame { x19: header.cast(), x29: null(), resume: greenlet_entry as *const (), padding: 0 }
+    pub(super) fn new(header: *const Header, run: Run) -> FirstFrame {
+        let (resume, body) = (greenlet_entry as *const (), run as *const ());
+        FirstFrame(Frame { x19: header.cast(), x29: null(), resume, body })
     }
+}
 
+impl Frame {
     /// Right below a signal frame: a walk goes on in the registers of that.
     #[cfg(feature = "hub")]
     pub(super) const fn below_signal_frame() -> Frame {
         let resume = (greenlet_interrupted as *const ()).wrapping_byte_add(4); // behind the nop
-        Frame { x19: null(), x29: null(), resume, padding: 0 }
+        Frame { x19: null(), x29: null(), resume, body: null() }
     }
 
     /// The registers that are saved here and nowhere else on the suspended stack.
@@ -148,7 +157,7 @@ pub(super) fn first_call() -> Range<usize> {
 pub(super) unsafe fn is_arriving(pc: *const u8, above: usize) -> bool {
     // SAFETY: an instruction stands there.
     match (above, unsafe { pc.cast::<u32>().read() }) {
-        (0, 0xf940_0bf0) => true,  // ldr x16, [sp, #16]
+        (0, 0xa941_47f0) => true,  // ldp x16, x17, [sp, #16]
         (0, 0xa8c2_77f3) => true,  // ldp x19, x29, [sp], #32
         (32, 0xd61f_0200) => true, // br x16
         _ => false,
@@ -225,4 +234,23 @@ pub(super) unsafe fn switch(
         );
     }
     Arrival { payload, tag, from: who }
+}
+
+/// See `asm/aarch64/leave.s`.
+///
+/// # Safety
+/// As [`super::leave`].
+#[inline(always)]
+pub(super) unsafe fn leave(from: *const Header, to: *const Header, payload: Word, tag: usize) -> ! {
+    // SAFETY: the operands are those of the register table in leave.s; nobody comes back.
+    unsafe {
+        asm!(
+            include_str!("../../asm/aarch64/leave.s"),
+            in("x0") payload,
+            in("x1") tag,
+            in("x2") from,
+            in("x3") to,
+            options(noreturn, raw),
+        );
+    }
 }

@@ -117,7 +117,7 @@ mod tests {
         } else {
             let (code, _) = code.as_chunks::<4>();
             let at = code.windows(3).position(|w| {
-                w.iter().map(|i| u32::from_le_bytes(*i)).eq([0xf940_0bf0, 0xa8c2_77f3, 0xd61f_0200])
+                w.iter().map(|i| u32::from_le_bytes(*i)).eq([0xa941_47f0, 0xa8c2_77f3, 0xd61f_0200])
             });
             let at = at.expect("loads and a branch") * 4;
             vec![(at, 0), (at + 4, 0), (at + 8, 32)]

@@ -7,13 +7,13 @@
 //!   ┌───────────┐                      ┌──────────┐
 //!   │ saved_sp ─┼─▶ Frame              │ header ──┼─▶ Header; its own once the stack is retired
 //!   │ up ───────┼────────────────────▶ │ up ──────┼─▶ Link of the parent
-//!   │ body ─────┼─▶ Body.run           │ (a frame)│   walked through in the place of the stack
-//!   └───────────┘                      └──────────┘
+//!   └───────────┘                      │ (a frame)│   walked through in the place of the stack
+//!                                      └──────────┘
 //! ```
 //!
 //! - **Saved frame**: the saved stack pointer of a suspended context addresses one complete
 //!   [`Frame`]; nobody writes below it until the context is resumed.
-//! - **No unwinding through assembly**: what is thrown at a context crosses as a value; `Body::run`
+//! - **No unwinding through assembly**: what is thrown at a context crosses as a value; a body
 //!   is a plain `extern "C"` function, so a panic that reached it would abort.
 //! - A walk through the first frame of a stack goes to the saved frame of the link above. A retired
 //!   link stands in for its stack: its first words are a header and a frame, from which the walk goes
@@ -44,6 +44,7 @@ mod prefetch;
 
 #[cfg(feature = "hub")]
 pub(crate) use interrupted::{Registers, follows_a_call, is_first_call, walk_interrupted};
+use native::FirstFrame;
 pub(crate) use native::{Frame, Link};
 #[cfg(feature = "hub")]
 pub(crate) use prefetch::prefetch;
@@ -52,16 +53,9 @@ pub(crate) use prefetch::prefetch_stack;
 /// One machine word that need not be initialised: a pointer, or a small value's bytes.
 pub type Word = MaybeUninit<*mut u8>;
 
-/// What a body is entered with; see [`Body`].
+/// A body: the first function on a stack. It must not return, and must not unwind: either aborts the process.
 pub(crate) type Run =
     unsafe extern "C" fn(payload: Word, tag: usize, from: *const Header, me: *const Header) -> !;
-
-/// How a context starts: the first word is read by `entry.s`, the rest belongs to the owner.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Body {
-    pub(crate) run: Run,
-}
 
 /// The part of a context that the assembly reads.
 #[repr(C)]
@@ -71,8 +65,6 @@ pub(crate) struct Header {
     pub(crate) saved_sp: Cell<*mut Frame>,
     /// Where a stack walk goes on above the first frame. Never null.
     pub(crate) up: Cell<*const Link>,
-    /// Read once, by `greenlet_entry`.
-    pub(crate) body: Cell<*const Body>,
 }
 
 /// What arrives when a context is resumed.
@@ -88,8 +80,6 @@ pub(crate) struct Arrival {
 
 const _: () = assert!(std::mem::offset_of!(Header, saved_sp) == 0); // .Lheader_saved_sp
 const _: () = assert!(std::mem::offset_of!(Header, up) == 8); // HEADER_UP
-const _: () = assert!(std::mem::offset_of!(Header, body) == 16); // HEADER_BODY
-const _: () = assert!(std::mem::offset_of!(Body, run) == 0); // BODY_RUN
 
 /// The end of every chain of links: a frame without resume address, at which every unwinder stops.
 struct End(Link);
@@ -103,6 +93,11 @@ static END: End = End(Link::end(&raw const END.0));
 pub(crate) const END_OF_WALK: *const Link = &raw const END.0;
 
 impl Link {
+    /// It lies where it will be used, and may be [retired](Link::retire) from now on.
+    pub(crate) fn stay(&self) {
+        self.saved_sp.set(self.own_frame());
+    }
+
     /// Says whose stack this link stands for.
     #[inline(always)]
     pub(crate) fn set_header(&self, header: *const Header) {
@@ -112,7 +107,6 @@ impl Link {
     /// The stack is gone: walks pass through this link itself from here on.
     #[inline(always)]
     pub(crate) fn retire(&self) {
-        self.saved_sp.set(self.own_frame());
         self.header.set((&raw const *self).cast());
     }
 
@@ -125,20 +119,20 @@ impl Link {
 }
 
 /// Writes the first frame of a new context on the stack that ends at `below`, and saves its place
-/// in `header`: the first [`switch`] to it runs `header.body`.
+/// in `header`: the first [`switch`] to it enters `body`.
 ///
 /// # Safety
-/// - `header.up` and `header.body` are set, and `header` stays at its address.
+/// - `header.up` is set, and `header` stays at its address.
 /// - The memory below `below` is a stack that nobody else uses, large enough for the body.
 #[inline(always)]
-pub(crate) unsafe fn prepare(header: *const Header, below: *mut u8) {
+pub(crate) unsafe fn prepare(header: *const Header, below: *mut u8, body: Run) {
     let sp = below.map_addr(|address| address & !15);
     // SAFETY: the frame lies right below `below`, on the stack that the caller gave us.
-    let frame = unsafe { sp.sub(size_of::<Frame>()) }.cast::<Frame>();
+    let frame = unsafe { sp.sub(size_of::<FirstFrame>()) }.cast::<FirstFrame>();
     // SAFETY: as above, and 16-aligned.
-    unsafe { frame.write(Frame::first(header)) };
+    unsafe { frame.write(FirstFrame::new(header, body)) };
     // SAFETY: the caller's header is valid.
-    unsafe { (*header).saved_sp.set(frame) };
+    unsafe { (*header).saved_sp.set(frame.cast()) };
 }
 
 /// Suspends the running context, whose header is `from`, and resumes `to`; returns when somebody
@@ -163,6 +157,18 @@ pub(crate) unsafe fn switch(
     #[cfg(feature = "fpenv")]
     fpenv::restore(control);
     arrival
+}
+
+/// As [`switch`], by a context that is not resumed any more: saves nothing.
+///
+/// # Safety
+/// - `from` is the header of the running context, which nobody switches to from now on; nothing on its stack is left
+///   to be dropped.
+/// - `to`, the word and the tag as for [`switch`].
+#[inline(always)]
+pub(crate) unsafe fn leave(from: *const Header, to: *const Header, payload: Word, tag: usize) -> ! {
+    // SAFETY: the caller's promises are those of the routine.
+    unsafe { native::leave(from, to, payload, tag) }
 }
 
 /// Gives each thread a word, which begins as the address of a static. Once in the crate, see `asm/<arch>/thread.s`.

@@ -1,6 +1,6 @@
 //! The frame of a suspended context and the door to the assembly, for x86_64 (System V).
 
-use super::{Arrival, Header, Word};
+use super::{Arrival, Header, Run, Word};
 use std::arch::{asm, global_asm};
 use std::cell::Cell;
 use std::mem::offset_of;
@@ -12,6 +12,7 @@ global_asm!(include_str!("../../asm/x86_64/entry.s"), options(raw));
 
 unsafe extern "C" {
     fn greenlet_entry();
+    fn greenlet_entered();
     #[cfg(feature = "hub")]
     fn greenlet_interrupted();
     pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
@@ -26,6 +27,15 @@ pub(crate) struct Frame {
     rbp: *const (),
 }
 
+/// What a new stack begins with: see `entry.s`.
+#[repr(C, align(16))]
+pub(super) struct FirstFrame {
+    frame: Frame,
+    returns_to: *const (),
+}
+
+const _: () = assert!(size_of::<FirstFrame>() == 32);
+const _: () = assert!(offset_of!(FirstFrame, frame) == 0);
 const _: () = assert!(size_of::<Frame>() == 24); // FRAME_SIZE
 const _: () = assert!(offset_of!(Frame, resume) == 0); // FRAME_RESUME
 const _: () = assert!(offset_of!(Frame, rbx) == 8); // FRAME_RBX
@@ -82,13 +92,17 @@ impl Link {
     }
 }
 
-impl Frame {
-    /// Starts in `greenlet_entry` with its header at hand and the chain of frame pointers ended.
+impl FirstFrame {
+    /// Resumes `run`, called by `greenlet_entry` as it seems, with its header at hand and the chain of frame
+    /// pointers ended.
     #[inline(always)]
-    pub(super) fn first(header: *const Header) -> Frame {
-        Frame { resume: greenlet_entry as *const (), rbx: header.cast(), rbp: null() }
+    pub(super) fn new(header: *const Header, run: Run) -> FirstFrame {
+        let frame = Frame { resume: run as *const (), rbx: header.cast(), rbp: null() };
+        FirstFrame { frame, returns_to: greenlet_entered as *const () }
     }
+}
 
+impl Frame {
     /// Right below a signal frame: a walk goes on in the registers of that.
     #[cfg(feature = "hub")]
     pub(super) const fn below_signal_frame() -> Frame {
@@ -216,4 +230,23 @@ pub(super) unsafe fn switch(
         );
     }
     Arrival { payload, tag, from: who }
+}
+
+/// See `asm/x86_64/leave.s`.
+///
+/// # Safety
+/// As [`super::leave`].
+#[inline(always)]
+pub(super) unsafe fn leave(from: *const Header, to: *const Header, payload: Word, tag: usize) -> ! {
+    // SAFETY: the operands are those of the register table in leave.s; nobody comes back.
+    unsafe {
+        asm!(
+            include_str!("../../asm/x86_64/leave.s"),
+            in("rdi") payload,
+            in("rsi") tag,
+            in("rdx") from,
+            in("rcx") to,
+            options(noreturn, raw),
+        );
+    }
 }

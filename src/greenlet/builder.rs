@@ -9,6 +9,16 @@ use crate::stack::{Label, Shape, StackError, StackReuse};
 use std::panic::Location;
 use std::ptr::NonNull;
 
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn new_on_another_stack<A: 'static, R: 'static>(body: impl FnOnce(A) -> R + 'static) -> Greenlet {
+    match Builder::new().create(body) {
+        Ok(greenlet) => greenlet,
+        Err(error) => panic!("cannot create a greenlet: {error}"),
+    }
+}
+
 impl Greenlet {
     /// Makes a greenlet that will run `body` when the first value is sent to it. Runs nothing yet.
     ///
@@ -17,16 +27,13 @@ impl Greenlet {
     ///
     /// # Panics
     /// When there is no memory for another stack; see [`Greenlet::try_new`].
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn new<A: 'static, R: 'static>(body: impl FnOnce(A) -> R + 'static) -> Greenlet {
         let thread = thread();
         match thread.stacks.take_default() {
             Some(label) => entry::create(thread, label, 0, Location::caller(), body),
-            None => match Builder::new().create(body) {
-                Ok(greenlet) => greenlet,
-                Err(error) => panic!("cannot create a greenlet: {error}"),
-            },
+            None => new_on_another_stack(body),
         }
     }
 

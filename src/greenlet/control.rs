@@ -28,7 +28,7 @@ use super::inherited::Values;
 #[cfg(feature = "hub")]
 use super::seat::Seat;
 use super::value::{Describe, Received, ValueType};
-use crate::arch::{self, Body, Header, Link};
+use crate::arch::{self, Header, Link};
 use crate::stack::{BLOCK_BYTES, Label};
 use std::any::Any;
 use std::cell::Cell;
@@ -52,6 +52,8 @@ use std::ptr::{fn_addr_eq, null};
 pub(crate) struct Block {
     // Line 1: all that a plain switch touches.
     pub(super) header: Header,
+    /// What becomes of the closure of an unstarted greenlet if it never runs.
+    pub(super) drop_closure: Cell<DropClosure>,
     pub(super) expect: Cell<Option<Describe>>,
     pub(super) node: Cell<*const Node>,
     /// The parent's block as of the last look: valid iff its `node` is our `header.up`.
@@ -131,11 +133,8 @@ pub(super) const REFUSAL: u32 = 1 << 24;
 impl Block {
     pub(super) const fn unused() -> Block {
         Block {
-            header: Header {
-                saved_sp: Cell::new(std::ptr::null_mut()),
-                up: Cell::new(null()),
-                body: Cell::new(null()),
-            },
+            header: Header { saved_sp: Cell::new(std::ptr::null_mut()), up: Cell::new(null()) },
+            drop_closure: Cell::new(drop_nothing),
             expect: Cell::new(None),
             node: Cell::new(null()),
             parent: Cell::new(null()),
@@ -245,11 +244,6 @@ impl Block {
     pub(super) fn of_label(label: *const Label) -> *const Block {
         label.wrapping_byte_sub(offset_of!(Block, label)).cast()
     }
-
-    pub(super) fn body(&self) -> &'static BodyTable {
-        // SAFETY: `header.body` of a greenlet is always the first field of a `BodyTable` constant.
-        unsafe { &*self.header.body.get().cast::<BodyTable>() }
-    }
 }
 
 /// How a suspended greenlet takes a value.
@@ -285,13 +279,14 @@ pub(super) fn nowhere() -> *const Block {
     &raw const NOWHERE.0
 }
 
-/// How a greenlet starts, and how its closure is dropped if it never does.
-#[repr(C)]
-pub(crate) struct BodyTable {
-    pub(super) body: Body,
-    /// Drops the closure of an unstarted greenlet.
-    pub(super) drop_closure: unsafe fn(*const Block),
-}
+/// Drops the closure of an unstarted greenlet.
+///
+/// # Safety
+/// The block is bound to a closure of the type that this is for, which has not been moved out.
+pub(super) type DropClosure = unsafe fn(*const Block);
+
+/// That of a block without a closure.
+unsafe fn drop_nothing(_: *const Block) {}
 
 /// What outlives a greenlet's stack.
 #[repr(C)]
@@ -299,7 +294,7 @@ pub(crate) struct BodyTable {
 pub(crate) struct Node {
     /// `header` is the block, retired once dead; `up` is the parent's node; `counts` see below.
     link: Link,
-    /// 0 while unused.
+    /// The last one's, while unused.
     pub(super) id: Cell<u64>,
 }
 
@@ -309,6 +304,11 @@ const _: () = assert!(size_of::<Node>() <= 64);
 impl Node {
     pub(super) const fn unused() -> Node {
         Node { link: Link::new(), id: Cell::new(0) }
+    }
+
+    /// It lies where it will be used.
+    pub(super) fn stay(&self) {
+        self.link.stay();
     }
 
     /// `Greenlet` handles; the root has one more that is never dropped.

@@ -241,6 +241,7 @@ impl Thread {
         let count = 64 << chunks.len().min(6);
         let chunk: Box<[Node]> = (0..count).map(|_| Node::unused()).collect();
         for node in chunk.iter().rev() {
+            node.stay();
             self.put_node(node);
         }
         chunks.push(chunk);
@@ -251,7 +252,6 @@ impl Thread {
     /// Gives back a node that has neither block nor handles nor edges.
     #[inline(always)]
     pub(super) fn put_node(&self, node: &Node) {
-        node.id.set(0);
         node.set_next_free(self.free_nodes.get());
         self.free_nodes.set(node);
     }
@@ -259,7 +259,7 @@ impl Thread {
     /// Calls `visit` with the node of every living greenlet of this thread but the root.
     pub(super) fn for_each_alive(&self, mut visit: impl FnMut(&Node)) {
         for chunk in self.chunks.borrow().iter() {
-            for node in chunk.iter().filter(|node| node.id.get() != 0 && node.block().is_some()) {
+            for node in chunk.iter().filter(|node| node.block().is_some()) {
                 visit(node);
             }
         }
@@ -300,6 +300,7 @@ fn create_state<'a>() -> &'a Thread {
     let thread = unsafe { &*state };
     let (root, node) = (&thread.root, &thread.root_node);
     node.id.set(thread.fresh_id());
+    node.stay();
     node.set_block(root);
     node.set_parent(arch::END_OF_WALK);
     node.handles().set(1);

@@ -266,12 +266,12 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
     // The closure's drop may let go of our children, which must not release the node under us.
     let keep = Greenlet::of(node);
     let bound = !block.has(UNBOUND);
-    let body = block.body();
+    let drop_closure = block.drop_closure.get();
     forget_block(block);
     block.expect.set(None);
     if bound {
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
-        report::contain(|| unsafe { (body.drop_closure)(block) });
+        report::contain(|| unsafe { drop_closure(block) });
     }
     // SAFETY: nobody ever ran on it.
     unsafe { thread.stacks.put(NonNull::from(&block.label)) };
@@ -281,12 +281,31 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
 /// Gives a dead node back if nobody names it any more, and then its parents likewise.
 #[inline]
 pub(super) fn release(thread: &Thread, node: &Node) {
+    if let Some(parent) = release_one(thread, node)
+        && parent.is_nameless()
+    {
+        release_upwards(thread, parent);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn release_upwards(thread: &Thread, node: &Node) {
     let mut node = node;
-    while node.is_nameless() && node.block().is_none() {
-        // A node is taken for one that has a parent; the root is held by its thread.
-        let Some(parent) = node.parent() else { return };
-        thread.put_node(node);
-        parent.edges().set(parent.edges().get() - 1);
+    while let Some(parent) = release_one(thread, node) {
         node = parent;
     }
+}
+
+/// Gives a node back if it is dead and nobody names it any more; its parent, which it no longer names.
+#[inline(always)]
+fn release_one<'a>(thread: &Thread, node: &'a Node) -> Option<&'a Node> {
+    if !node.is_nameless() || node.block().is_some() {
+        return None;
+    }
+    // A node is taken for one that has a parent; the root is held by its thread.
+    let parent = node.parent()?;
+    thread.put_node(node);
+    parent.edges().set(parent.edges().get() - 1);
+    Some(parent)
 }

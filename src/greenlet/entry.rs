@@ -1,7 +1,7 @@
 //! How a greenlet begins: its closure, its first frame, and the first function on its stack.
 #![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
 
-use super::control::{Block, BodyTable, FOREIGN, STARTED, UNBOUND};
+use super::control::{Block, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread_or_none};
 use super::death;
 use super::error::Payload;
@@ -10,9 +10,8 @@ use super::report;
 use super::switch::{Cargo, Raised, received};
 use super::throw;
 use super::value::{ValueType, pack, unpack};
-use crate::arch::{self, Body, Header, Word};
+use crate::arch::{self, Header, Word};
 use crate::stack::Label;
-use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
@@ -47,9 +46,8 @@ pub(super) fn create_unbound(
     created: &'static Location<'static>,
 ) -> Greenlet {
     let block = occupy(thread, thread.current(), label, flags | UNBOUND, created);
-    block.header.body.set((&raw const NO_BODY).cast());
     // SAFETY: nobody else uses the slot; the frame is there for walks only, nothing resumes it.
-    unsafe { arch::prepare(&block.header, place(block)) };
+    unsafe { arch::prepare(&block.header, place(block), run_without_body) };
     // SAFETY: `occupy` counted this handle.
     unsafe { Greenlet::from_counted(block, block.node.get()) }
 }
@@ -111,10 +109,10 @@ where
     let to = closure_of::<F>(block);
     // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
     unsafe { to.write(closure) };
-    block.header.body.set((&raw const Start::<A, R, F>::TABLE.body).cast());
+    block.drop_closure.set(drop_closure::<F>);
     block.expect.set(Some(ValueType::describe::<A>));
     // SAFETY: the header is complete, and below the closure the stack is unused.
-    unsafe { arch::prepare(&block.header, to.cast()) };
+    unsafe { arch::prepare(&block.header, to.cast(), run::<A, R, F>) };
 }
 
 #[inline(always)]
@@ -123,21 +121,9 @@ pub(super) fn closure_of<F>(block: &Block) -> *mut F {
     top.wrapping_sub(size_of::<F>()).map_addr(|address| address & !(align_of::<F>() - 1)).cast()
 }
 
-struct Start<A, R, F>(PhantomData<(A, R, F)>);
-
-impl<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static> Start<A, R, F> {
-    const TABLE: &'static BodyTable =
-        &BodyTable { body: Body { run: run::<A, R, F> }, drop_closure: drop_closure::<F> };
-}
-
-static NO_BODY: BodyTable =
-    BodyTable { body: Body { run: run_without_body }, drop_closure: drop_nothing };
-
 unsafe extern "C" fn run_without_body(_: Word, _: usize, _: *const Header, _: *const Header) -> ! {
     unreachable!("a greenlet without a body awaits nothing, so nothing is sent to it")
 }
-
-unsafe fn drop_nothing(_: *const Block) {}
 
 /// # Safety
 /// The block is bound to an `F` that has not been moved out.
@@ -154,7 +140,7 @@ pub(super) unsafe fn drop_closure<F>(block: *const Block) {
 /// every switch touches.
 ///
 /// # Safety
-/// Called by `greenlet_entry` alone, with an arrival for the block of an unstarted greenlet whose
+/// Reached by the first switch to it alone, with an arrival for the block of an unstarted greenlet whose
 /// body is an `F`.
 unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     payload: Word,
@@ -189,9 +175,8 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
                 // SAFETY: only the result is left on this stack; the parent awaits it.
                 unsafe {
                     death::retire_common(thread, me);
-                    arch::switch(&me.header, &parent.header, word, 0);
+                    arch::leave(&me.header, &parent.header, word, 0)
                 }
-                unreachable!("a dead greenlet was resumed")
             }
             // SAFETY: only the result is left on this stack.
             unsafe { end_with_value(thread, me, ValueType::of::<R>(), word) }

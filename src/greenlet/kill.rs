@@ -28,11 +28,19 @@ pub(super) fn last_handle_dropped(node: &Node) {
     let thread = thread_or_none(); // there is one: it has handles
     match node.block() {
         None => death::release(thread, node),
-        Some(block) if std::ptr::eq(block, thread.current()) => thread.set(ORPHAN),
-        // It waits for one that it kills itself; it is asked again when that is done.
-        Some(block) if is_killing(block) => {}
-        Some(block) => kill_now(thread, block),
+        Some(block) => last_handle_of_living_dropped(thread, block),
     }
+}
+
+/// Out of line, so that the drop of a handle of the dead needs no frame.
+#[inline(never)]
+fn last_handle_of_living_dropped(thread: &Thread, block: &Block) {
+    if std::ptr::eq(block, thread.current()) {
+        thread.set(ORPHAN);
+    } else if !is_killing(block) {
+        kill_now(thread, block);
+    }
+    // Else it waits for one that it kills itself; it is asked again when that is done.
 }
 
 /// Was it told to exit because nobody holds it, and is that still so?

@@ -5,7 +5,7 @@
 //! be sent and no parent to be found: the slot is given back, and the next greenlet goes on.
 #![expect(unsafe_code, reason = "is the first function on a new stack, and retires it")]
 
-use super::control::{Block, BodyTable, STARTED, UNCOMMON};
+use super::control::{Block, STARTED, UNCOMMON};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
 use super::entry::{LARGEST_IN_PLACE, closure_of, drop_closure, occupy};
 use super::park::arrive_woken;
@@ -13,9 +13,8 @@ use super::scheduler::{WOKEN, woken};
 use super::switch::{Cargo, depart_for_ever};
 use super::value::ValueType;
 use super::{death, local};
-use crate::arch::{self, Body, Header, Word};
+use crate::arch::{self, Header, Word};
 use crate::stack::{Label, Shape, StackError};
-use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -69,10 +68,10 @@ impl TaskStack {
         let to = closure_of::<F>(block);
         // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
         unsafe { to.write(body) };
-        block.header.body.set((&raw const Start::<F, N>::TABLE.body).cast());
+        block.drop_closure.set(drop_closure::<F>);
         block.expect.set(Some(woken));
         // SAFETY: the header is complete, and below the closure the stack is unused.
-        unsafe { arch::prepare(&block.header, to.cast()) };
+        unsafe { arch::prepare(&block.header, to.cast(), run::<F, N>) };
         block
     }
 }
@@ -105,17 +104,10 @@ fn let_go_of_itself(block: &Block) {
     handles.set(handles.get() - 1);
 }
 
-struct Start<F, N>(PhantomData<(F, N)>);
-
-impl<F: FnOnce() + 'static, N: Fn() -> *const Block> Start<F, N> {
-    const TABLE: &'static BodyTable =
-        &BodyTable { body: Body { run: run::<F, N> }, drop_closure: drop_closure::<F> };
-}
-
 /// The first function on a task's stack.
 ///
 /// # Safety
-/// Called by `greenlet_entry` alone, with an arrival for the block of a task whose body is an `F`.
+/// Reached by the first switch to it alone, with an arrival for the block of a task whose body is an `F`.
 unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
     payload: Word,
     tag: usize,
@@ -146,8 +138,7 @@ unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
     next.expect.set(None);
     thread.set_current(next);
     // SAFETY: `next` awaits a `Woken`; this stack is left for ever.
-    unsafe { arch::switch(&me.header, &next.header, Word::uninit(), 0) };
-    unreachable!("a dead greenlet was resumed")
+    unsafe { arch::leave(&me.header, &next.header, Word::uninit(), 0) }
 }
 
 /// Calls an `N`, which has no bytes.

@@ -1,6 +1,6 @@
 //! What the assembler and the compiler made of it, as objdump shows it.
 
-use greenlet::context::{Arrival, Context, Word, switch};
+use greenlet::context::{Arrival, Context, Word, leave, switch};
 use std::process::Command;
 
 /// Every switch of this file: nothing but the inlined routine.
@@ -10,6 +10,14 @@ unsafe extern "C" fn asm_test_one_switch(from: *const Context, to: *const Contex
     // SAFETY: nobody calls this; it is there to be looked at.
     let Arrival { tag, .. } = unsafe { switch(from, to, Word::uninit(), 1) };
     tag
+}
+
+/// What is left of a switch by one that does not come back.
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn asm_test_one_leave(from: *const Context, to: *const Context) -> ! {
+    // SAFETY: nobody calls this; it is there to be looked at.
+    unsafe { leave(from, to, Word::uninit(), 1) }
 }
 
 /// A frame of 64 KiB.
@@ -59,8 +67,10 @@ fn is_landing(instruction: &str, at_call: bool) -> bool {
 }
 
 #[test]
-fn entries_are_landing_pads() {
-    for symbol in ["greenlet_entry", "greenlet_walk"] {
+fn what_is_reached_by_a_jump_or_a_call_is_a_landing_pad() {
+    // On x86_64 the entry is not reached at all.
+    let entry = if cfg!(target_arch = "x86_64") { None } else { Some("greenlet_entry") };
+    for symbol in entry.into_iter().chain(["greenlet_walk"]) {
         let Some(code) = instructions(symbol) else { return };
         assert!(is_landing(&code[0], true), "{symbol}: {code:#?}");
     }
@@ -78,13 +88,16 @@ fn symbols_stay_inside() {
 }
 
 /// The instructions of the routine, found by its first one and the jump by which it leaves.
+fn leaves(line: &&String) -> bool {
+    match std::env::consts::ARCH {
+        "x86_64" => *line == "jmp rax",
+        _ => *line == "br x16",
+    }
+}
+
 fn routine() -> Option<(Vec<String>, String)> {
     let _linked = std::hint::black_box(asm_test_one_switch as unsafe extern "C" fn(_, _) -> _);
     let code = instructions("asm_test_one_switch")?;
-    let leaves = |line: &&String| match std::env::consts::ARCH {
-        "x86_64" => *line == "jmp rax",
-        _ => *line == "br x16",
-    };
     assert_eq!(code.iter().filter(leaves).count(), 1, "one switch: {code:#?}");
     let end = code.iter().position(|line| leaves(&line)).unwrap();
     let begins = |line: &String| match std::env::consts::ARCH {
@@ -103,6 +116,23 @@ fn a_switch_neither_calls_nor_returns() {
         assert!(!["call", "ret", "bl", "blr"].contains(&word), "{code:#?}");
     }
     assert!(code.len() <= 10, "ten instructions at most: {code:#?}");
+}
+
+/// Nothing is saved, neither by the routine nor by the compiler for a caller to whom nobody returns.
+#[test]
+fn who_leaves_for_ever_stores_nothing_but_a_place_to_stop() {
+    let _linked = std::hint::black_box(asm_test_one_leave as unsafe extern "C" fn(_, _) -> _);
+    let Some(code) = instructions("asm_test_one_leave") else { return };
+    let end = code.iter().position(|line| leaves(&line)).unwrap();
+    let stores = code[..end].iter().filter(|line| match std::env::consts::ARCH {
+        "x86_64" => {
+            line.starts_with("push")
+                || line.starts_with("mov QWORD PTR [") && !line.contains(",QWORD")
+        }
+        _ => line.starts_with("st"),
+    });
+    // One that aligns the stack, if any. Without optimisation the compiler stores whatever it handles.
+    assert!(cfg!(debug_assertions) || stores.count() <= 1, "{code:#?}");
 }
 
 /// A call that never returns would leave its return in the predictor, in front of everybody else's.

@@ -4,7 +4,7 @@ use crate::harness::{After, DIRECTION, FLAGS, PRESERVED, Registers, call_with, w
 use crate::pair::Pair;
 use crate::random::Random;
 use greenlet::Greenlet;
-use greenlet::context::{Context, Word};
+use greenlet::context::{Context, Word, leave};
 use std::cell::Cell;
 
 const ROUNDS: usize = if cfg!(debug_assertions) { 50_000 } else { 1_000_000 };
@@ -80,6 +80,30 @@ fn a_switch_keeps_what_a_call_keeps() {
         if let Some(what) = pair.ball.take() {
             panic!("round {round}: {what}");
         }
+    }
+}
+
+/// As `other`, but for one time alone.
+unsafe extern "C" fn ends(payload: Word, _: usize, from: *const Context, me: *const Context) -> ! {
+    extern "C" fn nothing(_: *mut ()) {}
+    // SAFETY: the test below makes a pair with a `Ball`.
+    let pair = unsafe { Pair::<Ball>::of(payload) };
+    if let Err(what) = Side::new(6).call(nothing, std::ptr::null_mut()) {
+        pair.ball.set(Some(format!("on the other side, {what}")));
+    }
+    // SAFETY: `from` waits in `to_other`, and the pair is not crossed again.
+    unsafe { leave(me, from, Word::new(std::ptr::null_mut()), 0) }
+}
+
+#[test]
+fn one_who_leaves_for_ever_gives_back_what_a_call_keeps() {
+    let mut side = Side::new(5);
+    for round in 0..ROUNDS / 50 {
+        let pair = Pair::new(ends, Ball::default());
+        if let Err(what) = side.call(cross_to_other, (&raw const *pair).cast_mut().cast()) {
+            panic!("round {round}: {what}");
+        }
+        assert_eq!(pair.ball.take(), None);
     }
 }
 

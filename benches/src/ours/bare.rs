@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::ptr::{NonNull, without_provenance_mut};
 
-use greenlet::context::{Context, Stack, Word, switch};
+use greenlet::context::{Context, Stack, Word, leave, switch};
 
 use crate::measure::{Case, Stopwatch};
 use crate::slab::{GUARD, STRIDE};
@@ -61,8 +61,7 @@ unsafe extern "C" fn entry<B: Body>(
     let first = unsafe { value(first) };
     let last = body.run(&Back { own }, first);
     // SAFETY: as in `suspend`; nobody comes back.
-    unsafe { switch(own, home, word(last), 0) };
-    unreachable!("resumed after its end")
+    unsafe { leave(own, home, word(last), 0) }
 }
 
 thread_local! {
