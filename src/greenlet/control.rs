@@ -201,18 +201,6 @@ impl Block {
         self.expect.get().is_some_and(|expect| fn_addr_eq(expect, kind))
     }
 
-    /// Does it wait for exactly a `T`?
-    #[inline(always)]
-    pub(super) fn awaits<T: 'static>(&self) -> bool {
-        self.plainly_awaits::<T>() || self.awaits_out_of_line::<T>()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn awaits_out_of_line<T: 'static>(&self) -> bool {
-        matches!(self.takes::<T>(), Some(Taken::AsItIs))
-    }
-
     /// How it takes an `A`, if it does.
     pub(super) fn takes<A: 'static>(&self) -> Option<Taken> {
         if self.plainly_awaits::<A>() {

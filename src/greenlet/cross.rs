@@ -5,25 +5,29 @@
 #![expect(unsafe_code, reason = "crosses stacks")]
 
 use super::control::{Block, Taken};
-use super::current::Thread;
+use super::current::{Thread, thread_or_none};
 use super::error::Thrown;
 use super::switch::{ANY, THROW};
 use super::value::{ValueType, pack};
 use crate::arch::{self, Arrival, Word};
 use std::mem::ManuallyDrop;
 
-/// The block that `living` finds, if a plain switch of an `A` to it is all there is to do.
+/// The block that `living` finds, and where: if a plain switch of an `A` to it is all there is to do.
 #[inline(always)]
 pub(super) fn plain_target<'a, A: 'static>(
-    thread: &'a Thread,
-    living: impl FnOnce() -> Option<&'a Block>,
-) -> Option<&'a Block> {
+    living: impl FnOnce(&'a Thread) -> Option<&'a Block>,
+) -> Option<(&'a Thread, &'a Block)> {
+    // First: it may call out of line, and nothing has to be kept over that yet. Each register for that would be a
+    // word more in the frame, and frames in fewer lines of the caches are what many greenlets live on.
+    if std::thread::panicking() {
+        return None;
+    }
+    let thread = thread_or_none();
     if thread.flags.get() != 0 {
         return None;
     }
-    let target = living()?;
-    let plain = target.plainly_awaits::<A>() && !std::thread::panicking();
-    plain.then_some(target)
+    let target = living(thread)?;
+    target.plainly_awaits::<A>().then_some((thread, target))
 }
 
 /// Sends `value` to the living `target`, if it is suspended and takes an `A` in one way or the other, and waits for

@@ -14,7 +14,7 @@ use super::outermost::OutermostCalls;
 use super::report;
 use super::scheduler::{Scheduler, is_parked};
 use super::trace::Tracer;
-use crate::arch::{self, Link};
+use crate::arch::{self, Link, Word};
 use crate::stack::{self, AlternateStack, Cache};
 use std::cell::{Cell, RefCell};
 use std::ptr::null;
@@ -54,6 +54,8 @@ pub(crate) struct Thread {
     /// Where the return address of the thread's own function lies, and what it is while that runs.
     started: Cell<*const usize>,
     running: Cell<usize>,
+    /// A value on its way from a function that is rarely called to the one that it is inlined in.
+    pub(super) word: Cell<Word>,
     /// Who runs on when the thread ends.
     survivor: Cell<*const Block>,
 }
@@ -81,6 +83,7 @@ impl Thread {
             outermost: OutermostCalls::none(),
             started: Cell::new(&raw const RUNNING),
             running: Cell::new(RUNNING),
+            word: Cell::new(Word::uninit()),
             survivor: Cell::new(null()),
         }
     }
@@ -98,18 +101,11 @@ impl Thread {
         self.flags.set(self.flags.get() & !flag);
     }
 
-    /// Sees to it that its end is noticed before a greenlet begins: that one may run on.
+    /// Does it still run in the call that it began with? If not, it may be [ending](Thread::is_ending).
     #[inline(always)]
-    pub(super) fn before_one_begins(&self) {
+    pub(super) fn began_as_it_is(&self) -> bool {
         // SAFETY: a static, or a place on the thread's own stack, which outlives the thread's code.
-        if unsafe { self.started.get().read_volatile() } != self.running.get() {
-            self.look_whether_it_ends();
-        }
-    }
-
-    #[cold]
-    fn look_whether_it_ends(&self) {
-        self.is_ending();
+        unsafe { self.started.get().read_volatile() == self.running.get() }
     }
 
     /// Are this thread's locals being destroyed?
@@ -188,8 +184,9 @@ impl Thread {
     /// switch need not wait for `block`, which may have been read from the cold stack of one of many.
     #[inline(always)]
     pub(super) fn living(&self, block: *const Block, node: *const Link) -> Option<&Block> {
+        let root = arch::as_if_unknown(&self.root);
         if std::ptr::eq(block, &raw const self.root) {
-            return Some(arch::as_if_unknown(&self.root));
+            return Some(root);
         }
         // SAFETY: **Identity**: blocks stay readable while their thread lives.
         let block = unsafe { &*block };

@@ -228,20 +228,18 @@ pub(super) unsafe fn retire(thread: &Thread, me: &Block) {
     }
 }
 
-/// As [`retire`], for one that is not [`UNCOMMON`].
+/// As [`retire`], for one that is not [`UNCOMMON`]. Its node, which is not released.
 ///
 /// # Safety
 /// As [`retire`].
 #[inline(always)]
-pub(super) unsafe fn retire_common(thread: &Thread, me: &Block) {
+pub(super) unsafe fn retire_common<'a>(thread: &Thread, me: &'a Block) -> &'a Node {
     let node = me.record();
     node.retire();
     me.node.set(null());
     // SAFETY: as in `retire`; the slot is of the default shape.
     unsafe { thread.stacks.put_default(NonNull::from(&me.label)) };
-    if node.handles().get() == 0 {
-        release(thread, node);
-    }
+    node
 }
 
 /// Cuts a block from its node, leaving a **Clean slot** (but for `killer`, which only a victim has).

@@ -136,8 +136,8 @@ pub(super) unsafe fn drop_closure<F>(block: *const Block) {
 
 /// The first function on a greenlet's stack.
 ///
-/// What is rare is done elsewhere: whatever it needs room for in this frame lies between the block and the frames that
-/// every switch touches.
+/// What is rare is done elsewhere, and nothing but `me` is kept over a call: whatever needs room in this frame lies
+/// between the block and the frames that every switch touches.
 ///
 /// # Safety
 /// Reached by the first switch to it alone, with an arrival for the block of an unstarted greenlet whose
@@ -149,26 +149,25 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
     me: *const Header,
 ) -> ! {
     arch::start_with_default_control_words();
-    let thread = thread_or_none(); // there is one: it has greenlets
     // SAFETY: the header is the first field of the block of the greenlet that has just begun.
     let me = unsafe { &*me.cast::<Block>() };
-    thread.before_one_begins();
+    let (payload, tag) = before_it_begins(payload, tag);
     me.start();
     let argument = if tag == 0 {
         // SAFETY: an unstarted greenlet awaits an `A`.
         unsafe { unpack(payload) }
     } else {
         // SAFETY: as above; the closure is where `install` left it.
-        unsafe { tagged_argument::<A, F>(thread, me, payload, tag) }
+        unsafe { tagged_argument::<A, F>(me, payload, tag) }
     };
     // SAFETY: `install` left the closure there, and it is moved out only here.
     let closure = unsafe { closure_of::<F>(me).read() };
     // **No unwinding through assembly**: caught here, crosses as a value.
-    let ended = catch_unwind(AssertUnwindSafe(|| closure(argument)));
-    match ended {
+    match catch_unwind(AssertUnwindSafe(|| closure(argument))) {
         Ok(result) => {
             let mut result = ManuallyDrop::new(result);
             let word = pack(&mut result);
+            let thread = thread_or_none();
             if let Some(parent) = awaiting_parent::<R>(thread, me) {
                 parent.expect.set(None);
                 thread.set_current(parent);
@@ -179,10 +178,28 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
                 }
             }
             // SAFETY: only the result is left on this stack.
-            unsafe { end_with_value(thread, me, ValueType::of::<R>(), word) }
+            unsafe { end_with_value(me, ValueType::of::<R>(), word) }
         }
         // SAFETY: nothing is left on this stack.
-        Err(payload) => unsafe { end_with_panic(thread, me, payload) },
+        Err(payload) => unsafe { end_with_panic(me, payload) },
+    }
+}
+
+/// Sees to it that the end of the thread is noticed before a greenlet begins: that one may run on. Takes and gives what
+/// would else have to be kept meanwhile.
+#[inline(always)]
+fn before_it_begins(payload: Word, tag: usize) -> (Word, usize) {
+    #[cold]
+    #[inline(never)]
+    fn look_whether_the_thread_ends(payload: Word, tag: usize) -> (Word, usize) {
+        thread_or_none().is_ending();
+        (payload, tag)
+    }
+    let thread = thread_or_none(); // there is one: it has greenlets
+    if thread.began_as_it_is() {
+        (payload, tag)
+    } else {
+        look_whether_the_thread_ends(payload, tag)
     }
 }
 
@@ -192,12 +209,7 @@ unsafe extern "C" fn run<A: 'static, R: 'static, F: FnOnce(A) -> R + 'static>(
 /// As [`received`]; the closure of `me`, the current greenlet, is where [`install`] left it.
 #[cold]
 #[inline(never)]
-unsafe fn tagged_argument<A: 'static, F>(
-    thread: &Thread,
-    me: &Block,
-    payload: Word,
-    tag: usize,
-) -> A {
+unsafe fn tagged_argument<A: 'static, F>(me: &Block, payload: Word, tag: usize) -> A {
     // SAFETY: forwarded.
     let raised = match unsafe { received::<A>(payload, tag) } {
         Ok(argument) => return argument,
@@ -209,26 +221,26 @@ unsafe fn tagged_argument<A: 'static, F>(
         unreachable!("an exit ends an unstarted greenlet without running it")
     };
     // SAFETY: nothing is left on this stack.
-    unsafe { death::finish(thread, me, Cargo::Throw(thrown)) }
+    unsafe { death::finish(thread_or_none(), me, Cargo::Throw(thrown)) }
 }
 
 /// # Safety
 /// As [`death::finish`], with a value that `word` carries.
 #[cold]
 #[inline(never)]
-unsafe fn end_with_value(thread: &Thread, me: &Block, kind: &'static ValueType, word: Word) -> ! {
+unsafe fn end_with_value(me: &Block, kind: &'static ValueType, word: Word) -> ! {
     // SAFETY: forwarded.
-    unsafe { death::finish(thread, me, Cargo::Value { kind, word }) }
+    unsafe { death::finish(thread_or_none(), me, Cargo::Value { kind, word }) }
 }
 
 /// # Safety
 /// As [`death::finish`].
 #[cold]
 #[inline(never)]
-unsafe fn end_with_panic(thread: &Thread, me: &Block, payload: Payload) -> ! {
+unsafe fn end_with_panic(me: &Block, payload: Payload) -> ! {
     let cargo = Cargo::Throw(throw::caught(me, payload));
     // SAFETY: forwarded.
-    unsafe { death::finish(thread, me, cargo) }
+    unsafe { death::finish(thread_or_none(), me, cargo) }
 }
 
 /// The parent, if this death is nothing but a plain switch to it.
@@ -238,7 +250,8 @@ fn awaiting_parent<'a, R: 'static>(thread: &Thread, me: &Block) -> Option<&'a Bl
     let parent = unsafe { &*me.parent.get() };
     let plain = thread.flags.get() == 0
         && me.flags.get() == STARTED
+        && me.record().handles().get() != 0
         && parent.is_named_by(me.header.up.get())
-        && parent.awaits::<R>();
+        && parent.plainly_awaits::<R>();
     plain.then_some(parent)
 }

@@ -3,7 +3,7 @@
 
 use super::control::{Block, Node, nowhere};
 use super::cross::{cross, cross_if_taken, plain_target};
-use super::current::{ORPHAN, Thread, thread, thread_or_none};
+use super::current::{ORPHAN, Thread, thread};
 use super::error::GreenletExit;
 use super::state::GreenletId;
 use super::switch::{TakesThrows, switch_slowly};
@@ -78,9 +78,8 @@ impl Greenlet {
     #[track_caller]
     #[doc(alias = "resume")]
     pub fn switch<A: 'static, B: 'static>(&self, value: A) -> B {
-        let thread = thread_or_none();
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = plain_target::<A>(thread, || self.living(thread)) {
+        if let Some((thread, target)) = plain_target::<A>(|thread| self.living(thread)) {
             // SAFETY: `plain_target` found no flag set, and that the target awaits an `A`; we await
             // a `B`.
             return unsafe { throw::arrived(cross::<A, B>(thread, target, &mut value)) };
@@ -140,23 +139,19 @@ impl Greenlet {
     /// A throw or kill is returned as [`SwitchError::Thrown`].
     #[inline(always)]
     pub fn try_switch<A: 'static, B: 'static>(&self, value: A) -> Result<B, SwitchError<A>> {
-        let thread = thread();
-        let _takes_throws = TakesThrows::in_current(thread);
+        let _takes_throws = TakesThrows::in_current();
         let mut value = ManuallyDrop::new(value);
-        if let Some(target) = plain_target::<A>(thread, || self.living(thread)) {
+        if let Some((thread, target)) = plain_target::<A>(|thread| self.living(thread)) {
             // SAFETY: as in `switch`.
             return unsafe { throw::try_arrived(cross::<A, B>(thread, target, &mut value)) };
         }
-        self.switch_or_error(thread, ManuallyDrop::into_inner(value))
+        self.switch_or_error(ManuallyDrop::into_inner(value))
     }
 
     #[cold]
     #[inline(never)]
-    fn switch_or_error<A: 'static, B: 'static>(
-        &self,
-        thread: &Thread,
-        value: A,
-    ) -> Result<B, SwitchError<A>> {
+    fn switch_or_error<A: 'static, B: 'static>(&self, value: A) -> Result<B, SwitchError<A>> {
+        let thread = thread();
         let mut value = ManuallyDrop::new(value);
         let target = self.living(thread);
         // SAFETY: once something has arrived, the value is not looked at again.
@@ -235,7 +230,7 @@ impl Greenlet {
         &self,
         payload: impl Any + Send,
     ) -> Result<B, SwitchError<RaisedPayload>> {
-        let _takes_throws = TakesThrows::in_current(thread());
+        let _takes_throws = TakesThrows::in_current();
         throw::throw_at(thread(), self.node(), payload).map_err(SwitchError::from)
     }
 

@@ -6,7 +6,7 @@
 
 use super::control::{Block, Node};
 use super::cross::{cross, cross_if_taken, plain_target};
-use super::current::{Thread, thread, thread_or_none};
+use super::current::{Thread, thread};
 use super::switch::{TakesThrows, switch_slowly};
 use super::value::Received;
 use super::{SwitchError, throw};
@@ -31,9 +31,8 @@ use std::mem::ManuallyDrop;
 #[track_caller]
 #[doc(alias = "yield")]
 pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
-    let thread = thread_or_none();
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_target::<A>(thread, || living_parent(thread)) {
+    if let Some((thread, parent)) = plain_target::<A>(living_parent) {
         // SAFETY: `plain_target` found no flag set, and that the parent awaits an `A`; we await a `B`.
         return unsafe { throw::arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
@@ -83,23 +82,20 @@ pub fn suspend_any<A: 'static>(value: A) -> Received {
 #[inline(always)]
 #[track_caller]
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
-    let thread = thread();
-    let _takes_throws = TakesThrows::in_current(thread);
+    let _takes_throws = TakesThrows::in_current();
     let mut value = ManuallyDrop::new(value);
-    if let Some(parent) = plain_target::<A>(thread, || living_parent(thread)) {
+    if let Some((thread, parent)) = plain_target::<A>(living_parent) {
         // SAFETY: as in `suspend`.
         return unsafe { throw::try_arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
-    try_suspend_slowly(thread, ManuallyDrop::into_inner(value))
+    try_suspend_slowly(ManuallyDrop::into_inner(value))
 }
 
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn try_suspend_slowly<A: 'static, B: 'static>(
-    thread: &Thread,
-    value: A,
-) -> Result<B, SwitchError<A>> {
+fn try_suspend_slowly<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
+    let thread = thread();
     let mut value = ManuallyDrop::new(value);
     let target = living_parent(thread);
     // SAFETY: once something has arrived, the value is not looked at again.

@@ -361,11 +361,11 @@ pub(super) struct TakesThrows<'a>(Option<(&'a Block, u32)>);
 
 impl TakesThrows<'_> {
     #[inline(always)]
-    pub(super) fn in_current(thread: &Thread) -> TakesThrows<'_> {
+    pub(super) fn in_current() -> TakesThrows<'static> {
         if cfg!(panic = "unwind") {
             return TakesThrows(None);
         }
-        TakesThrows::marked(thread, TAKES_THROWS)
+        TakesThrows::marked(thread(), TAKES_THROWS)
     }
 
     /// Not what runs now: it is no part of the transfer that is under way.

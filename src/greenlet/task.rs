@@ -132,7 +132,10 @@ unsafe extern "C" fn run<F: FnOnce() + 'static, N: Fn() -> *const Block>(
     }
     let_go_of_itself(me);
     // SAFETY: nothing is left on this stack.
-    unsafe { death::retire_common(thread, me) };
+    let node = unsafe { death::retire_common(thread, me) };
+    if node.handles().get() == 0 {
+        death::release(thread, node);
+    }
     // SAFETY: by the promise of the caller of `occupy`, a greenlet that is parked.
     let next = unsafe { &*next::<N>() };
     next.expect.set(None);

@@ -4,17 +4,17 @@
 use super::SwitchError;
 use super::control::{Block, Node, ROOT, STARTED, TAKES_THROWS, UNBOUND};
 use super::cross::cross_throw;
-use super::current::{Thread, thread};
+use super::current::{Thread, thread, thread_or_none};
 use super::death::{Route, end_unstarted, exit_of, quieten, route};
 use super::error::{ChildExit, GreenletExit, Payload, Thrown, Why};
 use super::report::{self, Called};
 use super::scheduler;
 use super::switch::{Cargo, Failed, Raised, allowed, arrive, depart, received, take, takes};
 use super::trace::{self, TraceKind};
-use super::value::{Received, ValueType, unpack};
+use super::value::{Received, ValueType, pack, unpack};
 use crate::arch::{Arrival, Word};
 use std::any::{Any, type_name};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 
 /// Throws `payload` at `target` and waits for a `B`.
 pub(super) fn throw_at<B: 'static, P: Any + Send>(
@@ -207,9 +207,15 @@ pub(super) unsafe fn arrived<B: 'static>(arrival: Arrival) -> B {
         // SAFETY: tag 0 means exactly a `B`.
         return unsafe { unpack(arrival.payload) };
     }
-    let mut value = MaybeUninit::<B>::uninit();
-    // SAFETY: forwarded; `value` is filled if there is no payload.
+    // SAFETY: forwarded; there is a value if there is no payload.
     unsafe {
+        if ValueType::of::<B>().fits_word() {
+            return match word_or_payload::<B>(arrival.payload, arrival.tag) {
+                None => unpack(thread_or_none().word.get()),
+                Some(payload) => std::panic::resume_unwind(payload),
+            };
+        }
+        let mut value = MaybeUninit::<B>::uninit();
         match value_or_payload(arrival.payload, arrival.tag, &mut value) {
             None => value.assume_init(),
             Some(payload) => std::panic::resume_unwind(payload),
@@ -249,6 +255,26 @@ unsafe fn value_or_payload<B: 'static>(
     {
         Ok(()) => None,
         Err(raised) => Some(to_be_raised::<B>(raised)), // no closure: that would hide the caller's place
+    }
+}
+
+/// As [`value_or_payload`], for a value that fits into a word, which is left in the thread's state: the frame of every
+/// function that switches has no room for it then, which would else be there for nothing.
+///
+/// # Safety
+/// As [`received`].
+#[cold]
+#[inline(never)]
+#[track_caller]
+unsafe fn word_or_payload<B: 'static>(payload: Word, tag: usize) -> Option<Payload> {
+    let mut value = MaybeUninit::<B>::uninit();
+    // SAFETY: forwarded.
+    unsafe {
+        let payload = value_or_payload(payload, tag, &mut value);
+        if payload.is_none() {
+            thread_or_none().word.set(pack(&mut ManuallyDrop::new(value.assume_init())));
+        }
+        payload
     }
 }
 

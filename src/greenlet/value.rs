@@ -86,7 +86,7 @@ impl ValueType {
     }
 
     /// Does a value of this type travel inside the word, rather than by its address?
-    const fn fits_word(&self) -> bool {
+    pub(super) const fn fits_word(&self) -> bool {
         self.layout.size() <= size_of::<Word>() && self.layout.align() <= align_of::<Word>()
     }
 

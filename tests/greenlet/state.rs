@@ -239,6 +239,39 @@ fn debug_says_the_state_in_a_word() {
     assert!(named.to_string().contains(&named.id().get().to_string()));
 }
 
+/// All that a switch touches of a stack: with one line of the block, three lines of a cache. What a compiler makes of
+/// it, so only where it does its best.
+#[test]
+#[cfg(all(
+    target_arch = "x86_64",
+    not(debug_assertions),
+    panic = "unwind",
+    not(feature = "fpenv")
+))]
+fn frames_that_every_switch_touches_lie_in_two_lines() {
+    #[inline(never)]
+    fn one(value: usize) -> usize {
+        suspend::<usize, usize>(value + 1) + 1
+    }
+    #[inline(never)]
+    fn two(value: usize) -> usize {
+        one(value + 1) + 1
+    }
+    let g = Greenlet::new(|mut value: usize| -> usize {
+        loop {
+            value = two(value);
+        }
+    });
+    assert_eq!(g.switch::<usize, usize>(1), 3);
+    let block_bytes = if cfg!(feature = "hub") { 192 } else { 128 };
+    assert_eq!(
+        g.stack_used().map(|bytes| bytes <= block_bytes + 128),
+        Some(true),
+        "{:?}",
+        g.stack_used()
+    );
+}
+
 #[test]
 fn stack_used_is_more_the_deeper_it_waits_and_none_without_a_stack() {
     let shallow = Greenlet::new(|()| descends(0, 0));
