@@ -123,8 +123,8 @@ def run_to(address):
 
 
 def beginnings():
-    """Where new stacks begin: in greenlet_entry, if that leads into the body, or in the bodies themselves."""
-    code = disassembly("greenlet_entry")
+    """Where new stacks begin: in greenlet_entry, where that leads into the body, or in the bodies themselves."""
+    code = disassembly("greenlet_entered")
     if any(re.match(r"br?\b|jmp\b", text) for _, text, _ in code):
         return [code[0][0]]
     found = [start for names, start in functions() if names & set(BODIES)]
@@ -144,7 +144,7 @@ def functions():
 
 
 def look_at_entry(wanted):
-    start, end = extent("greenlet_entry")
+    start, end = extent("greenlet_entered")
     steps = 0
     while start <= pc() < end:
         check([MARKED] + wanted)

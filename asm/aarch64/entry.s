@@ -1,11 +1,12 @@
 // First frame of every new stack, and the places from which suspended and interrupted stacks are walked.
 //
-//   greenlet_entry: reached only by switch.s, never called; it leads into the body and never returns
+//   greenlet_entry: to those who walk the stack, it has called the body
+//   greenlet_entered: in it, reached only by switch.s; it leads into the body, which does not return
 //   unsafe extern "C" fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ())
 //   greenlet_interrupted: never reached; a walk that comes here goes on in the registers of the signal
 //   frame at sp, as behind a handler
 //
-//   register   greenlet_entry, the body     greenlet_walk
+//   register   greenlet_entered, the body   greenlet_walk
 //   x0         in: payload                  in: frame; then data for visit
 //   x1         in: tag                      in: visit
 //   x2         in: who came                 in: data
@@ -21,9 +22,9 @@
 //   +32   sp at entry, 16-aligned: what lies above       +8    x30
 //         belongs to the owner of the stack              +0    x19 of the caller  <- sp in the call
 //   +24   the body
-//   +0    a saved frame that resumes greenlet_entry
+//   +0    a saved frame that resumes greenlet_entered
 //
-// Nothing is saved by greenlet_entry: there is no caller on this stack to give anything back to.
+// Nothing is saved below a body: there is no caller on this stack to give anything back to.
 
     .equ HEADER_UP, 8
     .equ LINK_HEADER, 16
@@ -43,7 +44,7 @@
 greenlet_entry:
     .cfi_startproc
     // Marked as a signal frame: gdb accepts a caller's frame at any address, and unwinders look
-    // the caller up at its exact address (the landing label of switch.s, or greenlet_entry).
+    // the caller up at its exact address (the landing label of switch.s, or greenlet_entered).
     .cfi_signal_frame
     // The caller is the saved frame to which the link above leads: CFA = its sp + FRAME_SIZE. No
     // branch for links whose stack is gone: they lead to a frame of their own, which is walked
@@ -58,6 +59,10 @@ greenlet_entry:
     .cfi_offset x30, FRAME_RESUME - FRAME_SIZE
     .cfi_offset x19, FRAME_X19 - FRAME_SIZE
     .cfi_offset x29, FRAME_X29 - FRAME_SIZE
+    nop                             // the names of frames are looked up one byte before their addresses
+    .hidden greenlet_entered
+    .globl  greenlet_entered
+greenlet_entered:
     // 1. enter
     // No call, whose return would never take its place in the return predictor: all returns of those that run later,
     // each wrong by one.

@@ -54,14 +54,16 @@ greenlet_entry:
     .cfi_offset rip, FRAME_RESUME - FRAME_SIZE
     .cfi_offset rbx, FRAME_RBX - FRAME_SIZE
     .cfi_offset rbp, FRAME_RBP - FRAME_SIZE
-    // 1. enter
-    // Nothing to do: switch.s leads into the body itself, with its return address on the stack. No call, whose return
-    // would never take its place in the return predictor: all returns of those that run later, each wrong by one.
     nop                             // unwinders look up what lies one byte before the address
-    // 2. never reached
     .hidden greenlet_entered
     .globl  greenlet_entered
 greenlet_entered:
+    // 1. enter
+    // Nothing to do: switch.s leads into the body itself, with its return address on the stack. No call, whose return
+    // would never take its place in the return predictor: all returns of those that run later, each wrong by one.
+    // (While a body has not begun, it is resumed at its very beginning, one byte before which there is no name or
+    // another one: a walk through it shows that.)
+    // 2. never reached
     ud2
     .cfi_endproc
     .size   greenlet_entry, . - greenlet_entry

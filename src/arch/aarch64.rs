@@ -11,7 +11,9 @@ use std::ptr::{null, null_mut};
 global_asm!(include_str!("../../asm/aarch64/entry.s"), options(raw));
 
 unsafe extern "C" {
+    #[cfg(feature = "hub")]
     fn greenlet_entry();
+    fn greenlet_entered();
     #[cfg(feature = "hub")]
     fn greenlet_interrupted();
     pub(super) fn greenlet_walk(frame: *const Frame, visit: extern "C" fn(*mut ()), data: *mut ());
@@ -67,7 +69,7 @@ impl Link {
             up: Cell::new(super::END_OF_WALK),
             header: Cell::new(null()),
             counts: [const { Cell::new(0) }; 2],
-            resume: greenlet_entry as *const (),
+            resume: greenlet_entered as *const (),
         }
     }
 
@@ -89,11 +91,11 @@ impl Link {
 }
 
 impl FirstFrame {
-    /// Resumes `greenlet_entry`, which leads into `run`, with its header at hand and the chain of frame pointers
+    /// Resumes `greenlet_entered`, which leads into `run`, with its header at hand and the chain of frame pointers
     /// ended.
     #[inline(always)]
     pub(super) fn new(header: *const Header, run: Run) -> FirstFrame {
-        let (resume, body) = (greenlet_entry as *const (), run as *const ());
+        let (resume, body) = (greenlet_entered as *const (), run as *const ());
         FirstFrame(Frame { x19: header.cast(), x29: null(), resume, body })
     }
 }

@@ -11,6 +11,7 @@ use std::ptr::{null, null_mut};
 global_asm!(include_str!("../../asm/x86_64/entry.s"), options(raw));
 
 unsafe extern "C" {
+    #[cfg(feature = "hub")]
     fn greenlet_entry();
     fn greenlet_entered();
     #[cfg(feature = "hub")]
@@ -69,7 +70,7 @@ impl Link {
         Link {
             saved_sp: Cell::new(null_mut()),
             up: Cell::new(super::END_OF_WALK),
-            resume: greenlet_entry as *const (),
+            resume: greenlet_entered as *const (),
             header: Cell::new(null()),
             counts: [const { Cell::new(0) }; 2],
         }

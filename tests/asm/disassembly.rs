@@ -69,7 +69,7 @@ fn is_landing(instruction: &str, at_call: bool) -> bool {
 #[test]
 fn what_is_reached_by_a_jump_or_a_call_is_a_landing_pad() {
     // On x86_64 the entry is not reached at all.
-    let entry = if cfg!(target_arch = "x86_64") { None } else { Some("greenlet_entry") };
+    let entry = if cfg!(target_arch = "x86_64") { None } else { Some("greenlet_entered") };
     for symbol in entry.into_iter().chain(["greenlet_walk"]) {
         let Some(code) = instructions(symbol) else { return };
         assert!(is_landing(&code[0], true), "{symbol}: {code:#?}");
@@ -138,7 +138,7 @@ fn who_leaves_for_ever_stores_nothing_but_a_place_to_stop() {
 /// A call that never returns would leave its return in the predictor, in front of everybody else's.
 #[test]
 fn an_entry_does_not_call_the_body() {
-    let Some(code) = instructions("greenlet_entry") else { return };
+    let Some(code) = instructions("greenlet_entered") else { return };
     for line in &code {
         let word = line.split_whitespace().next().unwrap();
         assert!(!["call", "ret", "bl", "blr"].contains(&word), "{code:#?}");
