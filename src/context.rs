@@ -178,11 +178,16 @@ pub unsafe fn switch(
 /// # Ok::<(), greenlet::StackError>(())
 /// ```
 ///
+/// On the other side [`Arrival::from`] is the address of a context that has ended: to be compared, not to be used.
+///
 /// # Safety
 /// - `from` is the context of the running stack. Nobody switches to it from now on, and no context whose
 ///   [parent](Context::set_parent) it is runs any more.
-/// - What is alive on this stack is not dropped, and that is sound.
-/// - `to`, the word and the tag as for [`switch`].
+/// - `to` is suspended, or was just started, on this thread; it stays where it is, and so does its stack.
+/// - What is alive on this stack is not dropped. Nobody uses it any more, but what the word leads to, which whoever
+///   takes it moves out before the stack is used again.
+/// - The thread is not unwinding: nobody would tell it that this has ended.
+/// - What the word and the tag mean is agreed between both sides.
 #[inline(always)]
 pub unsafe fn leave(from: *const Context, to: *const Context, payload: Word, tag: usize) -> ! {
     // SAFETY: the caller's promises; a context begins with its header.

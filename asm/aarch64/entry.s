@@ -62,6 +62,7 @@ greenlet_entry:
     nop                             // the names of frames are looked up one byte before their addresses
     .hidden greenlet_entered
     .globl  greenlet_entered
+    .type   greenlet_entered, @function
 greenlet_entered:
     // 1. enter
     // No call, whose return would never take its place in the return predictor: all returns of those that run later,

@@ -57,6 +57,7 @@ greenlet_entry:
     nop                             // unwinders look up what lies one byte before the address
     .hidden greenlet_entered
     .globl  greenlet_entered
+    .type   greenlet_entered, @function
 greenlet_entered:
     // 1. enter
     // Nothing to do: switch.s leads into the body itself, with its return address on the stack. No call, whose return

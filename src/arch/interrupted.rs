@@ -26,7 +26,7 @@ impl Registers {
     }
 
     /// Is it just arriving by a switch: in instructions that belong to the side that was left, where no
-    /// unwind information holds, or in the first ones on a new stack? Async-signal-safe.
+    /// unwind information holds, or in those that lead into a body? Async-signal-safe.
     ///
     /// # Safety
     /// - They are those of the running context, whose header this is.
@@ -107,9 +107,14 @@ mod tests {
 
     #[test]
     fn the_last_instructions_of_a_switch_are_known() {
-        let switch: *const u8 = black_box(super::super::switch as *const ()).cast();
+        knows_the_last_instructions(super::super::switch as *const ());
+        knows_the_last_instructions(super::super::leave as *const ());
+    }
+
+    fn knows_the_last_instructions(routine: *const ()) {
+        let routine: *const u8 = black_box(routine).cast();
         // SAFETY: the function and what follows it are code of this program.
-        let code = unsafe { from_raw_parts(switch, 512) };
+        let code = unsafe { from_raw_parts(routine, 512) };
         let last: Vec<(usize, usize)> = if cfg!(target_arch = "x86_64") {
             let at = code.windows(5).position(|w| w == [0x58, 0x5b, 0x5d, 0xff, 0xe0]);
             let at = at.expect("pops and a jump");
@@ -125,9 +130,9 @@ mod tests {
         for (at, above) in last {
             // SAFETY: code.
             unsafe {
-                assert!(native::is_arriving(switch.add(at), above), "{at} {above}");
-                assert!(!native::is_arriving(switch.add(at), above + 8), "{at} {above}");
-                assert!(!native::is_arriving(switch, above));
+                assert!(native::is_arriving(routine.add(at), above), "{at} {above}");
+                assert!(!native::is_arriving(routine.add(at), above + 8), "{at} {above}");
+                assert!(!native::is_arriving(routine, above));
             }
         }
     }

@@ -12,7 +12,9 @@ use std::ptr::NonNull;
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn new_on_another_stack<A: 'static, R: 'static>(body: impl FnOnce(A) -> R + 'static) -> Greenlet {
+fn new_without_stack_at_hand<A: 'static, R: 'static>(
+    body: impl FnOnce(A) -> R + 'static,
+) -> Greenlet {
     match Builder::new().create(body) {
         Ok(greenlet) => greenlet,
         Err(error) => panic!("cannot create a greenlet: {error}"),
@@ -33,7 +35,7 @@ impl Greenlet {
         let thread = thread();
         match thread.stacks.take_default() {
             Some(label) => entry::create(thread, label, 0, Location::caller(), body),
-            None => new_on_another_stack(body),
+            None => new_without_stack_at_hand(body),
         }
     }
 

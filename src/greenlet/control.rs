@@ -41,6 +41,7 @@ use std::ptr::{fn_addr_eq, null};
 /// |---|---|
 /// | `header.saved_sp` | the assembly, whenever this greenlet is left |
 /// | `header.up`, `parent` | creation, `set_parent` |
+/// | `drop_closure` | creation with a closure, `bind` |
 /// | `expect` | the greenlet itself before it leaves; whoever resumes it clears it |
 /// | `node` | creation; cleared at death |
 /// | `flags` | the greenlet itself, and whoever binds or starts it |
@@ -52,8 +53,8 @@ use std::ptr::{fn_addr_eq, null};
 pub(crate) struct Block {
     // Line 1: all that a plain switch touches.
     pub(super) header: Header,
-    /// What becomes of the closure of an unstarted greenlet if it never runs.
-    pub(super) drop_closure: Cell<DropClosure>,
+    /// Drops the closure of an unstarted greenlet. Of others it is old, or what a new slot is filled with: nothing.
+    pub(super) drop_closure: Cell<Option<DropClosure>>,
     pub(super) expect: Cell<Option<Describe>>,
     pub(super) node: Cell<*const Node>,
     /// The parent's block as of the last look: valid iff its `node` is our `header.up`.
@@ -134,7 +135,7 @@ impl Block {
     pub(super) const fn unused() -> Block {
         Block {
             header: Header { saved_sp: Cell::new(std::ptr::null_mut()), up: Cell::new(null()) },
-            drop_closure: Cell::new(drop_nothing),
+            drop_closure: Cell::new(None),
             expect: Cell::new(None),
             node: Cell::new(null()),
             parent: Cell::new(null()),
@@ -272,9 +273,6 @@ pub(super) fn nowhere() -> *const Block {
 /// # Safety
 /// The block is bound to a closure of the type that this is for, which has not been moved out.
 pub(super) type DropClosure = unsafe fn(*const Block);
-
-/// That of a block without a closure.
-unsafe fn drop_nothing(_: *const Block) {}
 
 /// What outlives a greenlet's stack.
 #[repr(C)]

@@ -101,9 +101,10 @@ impl Thread {
         self.flags.set(self.flags.get() & !flag);
     }
 
-    /// Does it still run in the call that it began with? If not, it may be [ending](Thread::is_ending).
+    /// Does it still run in the call that it was in when it began to have greenlets? If not, it may be
+    /// [ending](Thread::is_ending).
     #[inline(always)]
-    pub(super) fn began_as_it_is(&self) -> bool {
+    pub(super) fn is_where_it_was(&self) -> bool {
         // SAFETY: a static, or a place on the thread's own stack, which outlives the thread's code.
         unsafe { self.started.get().read_volatile() == self.running.get() }
     }

@@ -263,11 +263,10 @@ pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
     let node = block.record();
     // The closure's drop may let go of our children, which must not release the node under us.
     let keep = Greenlet::of(node);
-    let bound = !block.has(UNBOUND);
-    let drop_closure = block.drop_closure.get();
+    let drop_closure = block.drop_closure.get().filter(|_| !block.has(UNBOUND));
     forget_block(block);
     block.expect.set(None);
-    if bound {
+    if let Some(drop_closure) = drop_closure {
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
         report::contain(|| unsafe { drop_closure(block) });
     }

@@ -109,7 +109,7 @@ where
     let to = closure_of::<F>(block);
     // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
     unsafe { to.write(closure) };
-    block.drop_closure.set(drop_closure::<F>);
+    block.drop_closure.set(Some(drop_closure::<F>));
     block.expect.set(Some(ValueType::describe::<A>));
     // SAFETY: the header is complete, and below the closure the stack is unused.
     unsafe { arch::prepare(&block.header, to.cast(), run::<A, R, F>) };
@@ -196,7 +196,7 @@ fn before_it_begins(payload: Word, tag: usize) -> (Word, usize) {
         (payload, tag)
     }
     let thread = thread_or_none(); // there is one: it has greenlets
-    if thread.began_as_it_is() {
+    if thread.is_where_it_was() {
         (payload, tag)
     } else {
         look_whether_the_thread_ends(payload, tag)

@@ -68,7 +68,7 @@ impl TaskStack {
         let to = closure_of::<F>(block);
         // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
         unsafe { to.write(body) };
-        block.drop_closure.set(drop_closure::<F>);
+        block.drop_closure.set(Some(drop_closure::<F>));
         block.expect.set(Some(woken));
         // SAFETY: the header is complete, and below the closure the stack is unused.
         unsafe { arch::prepare(&block.header, to.cast(), run::<F, N>) };

@@ -40,11 +40,11 @@ impl WeakGreenlet {
         // leave the thread.
         let node = unsafe { &*self.node };
         if node.id.get() != self.id.get() {
-            return None; // gone, and the record perhaps another's
+            return None; // gone, and the record is another's
         }
         let is_current = node.block().is_some_and(|b| std::ptr::eq(b, thread().current()));
         if node.handles().get() == 0 && !is_current {
-            return None; // being killed, or dead with children
+            return None; // being killed, or dead: with children, or the record is free
         }
         if is_current {
             thread().clear(ORPHAN);

@@ -90,11 +90,15 @@ impl AtHand {
             self.last.set(Some(label));
             return true;
         }
-        self.put_before_older(label)
+        // SAFETY: forwarded.
+        unsafe { self.put_before_older(label) }
     }
 
+    /// # Safety
+    ///
+    /// As [`AtHand::put`].
     #[cold]
-    fn put_before_older(&self, label: NonNull<Label>) -> bool {
+    unsafe fn put_before_older(&self, label: NonNull<Label>) -> bool {
         let count = self.count.get();
         if !self.keeps.get() || count == self.older.len() {
             return false;
