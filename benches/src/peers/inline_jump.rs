@@ -22,7 +22,7 @@ struct Block {
     /// Its stack pointer while it is suspended.
     own: usize,
     /// The first function on the stack, instantiated for the body.
-    run: unsafe extern "C" fn(usize, *mut Block) -> !,
+    run: unsafe extern "C" fn(usize, *const usize, *mut Block) -> !,
     closure: *mut u8,
 }
 
@@ -71,27 +71,49 @@ unsafe fn jump(save: *mut usize, load: usize, payload: usize) -> usize {
     arrived
 }
 
-/// Arrives with the payload in its register and the block in the second saved one.
+/// As [`jump`] for the last time: saves nothing.
+///
+/// # Safety
+/// - `load` is what a call of [`jump`] stored, and is used once; nothing on this stack is used any more.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn leave(load: usize, payload: usize) -> ! {
+    // SAFETY: the frame at `load` is complete (caller's duty), and nobody comes back.
+    unsafe {
+        asm!(
+            "mov rsp, rdx", "pop rax", "jmp rax",
+            in("rdi") payload, in("rdx") load, options(noreturn),
+        );
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+unsafe fn leave(load: usize, payload: usize) -> ! {
+    // SAFETY: the frame at `load` is complete (caller's duty), and nobody comes back.
+    unsafe {
+        asm!(
+            "mov sp, x2", "ldr x16, [sp, #16]", "br x16",
+            in("x0") payload, in("x2") load, options(noreturn),
+        );
+    }
+}
+
+/// Arrives with the payload in its register, where the resumer was saved in the next one, and the block in the first
+/// saved word. Goes on in `Block::run` with these three.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn entry() {
-    naked_asm!("pop rbx", "pop rbp", "mov rsi, rbx", "call [rbx + 8]", "ud2")
+    naked_asm!("pop rdx", "jmp [rdx + 8]")
 }
 
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn entry() {
-    naked_asm!(
-        "hint #36",
-        "ldp x29, x19, [sp], #32",
-        "mov x1, x19",
-        "ldr x16, [x19, #8]",
-        "blr x16",
-        "brk #1"
-    )
+    naked_asm!("hint #36", "ldp x29, x2, [sp], #32", "ldr x16, [x2, #8]", "mov x30, xzr", "br x16")
 }
 
-/// Three words are popped before the call, which wants the stack pointer aligned to 16.
+/// Two words are popped before the body begins, as if called from nowhere by a third one.
 #[cfg(target_arch = "x86_64")]
 const FRAME_BELOW_CLOSURE: usize = 40;
 #[cfg(target_arch = "aarch64")]
@@ -112,14 +134,14 @@ fn first_frame(block: *mut Block) -> [usize; 4] {
 fn prepare<F: FnOnce(usize, *mut Block) -> usize>(closure: F) -> *mut Block {
     unsafe extern "C" fn run<F: FnOnce(usize, *mut Block) -> usize>(
         first: usize,
+        home: *const usize,
         block: *mut Block,
     ) -> ! {
         // SAFETY: `prepare` wrote a closure of this type there, and this function runs once.
         let closure = unsafe { (*block).closure.cast::<F>().read() };
         let last = closure(first, block);
-        // SAFETY: whoever resumed this coroutine is suspended in `jump` with its frame at `home`.
-        unsafe { jump(&raw mut (*block).own, HOME.get(), last) };
-        unreachable!("resumed after its end")
+        // SAFETY: whoever resumes this coroutine is always the same, and is suspended in `jump`.
+        unsafe { leave(*home, last) }
     }
     let block = (Slot::take().into_top() - size_of::<Block>()) as *mut Block;
     let place = (block as usize - size_of::<F>()) & !(align_of::<F>().max(16) - 1);
