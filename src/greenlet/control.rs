@@ -53,7 +53,8 @@ use std::ptr::{fn_addr_eq, null};
 pub(crate) struct Block {
     // Line 1: all that a plain switch touches.
     pub(super) header: Header,
-    /// Drops the closure of an unstarted greenlet. Of others it is old, or what a new slot is filled with: nothing.
+    /// Drops the closure of an unstarted greenlet, if there is anything to drop. Of others it is old, or what a new
+    /// slot is filled with: nothing.
     pub(super) drop_closure: Cell<Option<DropClosure>>,
     pub(super) expect: Cell<Option<Describe>>,
     pub(super) node: Cell<*const Node>,

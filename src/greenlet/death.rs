@@ -261,18 +261,21 @@ pub(super) fn forget_block(block: &Block) {
 /// Drops the closure of a greenlet that never ran, and makes it dead.
 pub(super) fn end_unstarted(thread: &Thread, block: &Block) {
     let node = block.record();
-    // The closure's drop may let go of our children, which must not release the node under us.
-    let keep = Greenlet::of(node);
     let drop_closure = block.drop_closure.get().filter(|_| !block.has(UNBOUND));
     forget_block(block);
     block.expect.set(None);
+    // SAFETY: nobody ever ran on it; called when the closure is gone.
+    let give_back = || unsafe { thread.stacks.put(NonNull::from(&block.label)) };
     if let Some(drop_closure) = drop_closure {
+        // The closure's drop may let go of our children, which must not release the node under us.
+        let _keep = Greenlet::of(node);
         // SAFETY: unstarted and bound: the closure is there, and nobody else finds the block now.
         report::contain(|| unsafe { drop_closure(block) });
+        give_back();
+    } else {
+        give_back();
+        release(thread, node);
     }
-    // SAFETY: nobody ever ran on it.
-    unsafe { thread.stacks.put(NonNull::from(&block.label)) };
-    drop(keep);
 }
 
 /// Gives a dead node back if nobody names it any more, and then its parents likewise.

@@ -1,7 +1,7 @@
 //! How a greenlet begins: its closure, its first frame, and the first function on its stack.
 #![expect(unsafe_code, reason = "builds new stacks and is the first function on them")]
 
-use super::control::{Block, FOREIGN, STARTED, UNBOUND};
+use super::control::{Block, DropClosure, FOREIGN, STARTED, UNBOUND};
 use super::current::{Thread, thread_or_none};
 use super::death;
 use super::error::Payload;
@@ -109,7 +109,7 @@ where
     let to = closure_of::<F>(block);
     // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
     unsafe { to.write(closure) };
-    block.drop_closure.set(Some(drop_closure::<F>));
+    block.drop_closure.set(drop_of_closure::<F>());
     block.expect.set(Some(ValueType::describe::<A>));
     // SAFETY: the header is complete, and below the closure the stack is unused.
     unsafe { arch::prepare(&block.header, to.cast(), run::<A, R, F>) };
@@ -125,9 +125,15 @@ unsafe extern "C" fn run_without_body(_: Word, _: usize, _: *const Header, _: *c
     unreachable!("a greenlet without a body awaits nothing, so nothing is sent to it")
 }
 
+/// How the closure of an unstarted greenlet is dropped, if there is anything to drop.
+#[inline(always)]
+pub(super) fn drop_of_closure<F>() -> Option<DropClosure> {
+    if needs_drop::<F>() { Some(drop_closure::<F>) } else { None }
+}
+
 /// # Safety
 /// The block is bound to an `F` that has not been moved out.
-pub(super) unsafe fn drop_closure<F>(block: *const Block) {
+unsafe fn drop_closure<F>(block: *const Block) {
     if needs_drop::<F>() {
         // SAFETY: the caller's promise.
         unsafe { closure_of::<F>(&*block).drop_in_place() }

@@ -37,7 +37,7 @@ pub(super) fn last_handle_dropped(node: &Node) {
 fn last_handle_of_living_dropped(thread: &Thread, block: &Block) {
     if std::ptr::eq(block, thread.current()) {
         thread.set(ORPHAN);
-    } else if !is_killing(block) {
+    } else if !block.has(STARTED) || !is_killing(block) {
         kill_now(thread, block);
     }
     // Else it waits for one that it kills itself; it is asked again when that is done.

@@ -7,7 +7,7 @@
 
 use super::control::{Block, STARTED, UNCOMMON};
 use super::current::{ORPHAN, Thread, thread, thread_or_none};
-use super::entry::{LARGEST_IN_PLACE, closure_of, drop_closure, occupy};
+use super::entry::{LARGEST_IN_PLACE, closure_of, drop_of_closure, occupy};
 use super::park::arrive_woken;
 use super::scheduler::{WOKEN, woken};
 use super::switch::{Cargo, depart_for_ever};
@@ -68,7 +68,7 @@ impl TaskStack {
         let to = closure_of::<F>(block);
         // SAFETY: the place lies on the greenlet's own, still unused stack, aligned for `F`.
         unsafe { to.write(body) };
-        block.drop_closure.set(Some(drop_closure::<F>));
+        block.drop_closure.set(drop_of_closure::<F>());
         block.expect.set(Some(woken));
         // SAFETY: the header is complete, and below the closure the stack is unused.
         unsafe { arch::prepare(&block.header, to.cast(), run::<F, N>) };
