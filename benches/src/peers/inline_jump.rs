@@ -206,17 +206,16 @@ const CHAIN_ADDS_GOING_UP: usize = 2;
 /// On to the next sibling, or home when the value has counted down to zero.
 struct Onward {
     own: *mut Block,
-    next: *const *mut Block,
+    next: *mut Block,
 }
 
 impl Out for Onward {
     #[inline(always)]
     fn suspend(&self, value: usize) -> usize {
         let left = value - CHAIN_ADDS - 1;
-        // SAFETY: the sibling is suspended (one coroutine of the ring runs), and so is the loop that
-        // measures; the table of blocks lives for ever.
+        // SAFETY: the sibling is suspended (one coroutine of the ring runs), and so is the loop that measures.
         unsafe {
-            let load = if left == 0 { HOME.get() } else { (**self.next).own };
+            let load = if left == 0 { HOME.get() } else { (*self.next).own };
             jump(&raw mut (*self.own).own, load, left)
         }
     }
@@ -229,8 +228,12 @@ pub fn direct(count: usize) -> Case {
     for index in 0..count {
         // SAFETY: both indices are below the length of the table.
         let (next, place) = unsafe { (blocks.add((index + 1) % count), blocks.add(index)) };
-        let block =
-            prepare(move |first, own| Two.run(&Onward { own, next }, first + CHAIN_ADDS_GOING_UP));
+        let block = prepare(move |first, own| {
+            // SAFETY: filled before any of them runs. Each knows the next one by itself, as ours do: a table that
+            // is read at each hop would be read ahead by some processors, down to what its addresses lead to.
+            let next = unsafe { *next };
+            Two.run(&Onward { own, next }, first + CHAIN_ADDS_GOING_UP)
+        });
         // SAFETY: as above.
         unsafe { place.write(block) };
     }
