@@ -12,7 +12,8 @@ use super::value::{ValueType, pack};
 use crate::arch::{self, Arrival, Word};
 use std::mem::ManuallyDrop;
 
-/// The block that `living` finds, and where: if a plain switch of an `A` to it is all there is to do.
+/// The block that `living` finds, and where: if a plain switch of an `A` to it is all there is to do. The thread may
+/// have no state yet.
 #[inline(always)]
 pub(super) fn plain_target<'a, A: 'static>(
     living: impl FnOnce(&'a Thread) -> Option<&'a Block>,
@@ -23,11 +24,9 @@ pub(super) fn plain_target<'a, A: 'static>(
         return None;
     }
     let thread = thread_or_none();
-    if thread.flags.get() != 0 {
-        return None;
-    }
     let target = living(thread)?;
-    target.plainly_awaits::<A>().then_some((thread, target))
+    let plain = thread.flags.get() == 0 && target.plainly_awaits::<A>();
+    plain.then_some((thread, target))
 }
 
 /// Sends `value` to the living `target`, if it is suspended and takes an `A` in one way or the other, and waits for

@@ -32,7 +32,7 @@ use std::mem::ManuallyDrop;
 #[doc(alias = "yield")]
 pub fn suspend<A: 'static, B: 'static>(value: A) -> B {
     let mut value = ManuallyDrop::new(value);
-    if let Some((thread, parent)) = plain_target::<A>(living_parent) {
+    if let Some((thread, parent)) = plain_target::<A>(living_parent_if_plain) {
         // SAFETY: `plain_target` found no flag set, and that the parent awaits an `A`; we await a `B`.
         return unsafe { throw::arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
@@ -84,7 +84,7 @@ pub fn suspend_any<A: 'static>(value: A) -> Received {
 pub fn try_suspend<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError<A>> {
     let _takes_throws = TakesThrows::in_current();
     let mut value = ManuallyDrop::new(value);
-    if let Some((thread, parent)) = plain_target::<A>(living_parent) {
+    if let Some((thread, parent)) = plain_target::<A>(living_parent_if_plain) {
         // SAFETY: as in `suspend`.
         return unsafe { throw::try_arrived(cross::<A, B>(thread, parent, &mut value)) };
     }
@@ -105,6 +105,13 @@ fn try_suspend_slowly<A: 'static, B: 'static>(value: A) -> Result<B, SwitchError
     }
     let value = ManuallyDrop::into_inner(value);
     switch_slowly(thread, parent_of_current(thread), value).map_err(SwitchError::from)
+}
+
+/// The parent's block, while it lives and nothing else is to be done.
+#[inline(always)]
+fn living_parent_if_plain(thread: &Thread) -> Option<&Block> {
+    // One that has no state yet has no current greenlet either.
+    if thread.flags.get() != 0 { None } else { living_parent(thread) }
 }
 
 /// The parent's block, while it lives.

@@ -256,6 +256,15 @@ fn a_refused_value_comes_back_once_and_disturbs_nobody() {
     assert_eq!(live(), 0);
 }
 
+/// The first thing that a thread does, so that it knows of no greenlets yet.
+#[test]
+fn a_new_thread_has_no_parent_to_suspend_to() {
+    let first = |act: fn() -> String| std::thread::spawn(act).join().unwrap();
+    let none = "the root greenlet has no parent to switch to";
+    assert_eq!(first(|| raised(|| suspend::<(), ()>(()))), none);
+    assert_eq!(first(|| raised(|| drop(greenlet::try_suspend::<(), ()>(())))), none);
+}
+
 #[test]
 fn suspend_in_the_root_names_the_mistake() {
     assert_eq!(raised(|| suspend::<(), ()>(())), "the root greenlet has no parent to switch to");
