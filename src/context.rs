@@ -119,7 +119,7 @@ impl Context {
     /// Without a parent they end there. While this context is walked, `parent` must be suspended.
     ///
     /// # Safety
-    /// - `parent` stays where it is, and exists whenever this context runs.
+    /// - `parent` stays where it is, and exists whenever this context, or one below it, runs or is walked.
     /// - The chain of parents has no cycle.
     pub unsafe fn set_parent(&self, parent: *const Context) {
         // SAFETY: the caller's promise.
@@ -181,12 +181,12 @@ pub unsafe fn switch(
 /// On the other side [`Arrival::from`] is the address of a context that has ended: to be compared, not to be used.
 ///
 /// # Safety
-/// - `from` is the context of the running stack. Nobody switches to it from now on, and no context whose
-///   [parent](Context::set_parent) it is runs any more.
+/// - `from` is the context of the running stack. Nobody switches to it from now on, and no context of which it is the
+///   [parent](Context::set_parent), or a parent's parent, runs or is walked any more.
 /// - `to` is suspended, or was just started, on this thread; it stays where it is, and so does its stack.
 /// - What is alive on this stack is not dropped. Nobody uses it any more, but what the word leads to, which whoever
 ///   takes it moves out before the stack is used again.
-/// - The thread is not unwinding: nobody would tell it that this has ended.
+/// - This stack is not being unwound: nobody would tell the thread that this has ended.
 /// - What the word and the tag mean is agreed between both sides.
 #[inline(always)]
 pub unsafe fn leave(from: *const Context, to: *const Context, payload: Word, tag: usize) -> ! {

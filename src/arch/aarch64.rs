@@ -151,7 +151,7 @@ pub(super) fn first_call() -> Range<usize> {
 }
 
 /// Does a context that runs with this stack pointer, `above` so many bytes the last saved frame, execute
-/// one of the last instructions of switch.s? They belong to the side that was left.
+/// one of the last instructions of switch.s or leave.s? They belong to the side that was left.
 ///
 /// # Safety
 /// - `pc` is where it runs.

@@ -269,7 +269,8 @@ arch::word_of_each_thread!(NO_THREAD);
 #[repr(transparent)]
 struct NoThread(Thread);
 
-// SAFETY: never written; `flags` keeps every path but creation away from it.
+// SAFETY: never written: `flags` keeps every path but creation away from it, and those that look before they ask for
+// the flags take nothing but the address of its root.
 unsafe impl Sync for NoThread {}
 
 static NO_THREAD: NoThread = NoThread(Thread::new(UNINITIALISED, None));

@@ -2,7 +2,7 @@
 //!
 //! Two registers that the compiler cannot list as clobbered, the stack pointer, one payload word: no
 //! unwinding, no panic boundary, no drop of what is suspended. What a library pays above this row is
-//! what its safety costs; what it pays below it would be a mistake in the measurement.
+//! what its safety costs. It can be below only where stacks are taken and given back: this has those of corosensei.
 
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
@@ -99,8 +99,8 @@ unsafe fn leave(load: usize, payload: usize) -> ! {
     }
 }
 
-/// Arrives with the payload in its register, where the resumer was saved in the next one, and the block in the first
-/// saved word. Goes on in `Block::run` with these three.
+/// Arrives with the payload in its register, where the resumer was saved in the next one, and the block in a saved
+/// word. Goes on in `Block::run` with these three.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 unsafe extern "C" fn entry() {
@@ -140,7 +140,7 @@ fn prepare<F: FnOnce(usize, *mut Block) -> usize>(closure: F) -> *mut Block {
         // SAFETY: `prepare` wrote a closure of this type there, and this function runs once.
         let closure = unsafe { (*block).closure.cast::<F>().read() };
         let last = closure(first, block);
-        // SAFETY: whoever resumes this coroutine is always the same, and is suspended in `jump`.
+        // SAFETY: a body that ends is always resumed by the same one, which is suspended in `jump`.
         unsafe { leave(*home, last) }
     }
     let block = (Slot::take().into_top() - size_of::<Block>()) as *mut Block;
