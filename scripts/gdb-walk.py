@@ -134,13 +134,18 @@ def beginnings():
 
 
 def functions():
-    """Each function of the program: its names without parameters (and its file's), its address."""
+    """Each function of the program: its plain names (and its file's), its address."""
     program = gdb.current_progspace().filename
     table = gdb.execute("maint print msymbols -objfile %s" % program, to_string=True)
     line = re.compile(r"^\[ *\d+\] [tT] (0x[0-9a-f]+) (\S+) section \.text(?:  (.*))?$", re.MULTILINE)
     for start, symbol, rest in line.findall(table):
         names = [symbol, *rest.split("  ")]
-        yield {re.sub(r"(::h[0-9a-f]{16}|::<.*>|<.*>)$", "", name) for name in names}, int(start, 16)
+        yield {plain(name) for name in names}, int(start, 16)
+
+
+def plain(name):
+    """A name without its parameters and without the numbers of crates and instances, in either way of Rust's."""
+    return re.sub(r"(::h[0-9a-f]{16}|::<.*>|<.*>)$", "", re.sub(r"\[[0-9a-f]+\]", "", name))
 
 
 def look_at_entry(wanted):
