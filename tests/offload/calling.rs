@@ -1,5 +1,6 @@
 //! Calls that come back: with a value or a panic, from wherever they are made.
 
+use crate::in_child::{in_child, this_test};
 use crate::ms;
 use greenlet::{Greenlet, offload, sleep, spawn, try_offload};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,8 +22,12 @@ fn others_run_meanwhile() {
 
 #[test]
 fn the_first_call_of_a_thread_makes_its_hub() {
-    assert_eq!(offload(|| 6 * 7), 42);
-    assert_eq!(try_offload(|| "too").unwrap(), "too");
+    // In a child: other tests may have all threads for a while.
+    let outcome = in_child(this_test!(), || {
+        assert_eq!(try_offload(|| 6 * 7).unwrap(), 42);
+        assert_eq!(thread::spawn(|| offload(|| "too")).join().unwrap(), "too");
+    });
+    outcome.exited_with(0);
 }
 
 #[test]
