@@ -1,5 +1,6 @@
 //! Datagrams: whole, in order, to one receiver each.
 
+use crate::in_child::while_no_child_begins;
 use crate::pair;
 use greenlet::net::{UdpSocket, UnixDatagram};
 use std::io::ErrorKind;
@@ -37,7 +38,7 @@ fn nobody_there_is_an_error_once_and_no_end() {
     let task = greenlet::spawn(move || same.recv(&mut [0; 9]));
     pair::settle();
     drop(b);
-    reader.send(b"to nobody").unwrap();
+    while_no_child_begins(|| reader.send(b"to nobody")).unwrap();
     assert_eq!(task.join().unwrap().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     // Afterwards it receives as before.
     let same = reader.clone();

@@ -2,7 +2,7 @@
 //! fallbacks do the same. Each round is a process of its own. Only where io_uring runs and no other hub
 //! is asked for: there they are run anyway.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn round(mask: &str) {
     let mut child = Command::new(this);
     child.env("GREENLET_DISABLE", mask).env(ROUND, mask);
     child.env("GREENLET_STORM", "2000").args(["--test-threads=4", "-q"]);
-    let output = child.stdin(Stdio::null()).output().unwrap();
+    let output = crate::in_child::output(child).unwrap();
     assert!(
         output.status.success(),
         "without {mask}: {:?}\n{}\n{}",

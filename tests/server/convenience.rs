@@ -1,7 +1,7 @@
 //! eventlet's functions.
 
 use crate::in_child::{in_child, this_test};
-use crate::{SHORT, asks, settle, until};
+use crate::{SHORT, asks, refused, settle, until};
 use greenlet::net::TcpStream;
 use greenlet::server::{StopServe, connect, listen, serve, serve_at_most};
 use greenlet::spawn;
@@ -30,7 +30,7 @@ fn serve_returns_when_a_handler_stops_it_and_others_go_on() {
     two.write_all(b"q").unwrap();
     assert_eq!(two.read(&mut [0]).unwrap(), 0);
     serving.join().unwrap().unwrap();
-    assert_eq!(connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    refused(address);
     asks(&one, b"b");
 }
 
@@ -58,7 +58,7 @@ fn serve_has_as_many_handlers_as_it_is_given() {
     drop(one);
     asks(&two, b"b");
     serving.kill();
-    assert_eq!(connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    refused(address);
     asks(&two, b"still");
     drop(two);
     until(|| now.get() == 2);

@@ -16,8 +16,10 @@ mod unix;
 
 use greenlet::net::TcpStream;
 use greenlet::server::StreamServer;
+use in_child::while_no_child_begins;
 use std::cell::RefCell;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -69,6 +71,13 @@ fn echo_server() -> StreamServer {
     let server = StreamServer::bind("127.0.0.1:0", |stream, _| echo(stream)).unwrap();
     server.start().unwrap();
     server
+}
+
+/// Nobody listens there any more.
+#[track_caller]
+fn refused(address: SocketAddr) {
+    let error = while_no_child_begins(|| TcpStream::connect(address)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
 fn client(server: &StreamServer) -> TcpStream {

@@ -1,12 +1,13 @@
 //! How servers end, and begin again.
 
-use crate::{LONG, SHORT, Trace, asks, client, echo_server, settle, until};
+use crate::in_child::while_no_child_begins;
+use crate::{LONG, SHORT, Trace, asks, client, echo_server, refused, settle, until};
 use greenlet::net::TcpStream;
 use greenlet::server::StreamServer;
 use greenlet::sync::Event;
 use greenlet::{GreenletExit, JoinHandle, sleep, spawn};
 use std::cell::{Cell, OnceCell};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,9 +34,10 @@ fn patient_server(free: &Rc<Event>, trace: &Trace) -> Rc<StreamServer> {
     server
 }
 
-fn refused(server: &StreamServer) {
-    let error = TcpStream::connect(server.local_addr()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+/// Where it was before.
+#[track_caller]
+fn start_again(server: &StreamServer) {
+    while_no_child_begins(|| server.start()).unwrap();
 }
 
 #[test]
@@ -49,7 +51,7 @@ fn those_who_end_within_the_grace_are_let_end() {
         move || server.stop(LONG)
     });
     settle();
-    refused(&server);
+    refused(server.local_addr());
     assert!(!stopping.is_finished() && server.running() == 1 && !server.is_started());
     free.set();
     assert_eq!(stopping.join().unwrap(), 0);
@@ -103,7 +105,7 @@ fn closing_ends_no_handler() {
     asks(&stream, b"before");
     server.close();
     server.close();
-    refused(&server);
+    refused(server.local_addr());
     assert!(server.is_closed() && !server.is_started() && !server.is_accepting());
     asks(&stream, b"after");
     drop(stream);
@@ -116,8 +118,7 @@ fn dropping_a_running_server_closes_it() {
     let (address, stream) = (server.local_addr(), client(&server));
     asks(&stream, b"before");
     drop(server);
-    let error = TcpStream::connect(address).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    refused(address);
     asks(&stream, b"after");
 }
 
@@ -133,8 +134,7 @@ fn a_server_is_dropped_while_its_thread_unwinds() {
     assert!(unwound.is_err());
     // Who accepts leaves as soon as others run again.
     settle();
-    let error = TcpStream::connect(address.take().unwrap()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    refused(address.take().unwrap());
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn it_starts_again_at_the_same_address() {
         } else {
             assert_eq!(server.stop(LONG), 0)
         }
-        refused(&server);
-        server.start().unwrap();
+        refused(server.local_addr());
+        start_again(&server);
         assert_eq!(server.local_addr(), address);
         assert!(server.is_accepting());
     }
@@ -212,7 +212,7 @@ fn serving_for_ever_goes_on_when_the_server_is_started_again() {
         let stays = (round == 2).then(|| client(&server));
         stays.iter().for_each(|stream| asks(stream, b"killed after the grace"));
         assert_eq!(end(&server), 0);
-        server.start().unwrap();
+        start_again(&server);
         settle();
         asks(&client(&server), b"again");
         assert!(!serving.is_finished() && server.is_accepting());
@@ -238,7 +238,7 @@ fn the_grace_of_a_close_is_not_that_of_those_who_come_after_it() {
     asks(&old, b"served until the grace is over");
     server.close();
     settle(); // the grace has begun
-    server.start().unwrap();
+    start_again(&server);
     let new = client(&server);
     asks(&new, b"new");
     until(|| server.running() == 1);
@@ -258,7 +258,7 @@ fn a_server_that_is_started_while_it_is_being_closed_is_not_stopped() {
     });
     let started = spawn({
         let server = server.clone();
-        move || server.start().unwrap()
+        move || start_again(&server)
     });
     server.close();
     closed.join().unwrap();
@@ -303,11 +303,11 @@ fn a_kill_of_who_serves_for_ever_stops_the_server() {
     client(&server).read_exact(&mut [0]).unwrap();
     serving.kill_soon();
     settle();
-    refused(&server);
+    refused(server.local_addr());
     free.set();
     assert!(serving.join().unwrap_err().is_killed());
     assert_eq!(trace.take(), ["ended"], "it was let end");
-    server.start().unwrap();
+    start_again(&server);
     client(&server).read_exact(&mut [0]).unwrap();
 }
 

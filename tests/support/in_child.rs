@@ -8,11 +8,22 @@
 use std::fmt;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
-use std::sync::OnceLock;
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 const CASE: &str = "GREENLET_CRASH_CASE";
 const SECONDS_TO_LIVE: u32 = 600;
+
+/// Held while a child begins. Until it is another program it has all that this process has open: what another
+/// test closes meanwhile, or has just closed, is not closed for the kernel.
+static A_CHILD_BEGINS: Mutex<()> = Mutex::new(());
+
+/// Calls `look` while no child begins: who closed a socket before may count on it here that nobody listens there,
+/// and that its address is free.
+pub(crate) fn while_no_child_begins<R>(look: impl FnOnce() -> R) -> R {
+    let _none = A_CHILD_BEGINS.lock().unwrap_or_else(PoisonError::into_inner);
+    look()
+}
 
 /// The path of the test that this stands in, as libtest spells it.
 macro_rules! this_test {
@@ -97,14 +108,14 @@ pub(crate) fn tell(name: &str, numbers: &[usize]) {
 
 fn run(test: &str, case: &str, variables: &[(&str, &str)]) -> Outcome {
     let this = std::env::current_exe().expect("the path of this test binary");
-    let direct = prepare(Command::new(&this), test, case, variables).output();
+    let direct = output(prepare(Command::new(&this), test, case, variables));
     // Under an emulator that the kernel does not know, the way in is that of cargo's runner.
     let output = direct.or_else(|error| {
         let Some(runner) = runner() else { return Err(error) };
         let mut words = runner.split_whitespace();
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words).arg(&this);
-        prepare(command, test, case, variables).output()
+        output(prepare(command, test, case, variables))
     });
     let output = output.expect("this test binary runs again");
     Outcome {
@@ -113,6 +124,14 @@ fn run(test: &str, case: &str, variables: &[(&str, &str)]) -> Outcome {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: without_the_emulators_word(&String::from_utf8_lossy(&output.stderr)),
     }
+}
+
+/// Runs a child to its end.
+pub(crate) fn output(mut command: Command) -> std::io::Result<Output> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // It comes back when the child is the other program.
+    let child = while_no_child_begins(|| command.spawn());
+    child?.wait_with_output()
 }
 
 /// qemu adds a line of its own when its guest dies of a signal.

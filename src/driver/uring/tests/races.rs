@@ -27,6 +27,7 @@ struct Race<'a> {
     near: &'a UnixStream,
     request: fn(Fd, &mut [u8]) -> Request,
     allowed: &'a AtomicU32,
+    begun: &'a AtomicU32,
     received: u32,
 }
 
@@ -42,7 +43,11 @@ impl Race<'_> {
             if round % 3 != 0 {
                 bench.uring.enter(Wait::No);
             }
-            // The peer needs about as long as this to see that it may write.
+            // On a busy machine the peer may not run for long.
+            while round % 2 == 1 && self.begun.load(SeqCst) <= round {
+                thread::yield_now();
+            }
+            // It needs about as long as this to see that it may write.
             (0..round % 256).for_each(|_| hint::spin_loop());
             if round % 15 == 0 {
                 thread::yield_now();
@@ -78,9 +83,9 @@ fn cancel_against_write(disabled: Capabilities, request: fn(Fd, &mut [u8]) -> Re
     let (near, mut far) = UnixStream::pair().unwrap();
     // Receives do not care, reads do.
     near.set_nonblocking(true).unwrap();
-    let (allowed, mut cancelled) = (AtomicU32::new(0), 0);
+    let (allowed, begun, mut cancelled) = (AtomicU32::new(0), AtomicU32::new(0), 0);
     thread::scope(|scope| {
-        let allowed = &allowed;
+        let (allowed, begun) = (&allowed, &begun);
         scope.spawn(move || {
             for round in 0..ROUNDS {
                 while allowed.load(SeqCst) <= round {
@@ -89,12 +94,13 @@ fn cancel_against_write(disabled: Capabilities, request: fn(Fd, &mut [u8]) -> Re
                 if allowed.load(SeqCst) == FAILED {
                     return;
                 }
+                begun.store(round + 1, SeqCst);
                 far.write_all(&[round as u8]).unwrap();
             }
         });
         let _release = Release(allowed);
         let bench = Bench::without(disabled);
-        let mut race = Race { bench, near: &near, request, allowed, received: 0 };
+        let mut race = Race { bench, near: &near, request, allowed, begun, received: 0 };
         for round in 0..ROUNDS {
             if !race.receive(Some(round)) {
                 // The byte is still to come; so that the next round begins with an empty socket.

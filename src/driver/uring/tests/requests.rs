@@ -221,6 +221,9 @@ fn connections(bench: &mut Bench, mode: Mode) {
     accepted.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"hello");
 
+    // Closed in every sense: the child of another test may have it open until it is another program.
+    // SAFETY: takes no addresses.
+    assert_eq!(unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RD) }, 0);
     drop(listener);
     let refused = tcp_socket(mode);
     assert_eq!(bench.result(connect(fd(&refused), &address)), -libc::ECONNREFUSED);
