@@ -14,8 +14,7 @@ use std::mem::{MaybeUninit, transmute, zeroed};
 use std::ops::Range;
 use std::panic::Location;
 use std::ptr::{null, null_mut};
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,18 +145,30 @@ unsafe impl Sync for Previous {}
 // SAFETY: zeroes are a valid sigaction: the default.
 static PREVIOUS: Previous = Previous(UnsafeCell::new(unsafe { zeroed() }));
 
+/// Not a `Once`: only the monitor's thread comes here, and where a fork caught it in the middle, the child's would
+/// wait for ever.
 fn install() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: asks for what is there; our handler, which reads it, is not there yet.
-        unsafe { libc::sigaction(SIGNAL, null(), PREVIOUS.0.get()) };
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.load(Ordering::Relaxed) {
+        return;
+    }
+    let handler = handle as *const () as usize;
+    // SAFETY: zeroes are a valid sigaction.
+    let mut before: libc::sigaction = unsafe { zeroed() };
+    // SAFETY: asks for what is there.
+    unsafe { libc::sigaction(SIGNAL, null(), &mut before) };
+    // It is there already where a fork came between the two last steps.
+    if before.sa_sigaction != handler {
+        // SAFETY: our handler, which reads it, is not there yet.
+        unsafe { *PREVIOUS.0.get() = before };
         // SAFETY: zeroes are a valid sigaction.
         let mut ours: libc::sigaction = unsafe { zeroed() };
-        ours.sa_sigaction = handle as *const () as usize;
+        ours.sa_sigaction = handler;
         ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
         // SAFETY: `handle` has the signature that SA_SIGINFO asks for and is async-signal-safe.
         unsafe { libc::sigaction(SIGNAL, &ours, null_mut()) };
-    });
+    }
+    INSTALLED.store(true, Ordering::Relaxed);
 }
 
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
