@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "shared by several test binaries")]
 
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -129,9 +129,18 @@ fn run(test: &str, case: &str, variables: &[(&str, &str)]) -> Outcome {
 /// Runs a child to its end.
 pub(crate) fn output(mut command: Command) -> std::io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // It comes back when the child is the other program.
-    let child = while_no_child_begins(|| command.spawn());
-    child?.wait_with_output()
+    let begun = while_no_child_begins(|| -> std::io::Result<_> {
+        let mut child = command.spawn()?;
+        // That returns a little before the kernel has closed what the child had of ours. libtest says something before
+        // it runs anything.
+        let mut first = Vec::new();
+        child.stdout.as_mut().expect("a pipe").take(1).read_to_end(&mut first)?;
+        Ok((child, first))
+    });
+    let (child, first) = begun?;
+    let mut output = child.wait_with_output()?;
+    output.stdout.splice(..0, first);
+    Ok(output)
 }
 
 /// qemu adds a line of its own when its guest dies of a signal.
