@@ -37,7 +37,7 @@ fn each_call_that_receives_is_limited() {
 
 #[test]
 fn each_call_that_sends_is_limited() {
-    let (a, b) = pair::tcp();
+    let (a, b) = pair::narrow_tcp();
     let sent = a.fill(&b);
     a.set_write_timeout(SHORT).unwrap();
     assert_eq!((&a).write(b"x").unwrap_err().kind(), ErrorKind::TimedOut);

@@ -20,6 +20,15 @@ pub(crate) fn tcp() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
+/// As [`tcp`]; once the second end is full, it takes nothing more before something is read from it. With common buffers
+/// it does, when the sender asks after some 200 ms: less than a whole segment, which the kernel puts off till then.
+pub(crate) fn narrow_tcp() -> (TcpStream, TcpStream) {
+    let listener = listen();
+    raw::set_receive_buffer(&listener, 8192); // accepted ones have the same
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
 pub(crate) fn unix() -> (UnixStream, UnixStream) {
     UnixStream::pair().unwrap()
 }

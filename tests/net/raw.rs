@@ -31,7 +31,11 @@ pub(crate) fn reset_on_close(socket: &(impl AsRawFd + ?Sized)) {
 /// Makes the kernel's buffers of a socket as small as can be.
 pub(crate) fn shrink(socket: &(impl AsRawFd + ?Sized)) {
     set(socket, libc::SO_SNDBUF, &[1]);
-    set(socket, libc::SO_RCVBUF, &[1]);
+    set_receive_buffer(socket, 1);
+}
+
+pub(crate) fn set_receive_buffer(socket: &(impl AsRawFd + ?Sized), bytes: i32) {
+    set(socket, libc::SO_RCVBUF, &[bytes]);
 }
 
 fn ask(socket: &(impl AsRawFd + ?Sized), request: libc::Ioctl) -> usize {

@@ -226,9 +226,13 @@ pub(crate) const ALL: &[(&str, Make)] = &[
             false,
         )
     }),
-    ("tcp write", || sending(pair::tcp(), |it| (&*it).write(b"x"), TcpStream::close)),
+    ("tcp write", || sending(pair::narrow_tcp(), |it| (&*it).write(b"x"), TcpStream::close)),
     ("tcp write_vectored", || {
-        sending(pair::tcp(), |it| (&*it).write_vectored(&[IoSlice::new(b"x")]), TcpStream::close)
+        sending(
+            pair::narrow_tcp(),
+            |it| (&*it).write_vectored(&[IoSlice::new(b"x")]),
+            TcpStream::close,
+        )
     }),
     ("tcp accept", || accepting(|it| it.accept().map(|(stream, _)| stream))),
     ("tcp incoming", || accepting(|it| it.incoming().next().unwrap())),
