@@ -20,8 +20,8 @@ pub(crate) fn tcp() -> (TcpStream, TcpStream) {
     (client, listener.accept().unwrap().0)
 }
 
-/// As [`tcp`]; once the second end is full, it takes nothing more before something is read from it. With common buffers
-/// it does, when the sender asks after some 200 ms: less than a whole segment, which the kernel puts off till then.
+/// As [`tcp`]; the second end has little room, which is soon full. With common buffers there is room for less than a
+/// whole segment in the end, and the kernel puts that off for some 200 ms.
 pub(crate) fn narrow_tcp() -> (TcpStream, TcpStream) {
     let listener = listen();
     raw::set_receive_buffer(&listener, 8192); // accepted ones have the same
@@ -68,8 +68,8 @@ pub(crate) trait Filled: AsRawFd {
         raw::shrink(self);
     }
 
-    /// Of `sent` bytes, are some neither at the peer nor known to be still here? Their receipt, which
-    /// TCP may put off, would make room.
+    /// Of `sent` bytes, are some neither at the peer nor known to be still here? Their receipt, which TCP may put off,
+    /// would make room; and so would the peer's, for the part of a segment.
     fn is_under_way(&self, _peer: &Self, _sent: usize) -> bool {
         false
     }
@@ -77,20 +77,18 @@ pub(crate) trait Filled: AsRawFd {
     /// Sends until it would wait for the peer to receive something; how much.
     fn fill(&self, peer: &Self) -> usize {
         self.set_nonblocking(true);
-        let (mut sent, mut sent_before) = (0, usize::MAX);
-        while sent != sent_before {
-            sent_before = sent;
-            loop {
-                match self.put(&[0; 1024]) {
-                    Ok(more) => sent += more,
-                    Err(error) => {
-                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let mut sent = 0;
+        loop {
+            let is_settled = !self.is_under_way(peer, sent); // asked first: what comes meanwhile is taken here
+            match self.put(&[0; 1024]) {
+                Ok(more) => sent += more,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    if is_settled {
                         break;
                     }
+                    std::thread::yield_now();
                 }
-            }
-            while self.is_under_way(peer, sent) {
-                std::thread::yield_now();
             }
         }
         self.set_nonblocking(false);
@@ -130,7 +128,7 @@ filled!(
     |mut it: &TcpStream, b| it.write(b),
     |mut it: &TcpStream, b| it.read(b),
     fn is_under_way(&self, peer: &TcpStream, sent: usize) -> bool {
-        raw::not_received(self) + raw::not_taken(peer) != sent
+        raw::has_room(self) || raw::not_received(self) + raw::not_taken(peer) != sent
     }
 );
 filled!(UnixStream, |mut it: &UnixStream, b| it.write(b), |mut it: &UnixStream, b| it.read(b));
